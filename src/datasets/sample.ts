@@ -1,0 +1,32 @@
+// What flows between readers, workers and writers: one labelled image. Pixels stay 8-bit, channel-major,
+// until a worker needs floats, so that an untouched sample can be written back without any loss.
+
+import type { Failure } from '../errors.ts';
+
+/** Image size as [channels, height, width]; channels is 1 or 3. */
+export type ImageShape = readonly [channels: number, height: number, width: number];
+
+/** One labelled image. */
+export interface Sample {
+  /** Unique in its dataset, stable between runs: random numbers are keyed by it. */
+  readonly id: string;
+  /** Class index in [0, classes). */
+  readonly label: number;
+  /** uint8 pixels, channel-major [C, H, W], in [0, 255]. */
+  readonly pixels: Uint8Array;
+  readonly shape: ImageShape;
+}
+
+/** Where a bad sample stood and why it cannot be used: a line of `quarantine.ndjson`. */
+export interface Quarantined extends Failure {
+  /** File that held it, as the user named it (plus `!member` inside an archive). */
+  readonly source: string;
+  /** Byte offset in the (decompressed) file at which the sample starts. */
+  readonly offset: number;
+  readonly id?: string;
+}
+
+/** A reader yields samples in the order of the source, bad ones as data, never as exceptions. */
+export type ReadResult =
+  | { readonly ok: true; readonly sample: Sample }
+  | { readonly ok: false; readonly quarantined: Quarantined };

@@ -1,0 +1,65 @@
+// Every error that this project throws on purpose: one class a kind, each with a stable `code` and the exit
+// code that the command line ends with. Messages say what was expected, what was found and what to do.
+// Errors lose their class when they cross a thread, so between threads a `Failure` travels as plain data.
+
+/** A failure as plain data: crosses threads, goes into `quarantine.ndjson`. */
+export interface Failure {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** The result of something that may fail on bad data without ending the run. */
+export type Outcome<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly failure: Failure };
+
+/** Base of all errors that are expected: the command line prints `message` without a stack and exits with `exitCode`. */
+export class DataElixirError extends Error {
+  readonly code: string = 'failed';
+  readonly exitCode: number = 1;
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** Wrong option, configuration file, environment variable or usage. Exit code 2. */
+export class ConfigError extends DataElixirError {
+  override readonly code = 'config';
+  override readonly exitCode = 2;
+}
+
+/** Tensors, images or weights of another shape than expected. */
+export class ShapeError extends DataElixirError {
+  override readonly code = 'shape';
+}
+
+/** A dataset that cannot be read at all (missing, empty, unknown format, damaged header). Exit code 3. */
+export class DatasetError extends DataElixirError {
+  override readonly code = 'dataset';
+  override readonly exitCode = 3;
+}
+
+/** One sample that cannot be read or does not fit; the sample is quarantined and the run goes on. */
+export class SampleError extends DataElixirError {
+  override readonly code = 'sample';
+}
+
+/** A checkpoint or weight file that is damaged, unsafe, or does not fit the network. Exit code 4. */
+export class WeightsError extends DataElixirError {
+  override readonly code = 'weights';
+  override readonly exitCode = 4;
+}
+
+/** The compute engine is missing or failed. Exit code 5. */
+export class EngineError extends DataElixirError {
+  override readonly code = 'engine';
+  override readonly exitCode = 5;
+}
+
+/** Turns anything thrown into data, keeping the code of this project's own errors. */
+export function toFailure(error: unknown): Failure {
+  if (error instanceof DataElixirError) return { code: error.code, message: error.message };
+  return { code: 'failed', message: error instanceof Error ? error.message : String(error) };
+}

@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config';
+
+// Two test files at a time: the tests start their own worker threads, and the machine may have two cores.
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+});
