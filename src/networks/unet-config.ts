@@ -1,0 +1,16 @@
+// The numbers that fix a UNet's layout, under the names of the DDPM reference configuration.
+
+/** Shape of a DDPM UNet; the CIFAR-10 network is {resolution 32, ch 128, chMult [1,2,2,2], numResBlocks 2, attnResolutions [16]}. */
+export interface UNetConfig {
+  /** Side of the square images in pixels; attention levels are found by it. */
+  readonly resolution: number;
+  readonly inChannels: number;
+  readonly outChannels: number;
+  /** Channels of the first level. */
+  readonly ch: number;
+  /** Channels of each level as a multiple of `ch`; every further level halves the image. */
+  readonly chMult: readonly number[];
+  readonly numResBlocks: number;
+  /** Sides at which self-attention is applied. */
+  readonly attnResolutions: readonly number[];
+}

@@ -1,0 +1,117 @@
+// The noise predictor of Ho et al. 2020 (appendix B) in the layout of its PyTorch port: residual blocks with
+// group normalisation and SiLU, self-attention at chosen resolutions, a sinusoidal time embedding. Parameter
+// names are the port's, so its checkpoints load unchanged. Dropout is left out.
+
+import { ShapeError } from '../errors.ts';
+import type { GraphBuilder, Tensor } from '../graph/graph.ts';
+import * as op from '../graph/operators.ts';
+import type { Scope } from './scope.ts';
+import { same } from './scope.ts';
+import type { UNetConfig } from './unet-config.ts';
+
+const EPSILON = 1e-6;
+const MAX_GROUPS = 32;
+
+/**
+ * @param x [N, C, H, W] noisy images
+ * @param t [N] float32 schedule indices; 0 is one step of noise
+ * @returns predicted noise [N, outChannels, H, W]
+ */
+export function unet(scope: Scope, x: Tensor, t: Tensor, config: UNetConfig): Tensor {
+  const { g } = scope;
+  const levels = config.chMult.length;
+  checkSize(x, levels);
+  const embedding = embedTime(scope, t, config.ch);
+  const hasAttention = (h: Tensor) => config.attnResolutions.includes(h.shape[2]!);
+
+  let h = scope.conv('conv_in', x, config.ch, 3, same(3));
+  const skips = [h];
+  config.chMult.forEach((multiplier, level) => {
+    for (let i = 0; i < config.numResBlocks; i++) {
+      h = residual(scope, `down.${level}.block.${i}`, h, embedding, config.ch * multiplier);
+      if (hasAttention(h)) h = attention(scope, `down.${level}.attn.${i}`, h);
+      skips.push(h);
+    }
+    if (level === levels - 1) return;
+    h = scope.conv(`down.${level}.downsample.conv`, h, h.shape[1]!, 3, { stride: 2, padding: [0, 0, 1, 1] });
+    skips.push(h);
+  });
+
+  h = residual(scope, 'mid.block_1', h, embedding, h.shape[1]!);
+  h = attention(scope, 'mid.attn_1', h);
+  h = residual(scope, 'mid.block_2', h, embedding, h.shape[1]!);
+
+  for (let level = levels - 1; level >= 0; level--) {
+    for (let i = 0; i <= config.numResBlocks; i++) {
+      h = op.concat(g, [h, skips.pop()!], 1);
+      h = residual(scope, `up.${level}.block.${i}`, h, embedding, config.ch * config.chMult[level]!);
+      if (hasAttention(h)) h = attention(scope, `up.${level}.attn.${i}`, h);
+    }
+    if (level > 0) h = scope.conv(`up.${level}.upsample.conv`, op.upsample2x(g, h), h.shape[1]!, 3, same(3));
+  }
+  h = op.silu(g, normalize(scope, 'norm_out', h));
+  return scope.conv('conv_out', h, config.outChannels, 3, same(3));
+}
+
+function checkSize(x: Tensor, levels: number): void {
+  const [, , height, width] = x.shape as readonly [number, number, number, number];
+  const unit = 2 ** (levels - 1);
+  if (height % unit === 0 && width % unit === 0) return;
+  throw new ShapeError(
+    `a UNet of ${levels} levels expects image sides divisible by ${unit}, found ${height}×${width}; ` +
+      'use fewer channel multipliers, or pad the images',
+  );
+}
+
+/** Largest divisor of the channels that is at most 32: 32 wherever the published networks have 32. */
+function normalize(scope: Scope, name: string, x: Tensor): Tensor {
+  let groups = Math.min(MAX_GROUPS, x.shape[1]!);
+  while (x.shape[1]! % groups !== 0) groups--;
+  return scope.groupNorm(name, x, groups, EPSILON);
+}
+
+/** sin and cos of t at geometrically spaced frequencies, then two dense layers: [N] → SiLU of [N, 4·ch]. */
+function embedTime(scope: Scope, t: Tensor, ch: number): Tensor {
+  const { g } = scope;
+  const half = Math.floor(ch / 2);
+  const frequencies = Array.from({ length: half }, (_, i) => Math.exp((-Math.log(10000) * i) / (half - 1)));
+  const phase = op.mul(g, op.reshape(g, t, [t.shape[0]!, 1]), g.constant(frequencies, [1, half]));
+  const waves = op.concat(g, [op.sin(g, phase), op.cos(g, phase)], 1);
+  const hidden = op.silu(g, scope.linear('temb.dense.0', waves, 4 * ch));
+  return op.silu(g, scope.linear('temb.dense.1', hidden, 4 * ch));
+}
+
+function residual(scope: Scope, name: string, x: Tensor, embedding: Tensor, channels: number): Tensor {
+  const { g } = scope;
+  let h = op.silu(g, normalize(scope, `${name}.norm1`, x));
+  h = scope.conv(`${name}.conv1`, h, channels, 3, same(3));
+  const shift = scope.linear(`${name}.temb_proj`, embedding, channels);
+  h = op.add(g, h, op.reshape(g, shift, [x.shape[0]!, channels, 1, 1]));
+  h = op.silu(g, normalize(scope, `${name}.norm2`, h));
+  h = scope.conv(`${name}.conv2`, h, channels, 3, same(3));
+  const shortcut = x.shape[1] === channels ? x : scope.conv(`${name}.nin_shortcut`, x, channels, 1, same(1));
+  return op.add(g, shortcut, h);
+}
+
+/** Single-head self-attention over the pixels (Vaswani et al. 2017), with a residual connection. */
+function attention(scope: Scope, name: string, x: Tensor): Tensor {
+  const { g } = scope;
+  const [n, c, height, width] = x.shape as readonly [number, number, number, number];
+  const h = normalize(scope, `${name}.norm`, x);
+  const project = (part: string) => flatten(g, scope.conv(`${name}.${part}`, h, c, 1, same(1)));
+  const [q, k, v] = [project('q'), project('k'), project('v')];
+  const similarity = op.matmul(g, op.transposeLast(g, q), k);
+  const weights = op.softmax(g, op.mul(g, similarity, g.scalar(1 / Math.sqrt(c))));
+  const mixed = op.matmul(g, v, op.transposeLast(g, weights));
+  return op.add(
+    g,
+    x,
+    scope.conv(`${name}.proj_out`, op.reshape(g, mixed, [n, c, height, width]), c, 1, same(1)),
+  );
+}
+
+/** [N, C, H, W] → [N, C, H·W]. */
+function flatten(g: GraphBuilder, x: Tensor): Tensor {
+  const [n, c, h, w] = x.shape as readonly [number, number, number, number];
+  return op.reshape(g, x, [n, c, h * w]);
+}
