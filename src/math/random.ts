@@ -1,0 +1,192 @@
+// Counter-based random numbers: Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3").
+// A number depends only on (seed, id, round, step, position), never on what was drawn before, so workers and
+// batches of any size see the same noise. Normals use Box–Muller with polynomials of our own: the basic
+// arithmetic and square root of IEEE doubles give the same bits on every platform, Math.log and Math.cos need not.
+
+/** Who draws: the run's seed and 64 bits of an id's hash. Made once for a sample, used for all its rounds and steps. */
+export interface RandomKey {
+  readonly seed: number;
+  readonly high: number;
+  readonly low: number;
+}
+
+/**
+ * Key of everything that one named thing draws.
+ *
+ * @param seed unsigned 32-bit integer
+ * @param id   any string: a sample's id, a layer's name, the name of a purpose
+ */
+export function randomKey(seed: number, id: string): RandomKey {
+  const bytes = new TextEncoder().encode(id);
+  return { seed: seed >>> 0, high: murmur3(bytes, 0x9e3779b9), low: murmur3(bytes, 0) };
+}
+
+/** Fills `out` with standard normal numbers. `round` and `step` are unsigned 32-bit integers. */
+export function fillNormal(out: Float32Array, key: RandomKey, round: number, step: number): void {
+  const words = new Uint32Array(4);
+  const block = new Float64Array(4);
+  const whole = out.length & ~3;
+  for (let i = 0; i < out.length; i += 4) {
+    philox(words, i >>> 2, step, round, key.high, key.seed, key.low);
+    if (i < whole) {
+      normalPair(out, i, words[0]!, words[1]!);
+      normalPair(out, i + 2, words[2]!, words[3]!);
+    } else {
+      normalPair(block, 0, words[0]!, words[1]!);
+      normalPair(block, 2, words[2]!, words[3]!);
+      for (let j = i; j < out.length; j++) out[j] = block[j - i]!;
+    }
+  }
+}
+
+/** Fills `out` with numbers in [0, 1), multiples of 2⁻²⁴ and so exact in float32. */
+export function fillUniform(out: Float32Array, key: RandomKey, round: number, step: number): void {
+  const words = new Uint32Array(4);
+  for (let i = 0; i < out.length; i++) {
+    if ((i & 3) === 0) philox(words, i >>> 2, step, round, key.high, key.seed, key.low);
+    out[i] = (words[i & 3]! >>> 8) * 2 ** -24;
+  }
+}
+
+/** Draws one by one, for decisions rather than for bulk noise. Two streams of equal arguments draw the same. */
+export class RandomStream {
+  readonly #key: RandomKey;
+  readonly #round: number;
+  readonly #step: number;
+  readonly #words = new Uint32Array(4);
+  #drawn = 0;
+
+  constructor(key: RandomKey, round = 0, step = 0) {
+    this.#key = key;
+    this.#round = round;
+    this.#step = step;
+  }
+
+  /** An unsigned 32-bit integer. */
+  word(): number {
+    const { high, seed, low } = this.#key;
+    const at = this.#drawn++;
+    if ((at & 3) === 0) philox(this.#words, Math.floor(at / 4), this.#step, this.#round, high, seed, low);
+    return this.#words[at & 3]!;
+  }
+
+  /** A number in [0, 1) with 32 random bits. */
+  uniform(): number {
+    return this.word() * 2 ** -32;
+  }
+
+  /** An integer in [0, limit), limit at most 2²¹ for exact products; its bias is below limit / 2³². */
+  integer(limit: number): number {
+    return Math.floor(this.word() * 2 ** -32 * limit);
+  }
+
+  /** Shuffles in place (Fisher–Yates, from the end) and returns its argument. */
+  shuffle<T extends { length: number; [index: number]: unknown }>(items: T): T {
+    for (let i = items.length - 1; i > 0; i--) {
+      const j = this.integer(i + 1);
+      const held = items[i];
+      items[i] = items[j];
+      items[j] = held;
+    }
+    return items;
+  }
+}
+
+/**
+ * The block function: ten rounds of Philox on a 128-bit counter under a 64-bit key.
+ *
+ * @param out receives the four 32-bit words
+ * @see https://github.com/DEShawResearch/random123, tests/kat_vectors
+ */
+export function philox(
+  out: Uint32Array,
+  counter0: number,
+  counter1: number,
+  counter2: number,
+  counter3: number,
+  key0: number,
+  key1: number,
+): void {
+  let [c0, c1, c2, c3, k0, k1] = [counter0 | 0, counter1 | 0, counter2 | 0, counter3 | 0, key0 | 0, key1 | 0];
+  for (let round = 0; round < 10; round++) {
+    const high0 = multiplyHigh(0xd251, 0x1f53, c0);
+    const high1 = multiplyHigh(0xcd9e, 0x8d57, c2);
+    const low0 = Math.imul(0xd2511f53, c0);
+    const low1 = Math.imul(0xcd9e8d57, c2);
+    c0 = high1 ^ c1 ^ k0;
+    c1 = low1;
+    c2 = high0 ^ c3 ^ k1;
+    c3 = low0;
+    k0 = (k0 + 0x9e3779b9) | 0;
+    k1 = (k1 + 0xbb67ae85) | 0;
+  }
+  out[0] = c0;
+  out[1] = c1;
+  out[2] = c2;
+  out[3] = c3;
+}
+
+/** Upper 32 bits of the product of two unsigned 32-bit integers, the first given as two halves. */
+function multiplyHigh(aHigh: number, aLow: number, b: number): number {
+  const bLow = b & 0xffff;
+  const bHigh = b >>> 16;
+  const middle = (Math.imul(aHigh, bLow) + (Math.imul(aLow, bLow) >>> 16)) | 0;
+  const carry = (Math.imul(aLow, bHigh) + (middle & 0xffff)) | 0;
+  return (Math.imul(aHigh, bHigh) + (middle >>> 16) + (carry >>> 16)) | 0;
+}
+
+/** Box–Muller: radius √(−2·ln u) from one word, angle 2π·v from the other; absolute error below 1e-8. */
+function normalPair(out: Float32Array | Float64Array, at: number, a: number, b: number): void {
+  const radius = Math.sqrt(-2 * logOfFraction(a));
+  // the upper two bits name the quadrant, the others an angle in [−π/4, π/4)
+  const x = ((b & 0x3fffffff) - 0x20000000) * (Math.PI / 2 ** 31);
+  const xx = x * x;
+  const sin = x * (1 + xx * (-1 / 6 + xx * (1 / 120 + xx * (-1 / 5040 + xx * (1 / 362880)))));
+  const cos = 1 + xx * (-1 / 2 + xx * (1 / 24 + xx * (-1 / 720 + xx * (1 / 40320 - xx * (1 / 3628800)))));
+  const quadrant = b >>> 30;
+  const swapped = (quadrant & 1) === 1;
+  const first = swapped ? -sin : cos;
+  const second = swapped ? cos : sin;
+  const signed = quadrant > 1 ? -radius : radius;
+  out[at] = signed * first;
+  out[at + 1] = signed * second;
+}
+
+/** ln((word + ½) / 2³²), by ln m = 2·artanh((m−1)/(m+1)) on m in [√½, √2). */
+function logOfFraction(word: number): number {
+  let exponent = -1 - Math.clz32(word);
+  let m = (word + 0.5) * NORMALISE[exponent + 33]!;
+  if (m >= Math.SQRT2) {
+    m *= 0.5;
+    exponent++;
+  }
+  const s = (m - 1) / (m + 1);
+  const ss = s * s;
+  const series = 1 + ss * (1 / 3 + ss * (1 / 5 + ss * (1 / 7 + ss * (1 / 9 + ss * (1 / 11)))));
+  return exponent * Math.LN2 + 2 * s * series;
+}
+
+// NORMALISE[e + 33] · (word + ½) lies in [1, 2) for the exponent e of (word + ½) / 2³²; word 0 gives e = −33
+const NORMALISE = Float64Array.from({ length: 33 }, (_, i) => 2 ** (1 - i));
+
+/** MurmurHash3_x86_32 (Appleby, public domain). */
+export function murmur3(bytes: Uint8Array, seed: number): number {
+  let hash = seed | 0;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const tail = bytes.length & ~3;
+  for (let i = 0; i < tail; i += 4) {
+    hash ^= scramble(view.getInt32(i, true));
+    hash = (Math.imul((hash << 13) | (hash >>> 19), 5) + 0xe6546b64) | 0;
+  }
+  let rest = 0;
+  for (let i = bytes.length - 1; i >= tail; i--) rest = (rest << 8) | bytes[i]!;
+  hash ^= scramble(rest) ^ bytes.length;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+function scramble(word: number): number {
+  const mixed = Math.imul(word, 0xcc9e2d51);
+  return Math.imul((mixed << 15) | (mixed >>> 17), 0x1b873593);
+}
