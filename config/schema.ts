@@ -1,0 +1,210 @@
+// Every option of DataElixir, once: what it means, its unit, its range and its default. The YAML file, the
+// environment, the command line, `--help` and the resolved configuration of a record all come from here.
+// The defaults are this project's own; `config/paper.yaml` holds those of the reference implementation.
+
+import {
+  choice,
+  flag,
+  integer,
+  integers,
+  optionalInteger,
+  optionalText,
+  real,
+  type SettingsOf,
+  text,
+  texts,
+} from './options.ts';
+
+const ANY_COUNT = { min: 0, max: 1e9 };
+const SOME_COUNT = { min: 1, max: 1e9 };
+
+export const schema = {
+  preset: choice(
+    "Values that stand below those of the file: this project's own, or those of the reference implementation.",
+    ['default', 'paper'],
+    'default',
+  ),
+  saveFolderName: text('Name of the record folder of this run.', 'run', { pattern: /^[A-Za-z0-9_][\w.-]*$/ }),
+  recordRoot: text('Folder that holds the record folders.', 'record'),
+  overwrite: flag('Replace the record folder or the output of an earlier run.', false),
+  seed: integer('Key of all random numbers.', 0, { min: 0, max: 2 ** 32 - 1 }),
+  logLevel: choice('How much is logged.', ['error', 'warn', 'info', 'debug'], 'info'),
+
+  engine: choice('What executes the networks: ONNX Runtime or TensorFlow.js.', ['onnx', 'tfjs'], 'onnx'),
+  executionProvider: choice('Device of the onnx engine.', ['cpu', 'webgpu', 'cuda'], 'cpu'),
+  workers: integer('Worker threads; 0 means one a processor core.', 0, { min: 0, max: 256, unit: 'threads' }),
+  inFlight: integer('Samples between the reader and the writer at any time.', 512, {
+    min: 1,
+    max: 1_000_000,
+    unit: 'samples',
+  }),
+
+  dataset: {
+    name: text('Name of the dataset in the metrics.', 'dataset'),
+    root: text('Folder that relative sources start from.', '.', { env: 'DATAELIXIR_DATA' }),
+    train: texts('Sources to purify or to train on: files, folders, or shapes:train.', []),
+    test: texts('Sources to evaluate on.', []),
+    format: choice(
+      'Format of the sources; auto recognises it.',
+      ['auto', 'folders', 'idx', 'cifar', 'webdataset'],
+      'auto',
+    ),
+    classes: integer('Number of classes; labels are 0 to classes − 1.', 10, {
+      min: 2,
+      max: 100_000,
+      unit: 'classes',
+    }),
+    offset: integer('Training samples to skip at the start.', 0, { ...ANY_COUNT, unit: 'samples' }),
+    limit: optionalInteger('Training samples to use after the skipped ones; all where not set.', {
+      ...SOME_COUNT,
+      unit: 'samples',
+    }),
+    testLimit: optionalInteger('Test samples to use; all where not set.', { ...SOME_COUNT, unit: 'samples' }),
+  },
+
+  attack: {
+    name: choice('Attack that poisons the training set.', ['none', 'badnet'], 'none', { arg: 'attack' }),
+    rate: real('Share of the training samples that is poisoned.', 0.1, { min: 0, max: 1, unit: 'fraction' }),
+    target: integer('Label that the trigger stands for.', 0, { min: 0, max: 99_999, unit: 'label' }),
+    patchSize: integer('Side of the square patch.', 3, { min: 1, max: 1024, unit: 'pixels' }),
+    patchPosition: choice(
+      'Corner that the patch stands in.',
+      ['top-left', 'top-right', 'bottom-left', 'bottom-right'],
+      'bottom-right',
+    ),
+    patchPattern: choice('Picture on the patch.', ['white', 'checkerboard', 'colour'], 'white'),
+  },
+
+  observer: {
+    path: optionalText('ONNX file of a classifier to use as observer; one is trained where not set.'),
+  },
+
+  classifier: {
+    network: choice(
+      'Network of every classifier that is trained.',
+      ['small-cnn', 'preactresnet18'],
+      'small-cnn',
+    ),
+    widths: integers('Channels of the stages of the network.', [32, 64, 128], {
+      min: 1,
+      max: 4096,
+      unit: 'channels',
+    }),
+    epochs: integer('Passes over the training set.', 10, { min: 1, max: 10_000, unit: 'epochs' }),
+    batch: integer('Samples in a training step.', 128, { min: 2, max: 65_536, unit: 'samples' }),
+    learningRate: real('Learning rate of SGD at the start; it falls to 0 along a cosine.', 0.01, {
+      min: 0,
+      max: 10,
+    }),
+    momentum: real('Momentum of SGD.', 0.9, { min: 0, max: 0.9999 }),
+    weightDecay: real('Weight decay of SGD.', 5e-4, { min: 0, max: 1 }),
+  },
+
+  benign: {
+    fineTuneEpochs: integer('Passes over settled and agreeing samples after the training from scratch.', 5, {
+      min: 0,
+      max: 10_000,
+      unit: 'epochs',
+    }),
+    fineTuneLearningRate: real('Learning rate of these passes.', 0.002, { min: 0, max: 10 }),
+  },
+
+  denoiser: {
+    path: optionalText(
+      'Denoiser weights: safetensors, PyTorch checkpoint, diffusers folder or ONNX file; where there is no such file and denoiser.sources is set, `run` trains one and writes it there (safetensors).',
+    ),
+    sources: texts('Sources to train a denoiser on; they must not hold the dataset to purify.', []),
+    offset: integer('Denoiser training samples to skip at the start.', 0, { ...ANY_COUNT, unit: 'samples' }),
+    limit: optionalInteger('Denoiser training samples to use; all where not set.', {
+      ...SOME_COUNT,
+      unit: 'samples',
+    }),
+    channels: integer('Channels of the UNet at full resolution.', 32, {
+      min: 1,
+      max: 1024,
+      unit: 'channels',
+    }),
+    multipliers: integers('Channels at each resolution, in multiples of denoiser.channels.', [1, 2, 2], {
+      min: 1,
+      max: 64,
+    }),
+    blocks: integer('Residual blocks at each resolution.', 1, { min: 1, max: 16, unit: 'blocks' }),
+    attention: integers('Side lengths of the resolutions with self-attention.', [], {
+      min: 1,
+      max: 1024,
+      unit: 'pixels',
+    }),
+    steps: integer('Training steps.', 4000, { min: 1, max: 1e8, unit: 'steps' }),
+    minutes: real(
+      'Training time after which it stops earlier than denoiser.steps; 0 means no such limit.',
+      0,
+      {
+        min: 0,
+        max: 1e6,
+        unit: 'minutes',
+      },
+    ),
+    batch: integer('Images in a training step.', 64, { min: 1, max: 65_536, unit: 'images' }),
+    learningRate: real('Learning rate of Adam.', 2e-4, { min: 0, max: 1 }),
+    ema: real('Decay of the running mean of the weights, which is what is kept.', 0.999, {
+      min: 0,
+      max: 0.999_999,
+    }),
+    maxStep: integer('Noise levels to train on, counted from the least noise.', 200, {
+      min: 1,
+      max: 1000,
+      unit: 'schedule steps',
+    }),
+    resume: flag('Go on from the training state beside denoiser.path.', false),
+  },
+
+  diffusion: {
+    depth: integer('Noise that a round adds (T).', 150, { min: 1, max: 1000, unit: 'schedule steps' }),
+    rounds: integer('Rounds of adding noise and removing it (n).', 3, { min: 1, max: 100, unit: 'rounds' }),
+    steps: integer('Denoiser calls in a round, at most diffusion.depth.', 6, {
+      min: 1,
+      max: 1000,
+      unit: 'calls',
+    }),
+    keep: integer('Candidate images kept from the end of each round (m), at most diffusion.steps.', 3, {
+      min: 1,
+      max: 1000,
+      unit: 'images',
+    }),
+    kept: choice(
+      'Candidates: the states of the chain, or the estimates of the clean image.',
+      ['state', 'estimate'],
+      'estimate',
+    ),
+    variance: choice(
+      'Variance of a reverse step (Ho et al. 2020, section 3.2).',
+      ['fixed-large', 'fixed-small'],
+      'fixed-large',
+    ),
+    batch: integer('Images in a denoiser call.', 16, { min: 1, max: 4096, unit: 'images' }),
+  },
+
+  detect: {
+    window: integer('Samples after which the running estimate is renewed.', 1000, {
+      min: 1,
+      max: 1e9,
+      unit: 'samples',
+    }),
+    threshold: real('Score above which a label is flagged.', 2, { min: 0, max: 1e6, unit: 'scaled MADs' }),
+    minority: integer('Votes of the second label from which on all candidates are kept (τ).', 5, {
+      min: 1,
+      max: 100_000,
+      unit: 'candidates',
+    }),
+  },
+
+  output: {
+    path: optionalText(
+      'Where the dataset or model that the command makes is written; inside the record where not set.',
+    ),
+    format: choice('Format of a written dataset.', ['folders', 'webdataset'], 'folders'),
+  },
+} as const;
+
+/** All settings of a run, resolved and checked. */
+export type Settings = SettingsOf<typeof schema>;

@@ -1,0 +1,40 @@
+// Where the files of the package are, and where the versions of what runs here are read. The same code runs from
+// source and from dist/, so the package is found by walking up to its package.json.
+
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** Folder of the package: the nearest one above this file that holds a package.json. */
+export const packageRoot: string = findRoot(dirname(fileURLToPath(import.meta.url)));
+
+function findRoot(folder: string): string {
+  if (existsSync(join(folder, 'package.json'))) return folder;
+  return findRoot(dirname(folder));
+}
+
+/**
+ * Path of a file as a user names it: relative to the working folder, or, where there is none, among the files of
+ * the package (`config/demo.yaml`, `fixtures/…`). A file that is in neither place keeps its path in the working folder.
+ */
+export function locate(path: string, workingFolder: string): string {
+  const here = resolve(workingFolder, path);
+  if (isAbsolute(path) || existsSync(here)) return here;
+  const bundled = join(packageRoot, path);
+  return existsSync(bundled) ? bundled : here;
+}
+
+/** Versions of the program, of Node and of ONNX Runtime: what a result may depend on. */
+export function versions(): { dataelixir: string; node: string; onnxruntime: string } {
+  const require = createRequire(import.meta.url);
+  return {
+    dataelixir: readVersion(join(packageRoot, 'package.json')),
+    node: process.versions.node,
+    onnxruntime: readVersion(require.resolve('onnxruntime-node/package.json')),
+  };
+}
+
+function readVersion(file: string): string {
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}

@@ -1,0 +1,128 @@
+// The record folder of one run, `record/<name>/`: the resolved configuration, the log, what was seen and decided,
+// the models and the metrics. A finished record is never overwritten unless that is asked for; what an
+// interrupted run left behind is replaced. JSON files appear whole or not at all.
+
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { ConfigError } from '../errors.ts';
+
+const CONFIG = 'config.yaml';
+/** Written last: a record that holds it is finished. */
+const METRICS = 'metrics.json';
+/** Everything that a record may hold; a folder that holds anything else is left alone. */
+const PARTS = [
+  CONFIG,
+  METRICS,
+  'log.txt',
+  'transitions.ndjson',
+  'verdict.json',
+  'quarantine.ndjson',
+  'models',
+  'poisoned',
+  'purified',
+];
+
+export interface Rates {
+  /** Accuracy on the clean test set, in [0, 1]. */
+  readonly ba: number;
+  /** Share of triggered test images of other classes that are given the target label, in [0, 1]. */
+  readonly asr: number;
+}
+
+/** `metrics.json`. What needs ground truth is absent where there is none. */
+export interface Metrics {
+  readonly dataset: {
+    readonly name: string;
+    readonly train: number;
+    readonly test?: number;
+    readonly classes: number;
+  };
+  readonly attack?: { readonly name: string; readonly rate: number; readonly target: number };
+  readonly clean?: Partial<Rates>;
+  readonly backdoored?: Partial<Rates>;
+  readonly defended?: Partial<Rates>;
+  readonly detection?: {
+    readonly targetLabels: readonly number[];
+    /** Shares of poisoned and of clean samples that were given another label or dropped. */
+    readonly tpr?: number;
+    readonly fpr?: number;
+    /** Share of the repaired poisoned samples that have their true label again. */
+    readonly labelAccuracy?: number;
+  };
+  readonly cost: {
+    readonly denoiserCallsPerSample?: number;
+    readonly seconds: Readonly<Record<string, number>>;
+    readonly peakRssMiB: number;
+  };
+}
+
+export class RunRecord {
+  readonly folder: string;
+
+  private constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  /**
+   * Starts a record.
+   *
+   * @throws {ConfigError} when the folder holds a finished record and `overwrite` is not set, or holds something else
+   */
+  static create(
+    root: string,
+    name: string,
+    { overwrite, config }: { readonly overwrite: boolean; readonly config: object },
+  ): RunRecord {
+    const folder = join(root, name);
+    const found = existsSync(folder) ? readdirSync(folder) : [];
+    const foreign = found.find((entry) => !PARTS.includes(entry.replace(/\.tmp$/, '')));
+    if (foreign !== undefined) {
+      throw new ConfigError(
+        `expected a new folder or an earlier record at ${folder}, found "${foreign}" in it; choose another --save-folder-name`,
+      );
+    }
+    if (found.includes(METRICS) && !overwrite) {
+      throw new ConfigError(
+        `expected a new record folder, found a finished record at ${folder}; choose another --save-folder-name or pass --overwrite`,
+      );
+    }
+    for (const entry of found) rmSync(join(folder, entry), { recursive: true });
+    mkdirSync(join(folder, 'models'), { recursive: true });
+    const record = new RunRecord(folder);
+    writeAtomic(record.path(CONFIG), stringify(config));
+    return record;
+  }
+
+  path(...parts: readonly string[]): string {
+    return join(this.folder, ...parts);
+  }
+
+  log(line: string): void {
+    appendFileSync(this.path('log.txt'), line);
+  }
+
+  writeJson(name: string, value: unknown): void {
+    writeAtomic(this.path(name), `${JSON.stringify(value, null, 2)}\n`);
+  }
+
+  /** Writes the metrics, which makes the record a finished one. */
+  finish(metrics: Metrics): void {
+    this.writeJson(METRICS, metrics);
+  }
+}
+
+/** Writes beside the file and renames, so that no reader and no crash ever sees half of it. */
+function writeAtomic(path: string, text: string): void {
+  const temporary = `${path}.tmp`;
+  writeFileSync(temporary, text);
+  renameSync(temporary, path);
+}
