@@ -48,16 +48,18 @@ describe('fillNormal', () => {
     const out = new Float32Array(100_000);
     fillNormal(out, key, 2, 3);
     const words = new Uint32Array(4);
+    let worst = 0;
     for (let i = 0; i < out.length; i += 4) {
       philox(words, i / 4, 3, 2, key.high, key.seed, key.low);
       for (const pair of [0, 2]) {
         const radius = Math.sqrt(-2 * Math.log((words[pair]! + 0.5) / 2 ** 32));
         const quadrant = words[pair + 1]! >>> 30;
         const angle = ((words[pair + 1]! & 0x3fffffff) / 2 ** 30 - 0.5 + quadrant) * (Math.PI / 2);
-        expect(Math.abs(out[i + pair]! - radius * Math.cos(angle))).toBeLessThan(1e-6);
-        expect(Math.abs(out[i + pair + 1]! - radius * Math.sin(angle))).toBeLessThan(1e-6);
+        worst = Math.max(worst, Math.abs(out[i + pair]! - radius * Math.cos(angle)));
+        worst = Math.max(worst, Math.abs(out[i + pair + 1]! - radius * Math.sin(angle)));
       }
     }
+    expect(worst).toBeLessThan(3e-7); // half a float32 step at 4
   });
 
   it('has the moments and tails of a standard normal', () => {

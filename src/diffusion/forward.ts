@@ -1,0 +1,35 @@
+// The forward jump: all the noise of t steps at once. The purifier starts every round with it, and the training
+// of denoisers makes its inputs with it.
+
+import { ShapeError } from '../errors.ts';
+
+/**
+ * Draws x_t ~ q(x_t | x_0) in closed form: √ᾱ_t·x_0 + √(1−ᾱ_t)·ε.
+ *
+ * @param out      receives x_t, same length as x0; may be x0 itself
+ * @param x0       float32 in [−1, 1], any shape
+ * @param noise    standard normal, same length as x0
+ * @param alphaBar ᾱ_t of the schedule, in [0, 1]
+ * @throws {ShapeError} when the lengths differ
+ * @see Ho et al. 2020, eq. 4
+ */
+export function addNoise(out: Float32Array, x0: Float32Array, noise: Float32Array, alphaBar: number): void {
+  if (x0.length !== noise.length || x0.length !== out.length) {
+    throw new ShapeError(
+      `expected image, noise and result of one size, found ${x0.length}, ${noise.length} and ${out.length} numbers; ` +
+        'draw noise of the image’s shape',
+    );
+  }
+  const signal = Math.sqrt(alphaBar);
+  const spread = Math.sqrt(1 - alphaBar);
+  for (let i = 0; i < out.length; i++) out[i] = signal * x0[i]! + spread * noise[i]!;
+}
+
+/** Limits every value to [−1, 1], in place. */
+export function clampImages(x: Float32Array): void {
+  for (let i = 0; i < x.length; i++) {
+    const value = x[i]!;
+    if (value > 1) x[i] = 1;
+    else if (value < -1) x[i] = -1;
+  }
+}

@@ -1,0 +1,95 @@
+// The purifying loop: rounds of forward jump and stepwise return, as in DataElixir's step 2. After k-diffusion it
+// is a pure loop over (network, images, coefficients) with the noise injected; it knows no runtime, no random
+// numbers and no schedule. Arithmetic is in place: nothing of an image's size is allocated after the start.
+
+import { ShapeError } from '../errors.ts';
+import { addNoise, clampImages } from './forward.ts';
+import type { DiffusionProcess, ReverseStep } from './process.ts';
+
+/**
+ * Predicts the noise in a batch.
+ *
+ * @param x        [N, C, H, W] float32, the images of one schedule index
+ * @param timestep schedule index of all of them; 0 is one step of noise
+ * @returns ε̂, same length as x; the sampler overwrites it, and it may be the same array in every call
+ */
+export type PredictNoise = (x: Float32Array, timestep: number) => Float32Array | Promise<Float32Array>;
+
+/**
+ * Fills `out` ([C, H, W]) with the standard normal noise of one sample. Step 0 of a round is the forward jump,
+ * step 1 + k the k-th reverse step. It must depend on nothing else, so that a batch's make-up changes no output.
+ */
+export type NoiseSource = (out: Float32Array, sample: number, round: number, step: number) => void;
+
+/**
+ * Runs all rounds over a batch.
+ *
+ * @param x      [N, C, H, W] float32 in [−1, 1], the raw images; on return the final images, in the same range
+ * @param count  N
+ * @returns kept images, float32 [N, rounds × keep, C, H, W], rounds in order, each in order of time. Estimates lie
+ *   in [−1, 1]; states reach a little beyond, as in the reference
+ * @throws {ShapeError} when x does not hold `count` images, or the network returns another size
+ */
+export async function sampleCandidates(
+  process: DiffusionProcess,
+  predictNoise: PredictNoise,
+  noise: NoiseSource,
+  x: Float32Array,
+  count: number,
+): Promise<Float32Array> {
+  const size = x.length / count;
+  if (!Number.isInteger(size) || size === 0) {
+    throw new ShapeError(
+      `expected ${count} images of one size, found ${x.length} numbers; pass [N, C, H, W]`,
+    );
+  }
+  const { rounds, keep, steps } = process;
+  const kept = new Float32Array(count * rounds * keep * size);
+  const images = Array.from({ length: count }, (_, n) => x.subarray(n * size, (n + 1) * size));
+  const z = new Float32Array(size);
+  for (let round = 0; round < rounds; round++) {
+    for (const [n, image] of images.entries()) {
+      noise(z, n, round, 0);
+      addNoise(image, image, z, process.jumpAlphaBar);
+    }
+    for (const [k, step] of steps.entries()) {
+      const estimates = await predictNoise(x, step.timestep);
+      checkPrediction(estimates, x);
+      const slot = k + keep - steps.length;
+      for (const [n, image] of images.entries()) {
+        if (step.sigma > 0) noise(z, n, round, 1 + k);
+        const estimate = estimates.subarray(n * size, (n + 1) * size);
+        reverse(image, estimate, z, step, process.estimates);
+        if (slot < 0) continue;
+        kept.set(process.estimates ? estimate : image, ((n * rounds + round) * keep + slot) * size);
+      }
+    }
+    clampImages(x);
+  }
+  return kept;
+}
+
+/** One reverse step of one image: `image` becomes x at the step before, `estimate` comes in as ε̂ and leaves as x̂₀. */
+function reverse(
+  image: Float32Array,
+  estimate: Float32Array,
+  z: Float32Array,
+  step: ReverseStep,
+  limited: boolean,
+): void {
+  const { xToEstimate, noiseToEstimate, estimateToX, xToX, sigma } = step;
+  const limit = limited ? 1 : Number.POSITIVE_INFINITY;
+  for (let i = 0; i < image.length; i++) {
+    const x = image[i]!;
+    const x0 = Math.min(limit, Math.max(-limit, xToEstimate * x + noiseToEstimate * estimate[i]!));
+    estimate[i] = x0;
+    image[i] = estimateToX * x0 + xToX * x + sigma * z[i]!;
+  }
+}
+
+function checkPrediction(predicted: Float32Array, x: Float32Array): void {
+  if (predicted.length === x.length) return;
+  throw new ShapeError(
+    `expected a noise prediction of ${x.length} numbers, found ${predicted.length}; the denoiser does not fit the images`,
+  );
+}
