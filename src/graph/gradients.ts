@@ -114,8 +114,8 @@ const rules: Readonly<Record<Op, Rule>> = {
   log: (dy, { g, inputs: [x] }) => [op.div(g, dy, x!)],
   sqrt: (dy, { g, outputs: [y] }) => [op.div(g, op.mul(g, dy, g.scalar(0.5)), y!)],
   sigmoid: (dy, { g, outputs: [y] }) => [op.mul(g, dy, op.sub(g, y!, op.mul(g, y!, y!)))],
-  relu: (dy, { g, outputs: [y] }) => [op.mul(g, dy, op.sign(g, y!))],
-  sign: noGradient,
+  relu: (dy, { g, outputs: [y] }) => [op.mul(g, dy, op.step(g, y!))],
+  step: noGradient,
   sin: (dy, { g, inputs: [x] }) => [op.mul(g, dy, op.cos(g, x!))],
   cos: (dy, { g, inputs: [x] }) => [op.mul(g, op.mul(g, dy, op.sin(g, x!)), g.scalar(-1))],
   add: (dy, { g, inputs: [a, b], needs }) => [

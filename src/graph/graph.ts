@@ -12,7 +12,7 @@ export type Op =
   | 'sqrt'
   | 'sigmoid'
   | 'relu'
-  | 'sign'
+  | 'step'
   | 'sin'
   | 'cos'
   // element by element with NumPy broadcasting

@@ -13,7 +13,7 @@ export interface ConvGeometry {
   readonly padding: Padding;
 }
 
-type Unary = Extract<Op, 'exp' | 'log' | 'sqrt' | 'sigmoid' | 'relu' | 'sign' | 'sin' | 'cos'>;
+type Unary = Extract<Op, 'exp' | 'log' | 'sqrt' | 'sigmoid' | 'relu' | 'step' | 'sin' | 'cos'>;
 type Binary = Extract<Op, 'add' | 'sub' | 'mul' | 'div'>;
 
 function unary(op: Unary): (g: GraphBuilder, x: Tensor) => Tensor {
@@ -29,8 +29,8 @@ export const log = unary('log');
 export const sqrt = unary('sqrt');
 export const sigmoid = unary('sigmoid');
 export const relu = unary('relu');
-/** −1, 0 or 1. */
-export const sign = unary('sign');
+/** 1 where x > 0, else 0: the derivative of `relu`. */
+export const step = unary('step');
 export const sin = unary('sin');
 export const cos = unary('cos');
 export const add = binary('add');

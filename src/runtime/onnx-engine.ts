@@ -1,0 +1,96 @@
+// The default engine: lowers graphs to ONNX and runs them with onnxruntime-node. A session computes on the thread
+// that calls it, with one intra-op thread on the CPU, so that parallelism is a matter of how many workers there are.
+
+import * as ort from 'onnxruntime-node';
+import { EngineError } from '../errors.ts';
+import type { Graph, Shape } from '../graph/graph.ts';
+import { sizeOf } from '../graph/graph.ts';
+import { encodeModel } from '../weights/onnx-proto.ts';
+import type { Engine, Executable, LoadOptions, NamedArrays } from './executor.ts';
+import { lowerToOnnx } from './onnx-lowering.ts';
+
+/** Execution providers of ONNX Runtime that this project knows how to ask for. */
+export type ExecutionProvider = 'cpu' | 'webgpu' | 'cuda';
+
+export interface OnnxEngineOptions {
+  readonly executionProvider?: ExecutionProvider;
+}
+
+export class OnnxEngine implements Engine {
+  readonly name = 'onnx';
+  readonly #provider: ExecutionProvider;
+
+  constructor({ executionProvider = 'cpu' }: OnnxEngineOptions = {}) {
+    this.#provider = executionProvider;
+  }
+
+  async load(graph: Graph, options: LoadOptions = {}): Promise<Executable> {
+    const session = await this.createSession(encodeModel(lowerToOnnx(graph, options)));
+    return new OnnxExecutable(session, graph, options.anyBatch ?? false);
+  }
+
+  /** Opens any ONNX model. @throws {EngineError} when the provider is missing or the model is refused */
+  async createSession(bytes: Uint8Array): Promise<ort.InferenceSession> {
+    try {
+      return await ort.InferenceSession.create(bytes, {
+        executionProviders: [this.#provider],
+        intraOpNumThreads: 1,
+        interOpNumThreads: 1,
+        executionMode: 'sequential',
+        graphOptimizationLevel: 'all',
+        logSeverityLevel: 3,
+      });
+    } catch (cause) {
+      throw new EngineError(
+        `onnxruntime could not open the model on ${this.#provider}: ${(cause as Error).message}; ` +
+          'check compute.executionProvider, or use cpu',
+        { cause },
+      );
+    }
+  }
+}
+
+class OnnxExecutable implements Executable {
+  readonly #session: ort.InferenceSession;
+  readonly #inputs: ReadonlyMap<string, { readonly shape: Shape; readonly anyBatch: boolean }>;
+  readonly #outputs: ReadonlyMap<string, Shape>;
+
+  constructor(session: ort.InferenceSession, graph: Graph, anyBatch: boolean) {
+    this.#session = session;
+    const wanted = new Set(session.inputNames);
+    this.#inputs = new Map(
+      graph.inputs
+        .filter(({ name }) => wanted.has(name))
+        .map(({ name, id, kind }) => [name, { shape: graph.shapes[id]!, anyBatch: anyBatch && kind === 'data' }]),
+    );
+    this.#outputs = new Map(graph.outputs.map(({ name, id }) => [name, graph.shapes[id]!]));
+  }
+
+  async run(feeds: NamedArrays, into: NamedArrays = {}): Promise<NamedArrays> {
+    const tensors: Record<string, ort.Tensor> = {};
+    for (const [name, { shape, anyBatch }] of this.#inputs) {
+      tensors[name] = new ort.Tensor('float32', feeds[name]!, feedShape(name, shape, feeds[name], anyBatch));
+    }
+    const fetches: Record<string, ort.Tensor | null> = {};
+    for (const [name, shape] of this.#outputs) {
+      fetches[name] = into[name] ? new ort.Tensor('float32', into[name], shape) : null;
+    }
+    const results = await this.#session.run(tensors, fetches);
+    const arrays: Record<string, Float32Array> = {};
+    for (const name of this.#outputs.keys()) arrays[name] = results[name]!.data as Float32Array;
+    return arrays;
+  }
+
+  async dispose(): Promise<void> {
+    await this.#session.release();
+  }
+}
+
+/** The extents of one feed. @throws {EngineError} when its size does not fit */
+export function feedShape(name: string, shape: Shape, data: Float32Array | undefined, anyBatch: boolean): Shape {
+  if (!data) throw new EngineError(`expected a feed named ${name}, found none`);
+  const rest = sizeOf(shape.slice(1));
+  const actual = anyBatch ? [data.length / rest, ...shape.slice(1)] : shape;
+  if (Number.isInteger(actual[0] ?? 1) && sizeOf(actual) === data.length) return actual;
+  throw new EngineError(`expected ${sizeOf(shape)} values of [${shape}] for ${name}, found ${data.length}`);
+}
