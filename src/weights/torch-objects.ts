@@ -1,0 +1,149 @@
+// What a PyTorch checkpoint's pickle may contain: tensors as references into storages, ordered dictionaries,
+// and a few inert values. This is the whole list of globals that checkpoints may name here; the shapes are
+// checked as the references are made, so that reading a tensor later stays within its storage.
+
+import { WeightsError } from '../errors.ts';
+import type { ElementType } from './element-types.ts';
+import type { PickleRules, PickleValue } from './pickle.ts';
+import { PickleGlobal, PickleObject } from './pickle.ts';
+import { elementCount } from './weights.ts';
+
+/** A block of elements of one type somewhere in the checkpoint. */
+export class TorchStorage extends PickleObject {
+  readonly kind = 'storage';
+  readonly key: string;
+  readonly type: ElementType;
+  /** Number of elements. */
+  readonly count: number;
+
+  constructor(key: string, type: ElementType, count: number) {
+    super();
+    this.key = key;
+    this.type = type;
+    this.count = count;
+  }
+}
+
+/** A strided view of a storage; offset and strides count elements. */
+export class TorchTensor extends PickleObject {
+  readonly kind = 'tensor';
+  readonly storage: TorchStorage;
+  readonly offset: number;
+  readonly shape: readonly number[];
+  readonly stride: readonly number[];
+
+  constructor(storage: TorchStorage, offset: number, shape: readonly number[], stride: readonly number[]) {
+    super();
+    this.storage = storage;
+    this.offset = offset;
+    this.shape = shape;
+    this.stride = stride;
+  }
+}
+
+const STORAGE_TYPES: ReadonlyMap<string, ElementType> = new Map([
+  ['torch.DoubleStorage', 'float64'],
+  ['torch.FloatStorage', 'float32'],
+  ['torch.HalfStorage', 'float16'],
+  ['torch.BFloat16Storage', 'bfloat16'],
+  ['torch.LongStorage', 'int64'],
+  ['torch.IntStorage', 'int32'],
+  ['torch.ShortStorage', 'int16'],
+  ['torch.CharStorage', 'int8'],
+  ['torch.ByteStorage', 'uint8'],
+  ['torch.BoolStorage', 'bool'],
+]);
+
+/** Values beside the weights, such as an accuracy saved as a NumPy scalar: accepted, and dropped. */
+const INERT = new Set([
+  '_codecs.encode',
+  'numpy.core.multiarray.scalar',
+  'numpy._core.multiarray.scalar',
+  'numpy.dtype',
+  'torch.device',
+]);
+
+/**
+ * The rules for a checkpoint's pickles.
+ *
+ * @param source file name for errors
+ * @param onStorage called with each storage that is named, several times if it is shared
+ */
+export function torchRules(source: string, onStorage: (storage: TorchStorage) => void): PickleRules {
+  return {
+    source,
+    global: (name) => {
+      if (STORAGE_TYPES.has(name)) return new PickleGlobal(name);
+      if (INERT.has(name)) return new PickleGlobal(name, () => null);
+      switch (name) {
+        case 'collections.OrderedDict':
+          return new PickleGlobal(name, ([items]) => toDictionary(items, source));
+        case 'torch._utils._rebuild_tensor':
+        case 'torch._utils._rebuild_tensor_v2':
+          return new PickleGlobal(name, (args) => toTensor(args, source));
+        case 'torch._utils._rebuild_parameter':
+        case 'torch.Size':
+          return new PickleGlobal(name, ([value]) => value ?? null);
+        default:
+          return undefined;
+      }
+    },
+    persistent: (id) => {
+      const storage = toStorage(id, source);
+      onStorage(storage);
+      return storage;
+    },
+  };
+}
+
+/** Python 2 pickled ordered dictionaries with their items as an argument, Python 3 adds them afterwards. */
+function toDictionary(items: PickleValue | undefined, source: string): PickleValue {
+  if (items === undefined) return new Map();
+  if (!Array.isArray(items)) throw damaged(source, 'items of a dictionary');
+  return new Map(
+    items.map((item) => {
+      if (!Array.isArray(item) || item.length !== 2) throw damaged(source, 'pairs of a dictionary');
+      return item as [PickleValue, PickleValue];
+    }),
+  );
+}
+
+/** `('storage', type, key, location, count)`, with a sixth entry in legacy files. */
+function toStorage(id: PickleValue, source: string): TorchStorage {
+  const [tag, global, key, , count, view] = Array.isArray(id) ? id : [];
+  const type = global instanceof PickleGlobal ? STORAGE_TYPES.get(global.name) : undefined;
+  if (tag !== 'storage' || !type || typeof key !== 'string' || !isSize(count)) {
+    throw damaged(source, 'a storage with type, key and size');
+  }
+  if (view !== undefined && view !== null)
+    throw damaged(source, 'a storage of its own, not a view of another');
+  return new TorchStorage(key, type, count);
+}
+
+function toTensor(args: readonly PickleValue[], source: string): TorchTensor {
+  const [storage, offset, shape, stride] = args;
+  const fits = storage instanceof TorchStorage && isSize(offset) && isSizes(shape) && isSizes(stride);
+  if (!fits || shape.length !== stride.length)
+    throw damaged(source, 'a tensor with storage, shape and strides');
+  const count = elementCount(shape);
+  const last = count === 0 ? -1 : shape.reduce((sum, extent, i) => sum + (extent - 1) * stride[i]!, 0);
+  if (!(count <= storage.count && offset + last < storage.count)) {
+    throw damaged(source, `a tensor of [${shape}] within its storage of ${storage.count} elements`);
+  }
+  return new TorchTensor(storage, offset, shape, stride);
+}
+
+function isSize(value: PickleValue | undefined): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
+function isSizes(value: PickleValue | undefined): value is number[] {
+  return Array.isArray(value) && value.every(isSize);
+}
+
+function damaged(source: string, expected: string): WeightsError {
+  return new WeightsError(
+    `expected ${expected} in the PyTorch checkpoint ${source}, found something else; ` +
+      'save the state_dict again with torch.save',
+  );
+}
