@@ -1,0 +1,39 @@
+// Step 6 of DataElixir: what happens to one sample once the target labels are known.
+
+import { hasTransition, type KeptImages } from './transitions.ts';
+
+/** Why a sample is treated as it is. */
+export type OutcomeRule =
+  | 'unflagged' // its given label is no target
+  | 'stable' // given a target label, but all its kept images carry one label
+  | 'unanimous' // given a target label; the kept candidates agree with one another, not with the raw image
+  | 'mixed'; // given a target label, and the candidates disagree
+
+/** `keep` and `purify` are final; `suspicious` waits for the benign model, `label` is its majority label. */
+export interface SampleOutcome {
+  readonly action: 'keep' | 'purify' | 'suspicious';
+  readonly label: number;
+  readonly rule: OutcomeRule;
+}
+
+/**
+ * Decides on one sample.
+ *
+ * @param given   label that came with the sample
+ * @param flagged whether that label is a target label
+ * @param stable  what becomes of a flagged class's sample that shows no transition: the reference keeps it as it
+ *   came, with its trigger if it has one; `purify` keeps the label only
+ */
+export function decideOutcome(
+  given: number,
+  kept: KeptImages,
+  flagged: boolean,
+  stable: 'keep' | 'purify',
+): SampleOutcome {
+  if (!flagged) return { action: 'keep', label: given, rule: 'unflagged' };
+  if (!hasTransition(kept)) return { action: stable, label: given, rule: 'stable' };
+  const unanimous = kept.labels.slice(1).every((label) => label === kept.majority);
+  return unanimous
+    ? { action: 'purify', label: kept.majority, rule: 'unanimous' }
+    : { action: 'suspicious', label: kept.majority, rule: 'mixed' };
+}

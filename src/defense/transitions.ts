@@ -1,0 +1,49 @@
+// Step 3 of DataElixir: which of a sample's images, raw and candidates, count. A label that a handful of
+// candidates show is noise of the diffusion; one that at least τ show is a transition.
+
+/** What is left of one sample's images after step 3. Index 0 is the raw image, 1 + k the k-th candidate. */
+export interface KeptImages {
+  /** Ascending indices of the images kept; the raw image always is. */
+  readonly indices: readonly number[];
+  /** Their labels, in the same order. */
+  readonly labels: readonly number[];
+  /** Most frequent label of the candidates; of equals, the one met first. */
+  readonly majority: number;
+}
+
+/**
+ * Applies the minority threshold.
+ *
+ * @param raw      observer's label of the raw image
+ * @param labels   observer's labels of the candidates, one row a round, in order of time; at least one label
+ * @param minority τ: from so many candidates of the second most frequent label on, all are kept
+ */
+export function keepCandidates(
+  raw: number,
+  labels: readonly (readonly number[])[],
+  minority: number,
+): KeptImages {
+  const all = [raw, ...labels.flat()];
+  const [first, second] = frequencies(all.slice(1));
+  if (first === undefined) throw new RangeError(`expected at least one candidate label, found none`);
+  const keepsAll = (second?.count ?? 0) >= minority;
+  const indices = [...all.keys()].filter((i) => i === 0 || keepsAll || all[i] === first.label);
+  return { indices, labels: indices.map((i) => all[i]!), majority: first.label };
+}
+
+/** Whether the kept images do not all carry one label: only such samples testify in step 4. */
+export function hasTransition(kept: KeptImages): boolean {
+  return kept.labels.some((label) => label !== kept.labels[0]);
+}
+
+/** Indices (raw image 0, candidates from 1) of the kept images with a label; the raw image is always the first. */
+export function imagesLabelled(kept: KeptImages, label: number): number[] {
+  return kept.indices.filter((index, at) => index === 0 || kept.labels[at] === label);
+}
+
+/** Labels by falling frequency, equals in the order in which they were met. */
+function frequencies(labels: readonly number[]): { label: number; count: number }[] {
+  const counts = new Map<number, number>();
+  for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
+  return [...counts].map(([label, count]) => ({ label, count })).sort((a, b) => b.count - a.count);
+}

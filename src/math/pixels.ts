@@ -1,0 +1,16 @@
+// Between the pixels of a dataset (uint8, 0…255) and those of the networks (float32, −1…1). One place, so that
+// every part rounds alike.
+
+/** Bytes to [−1, 1]: v / 127.5 − 1. */
+export function toUnit(
+  pixels: Uint8Array,
+  out: Float32Array = new Float32Array(pixels.length),
+): Float32Array {
+  for (let i = 0; i < pixels.length; i++) out[i] = pixels[i]! / 127.5 - 1;
+  return out;
+}
+
+/** [−1, 1] to bytes, rounded to the nearest and limited to [0, 255]; `toBytes(toUnit(p))` is p. */
+export function toBytes(values: Float32Array): Uint8Array {
+  return Uint8Array.from(new Uint8ClampedArray(values.map((value) => value * 127.5 + 127.5)));
+}
