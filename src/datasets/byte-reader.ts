@@ -1,0 +1,125 @@
+// Files as streams of bytes, gunzipped when they begin like gzip, in bounded memory. A damaged or truncated gzip
+// file gives every byte that could be decompressed before it reports the damage, so that the readers can use the
+// samples that are whole. Node's own stream iterator discards what is still buffered when an error comes.
+
+import { type FileHandle, open } from 'node:fs/promises';
+import { createGunzip } from 'node:zlib';
+import { DatasetError, SampleError } from '../errors.ts';
+
+// deflate expands at most 1032 times: no more than 33 MB from one chunk
+const CHUNK_BYTES = 1 << 15;
+
+/**
+ * The bytes of a file, decompressed when it is gzip (recognised by its first two bytes, not by its name).
+ *
+ * @throws {DatasetError} when the file cannot be opened
+ * @throws {SampleError}  after the last usable byte, when the compressed data are damaged or end too early
+ */
+export async function* readBytes(path: string): AsyncGenerator<Buffer, void, undefined> {
+  const file = await open(path).catch((error: Error) => {
+    throw new DatasetError(`expected a readable file at ${path}, found: ${error.message}; check the path`);
+  });
+  try {
+    const magic = await file.read(Buffer.alloc(2), 0, 2, 0);
+    const compressed = magic.bytesRead === 2 && magic.buffer.readUInt16BE() === 0x1f8b;
+    yield* compressed ? gunzip(chunksOf(file)) : chunksOf(file);
+  } finally {
+    await file.close();
+  }
+}
+
+async function* chunksOf(file: FileHandle): AsyncGenerator<Buffer, void, undefined> {
+  for (let position = 0; ; ) {
+    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(CHUNK_BYTES), 0, CHUNK_BYTES, position);
+    if (bytesRead === 0) return;
+    position += bytesRead;
+    yield buffer.subarray(0, bytesRead);
+  }
+}
+
+async function* gunzip(input: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
+  const stream = createGunzip();
+  const ready: Buffer[] = [];
+  const failures: Error[] = [];
+  stream.on('data', (chunk: Buffer) => ready.push(chunk));
+  stream.on('error', (error) => failures.push(error));
+  const closed = new Promise<void>((resolve) => stream.once('close', resolve));
+  try {
+    for await (const chunk of input) {
+      // the next chunk is written when this one's output was taken: that is the back-pressure
+      await new Promise<void>((resolve) => stream.write(chunk, () => resolve()));
+      yield* ready.splice(0);
+      if (failures.length > 0) break;
+    }
+    stream.end();
+    await closed;
+    yield* ready.splice(0);
+  } finally {
+    stream.destroy();
+  }
+  const [failure] = failures;
+  if (failure)
+    throw new SampleError(`expected whole gzip data, found: ${failure.message}; fetch the file again`);
+}
+
+/** Takes pieces of wanted sizes from a file; damage counts as the end of the file, and is kept in `damage`. */
+export class ByteReader {
+  readonly #chunks: AsyncGenerator<Buffer, void, undefined>;
+  #held: Buffer = Buffer.alloc(0);
+  #position = 0;
+  #damage: string | undefined;
+
+  constructor(path: string) {
+    this.#chunks = readBytes(path);
+  }
+
+  /** Byte offset, in the decompressed file, of the next byte to be taken. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** Why the bytes ended before the end of the file, when they did. */
+  get damage(): string | undefined {
+    return this.#damage;
+  }
+
+  /** The next `size` bytes; fewer at the end of the file. The buffer may share memory with its neighbours. */
+  async take(size: number): Promise<Buffer> {
+    const parts: Buffer[] = [];
+    let missing = size;
+    while (missing > this.#held.length) {
+      missing -= this.#held.length;
+      parts.push(this.#held);
+      this.#held = Buffer.alloc(0);
+      const next = await this.#next();
+      if (next === undefined) break;
+      this.#held = next;
+    }
+    const last = this.#held.subarray(0, missing);
+    this.#held = this.#held.subarray(last.length);
+    const taken = parts.length === 0 ? last : Buffer.concat([...parts, last]);
+    this.#position += taken.length;
+    return taken;
+  }
+
+  /** Reads what is left without keeping it, so that damage after the last sample is noticed; returns its length. */
+  async drain(): Promise<number> {
+    const from = this.#position;
+    while ((await this.take(CHUNK_BYTES)).length > 0);
+    return this.#position - from;
+  }
+
+  async close(): Promise<void> {
+    await this.#chunks.return();
+  }
+
+  async #next(): Promise<Buffer | undefined> {
+    try {
+      return (await this.#chunks.next()).value ?? undefined;
+    } catch (error) {
+      if (!(error instanceof SampleError)) throw error;
+      this.#damage = error.message;
+      return undefined;
+    }
+  }
+}

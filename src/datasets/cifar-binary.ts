@@ -1,0 +1,55 @@
+// The binary layout of CIFAR (Krizhevsky 2009): records of one label byte and the pixels, channel after channel,
+// without any header; CIFAR-100 has two label bytes of which the last is the fine class. Other image sizes in
+// the same layout are read as well. https://www.cs.toronto.edu/~kriz/cifar.html
+
+import { ByteReader } from './byte-reader.ts';
+import { damagedEntry, type Entry, indexId } from './entry.ts';
+import type { ImageShape } from './sample.ts';
+
+export interface CifarLayout {
+  /** Size of every image; the format itself does not say. */
+  readonly shape: ImageShape;
+  /** Bytes before the pixels; the last one is the label. */
+  readonly labelBytes: number;
+}
+
+/** Reads one file, gzipped or not. Bytes after the last whole record make one damaged entry. */
+export async function* readCifarBinary(path: string, layout: CifarLayout): AsyncGenerator<Entry> {
+  const { shape, labelBytes } = layout;
+  const size = labelBytes + shape[0] * shape[1] * shape[2];
+  const bytes = new ByteReader(path);
+  try {
+    for (let index = 0; ; index++) {
+      const place = { id: indexId(index), source: path, offset: bytes.position };
+      const record = await bytes.take(size);
+      if (record.length < size) {
+        if (record.length > 0 || bytes.damage !== undefined)
+          yield rest(place, record.length, size, bytes.damage);
+        return;
+      }
+      yield {
+        ...place,
+        decode: () => ({
+          label: record[labelBytes - 1]!,
+          pixels: Uint8Array.from(record.subarray(labelBytes)),
+          shape,
+        }),
+      };
+    }
+  } finally {
+    await bytes.close();
+  }
+}
+
+function rest(
+  place: { id: string; source: string; offset: number },
+  found: number,
+  size: number,
+  damage = '',
+) {
+  return damagedEntry(
+    { source: place.source, offset: place.offset },
+    `expected a record of ${size} bytes as sample ${place.id}, found ${found} and the end of the file` +
+      `${damage && ` (${damage})`}; fetch the file again, or set dataset.shape if its images have another size`,
+  );
+}

@@ -1,0 +1,106 @@
+// One folder a class, one PNG a sample; the sorted folder names are the classes. The classes are interleaved in
+// proportion to their sizes, so that any stretch of the stream holds all of them, as windows and online training
+// need. Only file names are kept in memory, as bytes.
+
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SampleError } from '../errors.ts';
+import { unescapeId } from './description.ts';
+import { damagedEntry, type Entry } from './entry.ts';
+import { decodePng, maxPngBytes } from './png.ts';
+
+/** Names of the class folders, sorted by code units: the same order on every machine. Hidden ones are left out. */
+export async function listClassFolders(root: string): Promise<string[]> {
+  const found = await readdir(root, { withFileTypes: true });
+  const folders = found.filter((item) => item.isDirectory() && !item.name.startsWith('.'));
+  return folders.map((item) => item.name).sort();
+}
+
+/**
+ * Reads a folder of class folders.
+ *
+ * @param folders names of the class folders, by class index
+ * @param escaped whether file names are escaped ids, as this project's writer makes them; else an id is
+ *                `folder/name` without `.png`
+ */
+export async function* readClassFolders(
+  root: string,
+  folders: readonly string[],
+  escaped: boolean,
+  maxPixels: number,
+): AsyncGenerator<Entry> {
+  const queues: Queue[] = [];
+  for (const [label, folder] of folders.entries()) queues.push(await listFiles(root, folder, label));
+  for (let queue = furthestBehind(queues); queue; queue = furthestBehind(queues)) {
+    const { folder, label } = queue;
+    const name = queue.names.next().value!;
+    queue.taken++;
+    const source = join(root, folder, name);
+    const stem = name.replace(/\.png$/, '');
+    const id = escaped ? unescapeId(stem) : `${folder}/${stem}`;
+    if (name.endsWith('/')) {
+      yield damagedEntry(
+        { source, offset: 0 },
+        'expected a PNG file, found a folder; put images directly under it',
+      );
+    } else {
+      yield { id, source, offset: 0, decode: () => decodeFile(source, label, maxPixels) };
+    }
+  }
+}
+
+async function decodeFile(path: string, label: number, maxPixels: number) {
+  try {
+    const { size } = await stat(path);
+    if (size > maxPngBytes(maxPixels)) {
+      throw new SampleError(
+        `expected a PNG of at most ${maxPixels} pixels, found ${size} bytes; raise dataset.maxPixels`,
+      );
+    }
+    return { label, ...decodePng(await readFile(path), maxPixels) };
+  } catch (error) {
+    if (error instanceof SampleError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new SampleError(`expected a readable file, found: ${reason}; check its permissions`);
+  }
+}
+
+interface Queue {
+  readonly folder: string;
+  readonly label: number;
+  readonly count: number;
+  readonly names: Iterator<string>;
+  taken: number;
+}
+
+async function listFiles(root: string, folder: string, label: number): Promise<Queue> {
+  const found = await readdir(join(root, folder), { withFileTypes: true });
+  const names = found
+    .filter((item) => !item.name.startsWith('.'))
+    .map((item) => (item.isDirectory() ? `${item.name}/` : item.name))
+    .sort();
+  return { folder, label, count: names.length, names: unpack(Buffer.from(names.join('\0'))), taken: 0 };
+}
+
+function* unpack(names: Buffer): Generator<string> {
+  for (let from = 0; from < names.length; ) {
+    const to = names.indexOf(0, from);
+    const end = to < 0 ? names.length : to;
+    yield names.toString('utf8', from, end);
+    from = end + 1;
+  }
+}
+
+/** The class of which the smallest share was given, undefined when all are through. */
+function furthestBehind(queues: readonly Queue[]): Queue | undefined {
+  let behind: Queue | undefined;
+  let least = 1;
+  for (const queue of queues) {
+    const share = (queue.taken + 0.5) / queue.count;
+    if (queue.taken < queue.count && share < least) {
+      behind = queue;
+      least = share;
+    }
+  }
+  return behind;
+}

@@ -1,0 +1,104 @@
+// `dataset.json`: what this project's own writers put beside the data, so that a dataset is read back with the
+// names, classes and ids that it had. Ids may hold any character; in file names all but a few are escaped as in
+// URLs, dots too, since WebDataset ends a key at the first dot.
+
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DatasetError } from '../errors.ts';
+import type { ImageShape } from './sample.ts';
+
+export const DESCRIPTION_FILE = 'dataset.json';
+const VERSION = 1;
+
+export interface Description {
+  readonly name: string;
+  readonly format: 'class-folders' | 'webdataset';
+  readonly classes: number;
+  /** By class index; absent when the classes have no names. */
+  readonly classNames?: readonly string[];
+  readonly shape: ImageShape;
+  readonly samples: number;
+  /** Files or folders beside it, in the order of reading: shards, or the folder of each class. */
+  readonly parts: readonly string[];
+}
+
+export function formatDescription(description: Description): string {
+  return `${JSON.stringify({ dataelixir: VERSION, ...description }, null, 2)}\n`;
+}
+
+/**
+ * Reads the description of a dataset folder; undefined when there is none.
+ *
+ * @throws {DatasetError} when there is one, but not of this kind
+ */
+export async function readDescription(folder: string): Promise<Description | undefined> {
+  const path = join(folder, DESCRIPTION_FILE);
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw new DatasetError(`expected a readable ${path}, found: ${error.message}; check its permissions`);
+  });
+  if (text === undefined) return undefined;
+  const value = parse(text);
+  if (isDescription(value)) return value;
+  throw new DatasetError(
+    `expected a dataset description of version ${VERSION} in ${path}, found something else; ` +
+      'remove the file to have the folder read without it',
+  );
+}
+
+/** An id as a file name; slashes may be kept where they may form folders. */
+export function escapeId(id: string, keepSlashes: boolean): string {
+  const escaped = encodeURIComponent(id).replaceAll('.', '%2E');
+  return keepSlashes ? escaped.replaceAll('%2F', '/') : escaped;
+}
+
+/** The id of an escaped name; a name that was not escaped stands for itself. */
+export function unescapeId(name: string): string {
+  try {
+    return decodeURIComponent(name);
+  } catch (error) {
+    if (error instanceof URIError) return name;
+    throw error;
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+function isDescription(value: unknown): value is Description {
+  if (typeof value !== 'object' || value === null) return false;
+  const { dataelixir, name, format, classes, classNames, shape, samples, parts } = value as Record<
+    string,
+    unknown
+  >;
+  return (
+    dataelixir === VERSION &&
+    typeof name === 'string' &&
+    (format === 'class-folders' || format === 'webdataset') &&
+    isCount(classes) &&
+    (classNames === undefined || (isList(classNames, isText) && classNames.length === classes)) &&
+    isList(shape, isCount) &&
+    shape.length === 3 &&
+    isCount(samples) &&
+    // parts are names, not paths: a description must not lead out of its folder
+    isList(parts, (part) => isText(part) && !/[/\\]|^\.\.?$/.test(part))
+  );
+}
+
+function isList(value: unknown, holds: (item: string) => boolean): value is readonly string[] {
+  return Array.isArray(value) && value.every(holds);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}

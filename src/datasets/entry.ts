@@ -1,0 +1,43 @@
+// What one format's reader hands to `open.ts`: where a sample stands and how to decode it. Decoding is put off so
+// that a range of a dataset can be passed over without work, and so that everything that can be wrong with a
+// sample (damaged bytes, size, label) ends in one place, which turns it into a quarantine entry.
+
+import { SampleError } from '../errors.ts';
+import type { ImageShape } from './sample.ts';
+
+/** A decoded image: uint8, channel-major [C, H, W], in [0, 255]. */
+export interface Image {
+  readonly pixels: Uint8Array;
+  readonly shape: ImageShape;
+}
+
+export interface LabelledImage extends Image {
+  readonly label: number;
+}
+
+/** One place of the source: a sample, or a stretch of bytes that should have held some. */
+export interface Entry {
+  /** Unique in its source; absent where no sample can be told. */
+  readonly id?: string;
+  /** File as the user named it, plus `!member` inside an archive. */
+  readonly source: string;
+  /** Byte offset in the (decompressed) file. */
+  readonly offset: number;
+  /** @throws {SampleError} when it cannot be decoded */
+  readonly decode: () => LabelledImage | Promise<LabelledImage>;
+}
+
+/** An entry that stands for bytes which hold no usable sample. */
+export function damagedEntry(place: Omit<Entry, 'decode'>, reason: string): Entry {
+  return {
+    ...place,
+    decode: () => {
+      throw new SampleError(reason);
+    },
+  };
+}
+
+/** Name of the `index`th sample of a file that does not name its samples. */
+export function indexId(index: number): string {
+  return String(index).padStart(5, '0');
+}

@@ -1,0 +1,242 @@
+// The front of all readers: names what a source holds before it is read, then gives its samples as a stream, any
+// number of times. All that can be wrong with one sample is found here and leaves as a quarantine entry, so that
+// a reader never throws for the sake of a sample.
+
+import { DatasetError, SampleError } from '../errors.ts';
+import { readCifarBinary } from './cifar-binary.ts';
+import { readClassFolders } from './class-folders.ts';
+import { unescapeId } from './description.ts';
+import type { Entry, LabelledImage } from './entry.ts';
+import { countIdxClasses, labelsBeside, readIdx } from './idx.ts';
+import { type DatasetFormat, type Recognised, recognise, stemOf } from './recognise.ts';
+import type { ImageShape, ReadResult, Sample } from './sample.ts';
+import { readShapes, SHAPE_CLASSES } from './shapes.ts';
+import { readWebDataset } from './webdataset.ts';
+
+const CIFAR_SHAPE: ImageShape = [3, 32, 32];
+const DEFAULT_MAX_PIXELS = 2 ** 24;
+
+export interface DatasetOptions {
+  /** Recognised when absent. */
+  readonly format?: DatasetFormat;
+  /** Shown in results; the source's name when absent. */
+  readonly name?: string;
+  /** Number of classes; needed where the format does not tell (WebDataset shards by others). */
+  readonly classes?: number;
+  /** Files of labels of IDX images; found by their usual names when absent. */
+  readonly labels?: string | readonly string[];
+  /** Size of every image; that of the first good sample when absent, 3×32×32 for CIFAR binary. */
+  readonly shape?: ImageShape;
+  /** Label bytes of a CIFAR binary record: 1 (default), 2 for CIFAR-100. */
+  readonly labelBytes?: number;
+  /** Convert images to 1 or 3 channels where nothing is lost by it: gray to RGB, gray stored as RGB to gray. */
+  readonly channels?: 1 | 3;
+  /** Samples to pass over at the start, good or bad. */
+  readonly skip?: number;
+  /** At most so many samples after that, good or bad. */
+  readonly limit?: number;
+  /** Larger images are refused before they are decoded; 2²⁴ when absent. */
+  readonly maxPixels?: number;
+}
+
+export interface DatasetInfo {
+  readonly name: string;
+  readonly format: DatasetFormat;
+  readonly classes: number;
+  readonly classNames?: readonly string[];
+  readonly shape: ImageShape;
+}
+
+export interface Dataset {
+  readonly info: DatasetInfo;
+  /** All samples of the range, in the order of the source; the same each time. */
+  read(): AsyncGenerator<ReadResult>;
+}
+
+/**
+ * Opens a dataset and finds out its shape and classes, from its surroundings and its first good sample.
+ *
+ * Ids are the keys of the format (folder and file name, archive key, number of the record); with several sources
+ * the name of the file comes before them.
+ *
+ * @param source one file or folder, several of one format (shards), or `shapes:train`, `shapes:test`, `shapes:denoiser`
+ * @throws {DatasetError} when it is missing, empty, of unknown format, without any readable sample, or when the
+ *                        number of classes is neither told nor given
+ */
+export async function openDataset(
+  source: string | readonly string[],
+  options: DatasetOptions = {},
+): Promise<Dataset> {
+  const sources = typeof source === 'string' ? [source] : source;
+  const parts = await Promise.all(sources.map((path) => recognise(path, options.format)));
+  const [first] = parts;
+  if (!first || parts.some((part) => part.format !== first.format)) {
+    const found = parts.map((part) => part.format).join(', ') || 'none';
+    throw new DatasetError(
+      `expected one or more sources of one format, found ${found}; open them one by one`,
+    );
+  }
+  const classNames = first.classNames;
+  const name = options.name ?? first.description?.name ?? stemOf(sources[0]!);
+  const classes = await countClasses(parts, sources, options);
+  const shape = await findShape(parts, classes, sources, options);
+  const named = classNames?.length === classes ? { classNames } : {};
+  const info: DatasetInfo = { name, format: first.format, classes, ...named, shape };
+  return { info, read: () => readRange(parts, info, options) };
+}
+
+async function countClasses(
+  parts: readonly Recognised[],
+  sources: readonly string[],
+  options: DatasetOptions,
+): Promise<number> {
+  const [{ format, description, classNames }] = parts as [Recognised];
+  const told = options.classes ?? description?.classes ?? classNames?.length;
+  if (told !== undefined && told > 0) return told;
+  if (format === 'shapes') return SHAPE_CLASSES.length;
+  if (format === 'cifar-binary') return (options.labelBytes ?? 1) > 1 ? 100 : 10;
+  if (format === 'idx') {
+    const counts = await Promise.all(
+      parts.map((part, i) => countIdxClasses(labelsOf(part.files[0]!, i, options))),
+    );
+    return Math.max(...counts);
+  }
+  throw new DatasetError(
+    `expected the number of classes, which ${sources[0]} does not tell, found none; set dataset.classes`,
+  );
+}
+
+/** Reads until one sample is good. */
+async function findShape(
+  parts: readonly Recognised[],
+  classes: number,
+  sources: readonly string[],
+  options: DatasetOptions,
+): Promise<ImageShape> {
+  let bad = 0;
+  let reason = '';
+  for await (const entry of entriesOf(parts, options)) {
+    try {
+      const image = fitChannels(await entry.decode(), options.channels);
+      checkLabel(image.label, classes, entry);
+      return options.shape ?? image.shape;
+    } catch (error) {
+      if (!(error instanceof SampleError)) throw error;
+      if (bad++ === 0) reason = ` (the first: ${error.message})`;
+    }
+  }
+  throw new DatasetError(
+    `expected at least one readable sample in ${sources.join(', ')}, found ${bad ? `${bad} bad ones` : 'an empty dataset'}${reason}; check dataset.source`,
+  );
+}
+
+async function* readRange(
+  parts: readonly Recognised[],
+  info: DatasetInfo,
+  { skip = 0, limit = Number.POSITIVE_INFINITY, ...options }: DatasetOptions,
+): AsyncGenerator<ReadResult> {
+  let position = 0;
+  if (limit <= 0) return;
+  for await (const entry of entriesOf(parts, options)) {
+    if (position++ < skip) continue;
+    yield await settle(entry, info, options.channels);
+    if (position >= skip + limit) return;
+  }
+}
+
+async function settle(entry: Entry, info: DatasetInfo, channels?: 1 | 3): Promise<ReadResult> {
+  const { id, source, offset } = entry;
+  try {
+    const { label, pixels, shape } = fitChannels(await entry.decode(), channels);
+    if (shape.some((extent, i) => extent !== info.shape[i])) {
+      throw new SampleError(
+        `expected images of [${info.shape}], found [${shape}] at sample ${id}; set dataset.channels or resize it`,
+      );
+    }
+    checkLabel(label, info.classes, entry);
+    const sample: Sample = { id: id ?? `${source}@${offset}`, label, pixels, shape };
+    return { ok: true, sample };
+  } catch (error) {
+    if (!(error instanceof SampleError)) throw error;
+    const { code, message } = error;
+    return { ok: false, quarantined: { code, message, source, offset, ...(id !== undefined && { id }) } };
+  }
+}
+
+function checkLabel(label: number, classes: number, { id }: Entry): void {
+  if (label < classes) return;
+  throw new SampleError(
+    `expected a label from 0 to ${classes - 1}, found ${label} at sample ${id}; set dataset.classes or correct it`,
+  );
+}
+
+/** Gray to RGB and gray stored as RGB to gray; anything else stays, and is refused for its shape. */
+function fitChannels(image: LabelledImage, channels?: 1 | 3): LabelledImage {
+  const [stored, height, width] = image.shape;
+  if (channels === undefined || stored === channels) return image;
+  const area = height * width;
+  const plane = image.pixels.subarray(0, area);
+  if (channels === 3) {
+    const pixels = new Uint8Array(3 * area);
+    for (let c = 0; c < 3; c++) pixels.set(plane, c * area);
+    return { label: image.label, pixels, shape: [3, height, width] };
+  }
+  const gray = image.pixels.every((value, i) => value === plane[i % area]);
+  return gray ? { label: image.label, pixels: plane.slice(), shape: [1, height, width] } : image;
+}
+
+async function* entriesOf(parts: readonly Recognised[], options: DatasetOptions): AsyncGenerator<Entry> {
+  const prefixes = prefixesOf(parts);
+  for (const [i, part] of parts.entries()) {
+    for (const [j, file] of part.files.entries()) {
+      for await (const entry of entriesOfFile(part, file, i, options)) {
+        const prefix = prefixes[i]![j]!;
+        yield prefix && entry.id !== undefined ? { ...entry, id: `${prefix}/${entry.id}` } : entry;
+      }
+    }
+  }
+}
+
+function entriesOfFile(part: Recognised, file: string, index: number, options: DatasetOptions) {
+  const maxPixels = options.maxPixels ?? DEFAULT_MAX_PIXELS;
+  switch (part.format) {
+    case 'class-folders':
+      return readClassFolders(file, part.folders ?? [], part.description !== undefined, maxPixels);
+    case 'idx':
+      return readIdx(file, labelsOf(file, index, options), maxPixels);
+    case 'cifar-binary':
+      return readCifarBinary(file, {
+        shape: options.shape ?? CIFAR_SHAPE,
+        labelBytes: options.labelBytes ?? 1,
+      });
+    case 'webdataset':
+      return part.description ? unescaped(readWebDataset(file, maxPixels)) : readWebDataset(file, maxPixels);
+    case 'shapes':
+      return readShapes(file);
+  }
+}
+
+async function* unescaped(entries: AsyncIterable<Entry>): AsyncGenerator<Entry> {
+  for await (const entry of entries)
+    yield entry.id === undefined ? entry : { ...entry, id: unescapeId(entry.id) };
+}
+
+function labelsOf(images: string, index: number, { labels }: DatasetOptions): string {
+  const given = typeof labels === 'string' ? [labels] : labels;
+  return given?.[index] ?? labelsBeside(images);
+}
+
+/** What makes ids unique over several files: each file's name, numbered where it occurs again. */
+function prefixesOf(parts: readonly Recognised[]): string[][] {
+  const several = parts.length > 1 || parts.some((part) => part.files.length > 1 && !part.description);
+  const seen = new Map<string, number>();
+  return parts.map((part) =>
+    part.files.map((file) => {
+      if (!several) return '';
+      const stem = stemOf(file);
+      const times = seen.get(stem) ?? 0;
+      seen.set(stem, times + 1);
+      return times === 0 ? stem : `${stem}~${times + 1}`;
+    }),
+  );
+}

@@ -1,0 +1,196 @@
+// PNG to and from 8-bit channel-major images with one or three channels; fast-png decodes and encodes. Because
+// fast-png trusts what it reads, the chunks are looked at first: sizes before anything is allocated, whole chunks,
+// and exactly as much image data as the header promises, which also stops decompression bombs.
+
+import { inflateSync } from 'node:zlib';
+import { convertIndexedToRgb, type DecodedPng, decode, encode, hasPngSignature } from 'fast-png';
+import { SampleError } from '../errors.ts';
+import type { Image } from './entry.ts';
+
+const DECODED_CHUNKS = ['IHDR', 'PLTE', 'tRNS', 'IDAT', 'IEND'];
+const CHANNELS_OF_TYPE: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
+
+/**
+ * Decodes a PNG. Gray becomes one channel; RGB and palettes become three. 1, 2 and 4 bits are scaled up without
+ * loss, 16 bits rounded to 8. Alpha is dropped where every pixel is opaque, otherwise the image is refused:
+ * what it would look like depends on a background that nobody named.
+ *
+ * @param maxPixels more than this are refused from the header alone
+ * @throws {SampleError} when it is no PNG, damaged, too large, or has transparent pixels
+ */
+export function decodePng(bytes: Uint8Array, maxPixels: number): Image {
+  if (!hasPngSignature(bytes)) {
+    const start = Buffer.from(bytes.subarray(0, 8)).toString('hex');
+    throw new SampleError(`expected a PNG image, found bytes ${start || '(none)'}; convert it to PNG`);
+  }
+  const chunks = chunksOf(bytes);
+  checkHeader(chunks, maxPixels);
+  const kept = chunks.filter((chunk) => DECODED_CHUNKS.includes(chunk.type));
+  const parts = [bytes.subarray(0, 8), ...kept.map((chunk) => chunk.whole)];
+  try {
+    const png = decode(kept.length === chunks.length ? bytes : Buffer.concat(parts), { checkCrc: true });
+    return toImage(png);
+  } catch (error) {
+    if (error instanceof SampleError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new SampleError(`expected a PNG that decodes, found: ${reason}; fetch or export it again`);
+  }
+}
+
+/** A file of more bytes than this is not worth reading: 16-bit RGBA without any compression, and a MiB of metadata. */
+export function maxPngBytes(maxPixels: number): number {
+  return 8 * maxPixels + 2 ** 20;
+}
+
+/** Encodes an image of one or three channels as 8-bit gray or RGB; equal pixels give equal bytes. */
+export function encodePng({ pixels, shape }: Image): Uint8Array {
+  const [channels, height, width] = shape;
+  const area = height * width;
+  const data = new Uint8Array(pixels.length);
+  for (let c = 0; c < channels; c++) {
+    for (let i = 0; i < area; i++) data[i * channels + c] = pixels[c * area + i]!;
+  }
+  return encode({ width, height, channels, depth: 8, data });
+}
+
+interface Chunk {
+  readonly type: string;
+  readonly data: Uint8Array;
+  /** Length, type, data and checksum. */
+  readonly whole: Uint8Array;
+}
+
+function chunksOf(bytes: Uint8Array): Chunk[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const chunks: Chunk[] = [];
+  for (let at = 8; chunks.at(-1)?.type !== 'IEND'; ) {
+    const end = at + 12 + (at + 4 <= bytes.length ? view.getUint32(at) : 0);
+    if (end > bytes.length) {
+      throw new SampleError(
+        `expected a whole PNG, found its end at byte ${bytes.length} inside a chunk; fetch it again`,
+      );
+    }
+    const type = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
+    chunks.push({ type, data: bytes.subarray(at + 8, end - 4), whole: bytes.subarray(at, end) });
+    at = end;
+  }
+  return chunks;
+}
+
+/** Compares the header with the limits and with the length of the image data. */
+function checkHeader(chunks: readonly Chunk[], maxPixels: number): void {
+  const header = chunks[0]!;
+  if (header.type !== 'IHDR' || header.data.length !== 13) {
+    throw new SampleError('expected a PNG header of 13 bytes first, found another chunk; export it again');
+  }
+  const view = new DataView(header.data.buffer, header.data.byteOffset, 13);
+  const [width, height, depth, type] = [
+    view.getUint32(0),
+    view.getUint32(4),
+    view.getUint8(8),
+    view.getUint8(9),
+  ];
+  if (width * height > maxPixels || width * height === 0) {
+    throw new SampleError(
+      `expected at least 1 and at most ${maxPixels} pixels, found a PNG header of ${width}×${height}; ` +
+        'resize the image or raise dataset.maxPixels',
+    );
+  }
+  const channels = CHANNELS_OF_TYPE[type];
+  const interlaced = view.getUint8(12) === 1;
+  if (channels === undefined || (interlaced && depth < 8)) {
+    const found = channels === undefined ? `color type ${type}` : `interlaced pixels of ${depth} bits`;
+    throw new SampleError(
+      `expected a PNG of a supported kind, found ${found}; export it as 8-bit RGB or gray`,
+    );
+  }
+  const bits = channels * depth;
+  const expected = passesOf(width, height, interlaced)
+    .map(([columns, rows]) => (columns === 0 ? 0 : rows * (1 + Math.ceil((columns * bits) / 8))))
+    .reduce((sum, size) => sum + size, 0);
+  checkImageData(chunks, expected);
+}
+
+function checkImageData(chunks: readonly Chunk[], expected: number): void {
+  const data = chunks.filter((chunk) => chunk.type === 'IDAT').map((chunk) => chunk.data);
+  let found: string;
+  try {
+    const { length } = inflateSync(data.length === 1 ? data[0]! : Buffer.concat(data), {
+      maxOutputLength: expected + 1,
+    });
+    if (length === expected) return;
+    found = length > expected ? 'more' : `${length}`;
+  } catch (error) {
+    const tooLong = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
+    found = tooLong ? 'more' : (error as Error).message;
+  }
+  throw new SampleError(
+    `expected ${expected} bytes of PNG image data, found ${found}; fetch or export it again`,
+  );
+}
+
+/** Columns and rows of the image, or of the seven passes of Adam7. */
+function passesOf(
+  width: number,
+  height: number,
+  interlaced: boolean,
+): readonly (readonly [number, number])[] {
+  if (!interlaced) return [[width, height]];
+  const starts = [
+    [0, 0, 8, 8],
+    [4, 0, 8, 8],
+    [0, 4, 4, 8],
+    [2, 0, 4, 4],
+    [0, 2, 2, 4],
+    [1, 0, 2, 2],
+    [0, 1, 1, 2],
+  ] as const;
+  return starts.map(([x, y, dx, dy]) => [Math.ceil((width - x) / dx), Math.ceil((height - y) / dy)] as const);
+}
+
+function toImage(png: DecodedPng): Image {
+  const { width, height } = png;
+  const area = width * height;
+  const samples = png.palette ? convertIndexedToRgb(png) : png.depth < 8 ? unpack(png) : png.data;
+  const stored = samples.length / area;
+  const channels = stored < 3 ? 1 : 3;
+  const full = png.depth === 16 ? 0xffff : 0xff;
+  if (stored !== channels) checkOpaque(samples, stored, full);
+  if (png.transparency && !png.palette) checkNoColorKey(samples, stored, png);
+  const pixels = new Uint8Array(channels * area);
+  for (let c = 0; c < channels; c++) {
+    for (let i = 0; i < area; i++) {
+      const value = samples[i * stored + c]!;
+      pixels[c * area + i] = full === 0xff ? value : Math.round(value / 257);
+    }
+  }
+  return { pixels, shape: [channels, height, width] };
+}
+
+/** Gray of 1, 2 or 4 bits to 8 bits: rows begin at whole bytes, the highest bits come first. */
+function unpack({ data, width, height, depth }: DecodedPng): Uint8Array {
+  const bytesPerRow = Math.ceil((width * depth) / 8);
+  const full = 2 ** depth - 1;
+  return Uint8Array.from({ length: width * height }, (_, i) => {
+    const bit = (i % width) * depth;
+    const byte = data[Math.floor(i / width) * bytesPerRow + (bit >> 3)]!;
+    return ((byte >> (8 - depth - (bit & 7))) & full) * (255 / full);
+  });
+}
+
+function checkOpaque(samples: ArrayLike<number>, stored: number, full: number): void {
+  for (let i = stored - 1; i < samples.length; i += stored) if (samples[i] !== full) throw transparent();
+}
+
+/** A gray or RGB image may name one color as transparent. */
+function checkNoColorKey(samples: ArrayLike<number>, stored: number, png: DecodedPng): void {
+  const scale = png.depth < 8 ? 255 / (2 ** png.depth - 1) : 1;
+  const key = Array.from(png.transparency!, (value) => value * scale);
+  for (let i = 0; i < samples.length; i += stored) {
+    if (key.every((value, c) => samples[i + c] === value)) throw transparent();
+  }
+}
+
+function transparent(): SampleError {
+  return new SampleError('expected an opaque image, found transparent pixels; flatten it onto a background');
+}

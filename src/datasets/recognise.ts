@@ -1,0 +1,98 @@
+// Finds out what a source holds: from its description, its folders, or its first (decompressed) bytes, so that
+// nobody has to name a format. The result lists the files to read, in order, and what their surroundings tell
+// about classes.
+
+import { existsSync, type Stats } from 'node:fs';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { DatasetError } from '../errors.ts';
+import { ByteReader } from './byte-reader.ts';
+import { listClassFolders } from './class-folders.ts';
+import { type Description, readDescription } from './description.ts';
+
+export const DATASET_FORMATS = ['class-folders', 'idx', 'cifar-binary', 'webdataset', 'shapes'] as const;
+export type DatasetFormat = (typeof DATASET_FORMATS)[number];
+
+/** What was found out about one source without decoding a sample. */
+export interface Recognised {
+  readonly format: DatasetFormat;
+  /** Files to read, in order; the folder itself for class folders. */
+  readonly files: readonly string[];
+  /** Of a dataset that this project wrote. */
+  readonly description?: Description;
+  /** Folder names of `class-folders`, by class index. */
+  readonly folders?: readonly string[];
+  readonly classNames?: readonly string[];
+}
+
+/**
+ * Recognises one source.
+ *
+ * @param source a file, a folder, or `shapes:…`
+ * @param format taken as it is when given
+ * @throws {DatasetError} when there is nothing or nothing known
+ */
+export async function recognise(source: string, format?: DatasetFormat): Promise<Recognised> {
+  if (format === 'shapes' || source.startsWith('shapes:')) return { format: 'shapes', files: [source] };
+  const found = await stat(source).catch((error: NodeJS.ErrnoException): Stats => {
+    throw new DatasetError(
+      `expected a dataset at ${source}, found ${error.code ?? error.message}; check dataset.source`,
+    );
+  });
+  if (found.isDirectory()) return recogniseFolder(source, format);
+  const classNames = await classNamesIn(dirname(source));
+  return {
+    format: format ?? (await recogniseFile(source)),
+    files: [source],
+    ...(classNames && { classNames }),
+  };
+}
+
+/** Name of a dataset or a shard: the file's, without folders and without everything from the first dot. */
+export function stemOf(source: string): string {
+  return basename(source).replace(/(?<=.)\..*$/, '');
+}
+
+async function recogniseFolder(source: string, format?: DatasetFormat): Promise<Recognised> {
+  const description = await readDescription(source);
+  if (description) {
+    const { classNames, parts } = description;
+    const known = { format: description.format, description, ...(classNames && { classNames }) };
+    if (description.format === 'class-folders') return { ...known, files: [source], folders: parts };
+    return { ...known, files: parts.map((part) => join(source, part)) };
+  }
+  const names = (await readdir(source)).sort();
+  const shards = names.filter((name) => /\.(tar|tar\.gz|tgz)$/.test(name)).map((name) => join(source, name));
+  const folders = await listClassFolders(source);
+  if (shards.length > 0 && format !== 'class-folders') {
+    const classNames = await classNamesIn(source);
+    return { format: 'webdataset', files: shards, ...(classNames && { classNames }) };
+  }
+  if (folders.length > 0) return { format: 'class-folders', files: [source], folders, classNames: folders };
+  throw new DatasetError(
+    `expected class folders, .tar shards or dataset.json in ${source}, found ${names.length} other files; ` +
+      'name the file itself for IDX and CIFAR',
+  );
+}
+
+async function recogniseFile(path: string): Promise<DatasetFormat> {
+  const bytes = new ByteReader(path);
+  const start = await bytes.take(512).finally(() => bytes.close());
+  if (start.toString('latin1', 257, 262) === 'ustar' || /\.(tar|tar\.gz|tgz)$/.test(path))
+    return 'webdataset';
+  if (/\.bin(\.gz)?$/.test(path)) return 'cifar-binary';
+  if (start.length > 3 && start.readUInt16BE() === 0 && start[2] === 8 && [3, 4].includes(start[3]!))
+    return 'idx';
+  throw new DatasetError(
+    `expected IDX images, a tar archive, CIFAR .bin or a folder, found ${path} beginning with ` +
+      `${start.toString('hex', 0, 8) || 'nothing'}; set dataset.format to one of ${DATASET_FORMATS.join(', ')}`,
+  );
+}
+
+/** CIFAR comes with the names of its classes, one a line, in `batches.meta.txt` beside the data. */
+async function classNamesIn(folder: string): Promise<string[] | undefined> {
+  const meta = join(folder, 'batches.meta.txt');
+  if (!existsSync(meta)) return undefined;
+  const lines = (await readFile(meta, 'utf8')).split('\n').map((line) => line.trim());
+  return lines.filter((line) => line !== '');
+}

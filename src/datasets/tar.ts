@@ -1,0 +1,93 @@
+// The files in a tar archive, one after the other, through tar-stream, gunzipped when needed. Only the bytes that
+// the caller wants are kept, and a damaged or truncated archive gives every whole file before it reports the
+// damage.
+
+import { once } from 'node:events';
+import { type Extract, extract } from 'tar-stream';
+import { toFailure } from '../errors.ts';
+import { readBytes } from './byte-reader.ts';
+
+/** A file in an archive. */
+export interface TarMember {
+  readonly kind: 'member';
+  readonly name: string;
+  /** Where its header begins in the (decompressed) archive. */
+  readonly offset: number;
+  readonly size: number;
+  /** Its contents, when the caller wanted them. */
+  readonly bytes: Buffer | undefined;
+}
+
+/** The archive cannot be read from here on, or ends without saying so. */
+export interface TarDamage {
+  readonly kind: 'damage';
+  readonly offset: number;
+  readonly reason: string;
+}
+
+// old archives lack the magic of POSIX tar; the type of the options does not know this one
+const EXTRACT_OPTIONS: object = { allowUnknownFormat: true };
+
+/**
+ * Reads an archive, gzipped or not; folders and links are left out.
+ *
+ * @param wanted of which members to keep the bytes
+ */
+export async function* readTar(
+  path: string,
+  wanted: (name: string, size: number) => boolean,
+): AsyncGenerator<TarMember | TarDamage> {
+  const archive = extract(EXTRACT_OPTIONS);
+  const fed = feed(path, archive);
+  let offset = 0;
+  let damage: string | undefined;
+  try {
+    for await (const entry of archive) {
+      const { name, type, size } = entry.header;
+      offset = entry.offset;
+      const isFile = type === 'file' || type === 'contiguous-file';
+      const bytes = await body(entry, isFile && wanted(name, size));
+      if (isFile) yield { kind: 'member', name, offset, size, bytes };
+      offset += 512 * (1 + Math.ceil(size / 512));
+    }
+  } catch (error) {
+    damage = toFailure(error).message;
+  } finally {
+    archive.destroy();
+  }
+  const end = await fed;
+  damage = end.damage ?? damage ?? (end.marked ? undefined : 'its end-of-archive mark is missing');
+  if (damage !== undefined) yield { kind: 'damage', offset, reason: damage };
+}
+
+interface End {
+  readonly damage?: string;
+  /** Whether the two empty blocks that end an archive were seen. */
+  readonly marked: boolean;
+}
+
+/** Pushes the file through the extractor, no faster than members are taken; resolves at its end and never rejects. */
+async function feed(path: string, archive: Extract): Promise<End> {
+  let tail = Buffer.alloc(0);
+  // an error of the archive reaches the caller through its iterator; here it only ends the waiting
+  const closed = new Promise<void>((resolve) => archive.once('close', resolve));
+  archive.on('error', () => archive.destroy());
+  try {
+    for await (const chunk of readBytes(path)) {
+      tail = Buffer.concat([tail, chunk.subarray(-1024)]).subarray(-1024);
+      if (archive.destroyed) break;
+      if (!archive.write(chunk)) await Promise.race([once(archive, 'drain').catch(() => closed), closed]);
+    }
+    archive.end(undefined);
+    return { marked: tail.length === 1024 && tail.every((byte) => byte === 0) };
+  } catch (error) {
+    archive.end(undefined);
+    return { marked: false, damage: toFailure(error).message };
+  }
+}
+
+async function body(entry: AsyncIterable<unknown>, keep: boolean): Promise<Buffer | undefined> {
+  const parts: Buffer[] = [];
+  for await (const chunk of entry) if (keep) parts.push(chunk as Buffer);
+  return keep ? Buffer.concat(parts) : undefined;
+}
