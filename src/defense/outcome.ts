@@ -9,7 +9,10 @@ export type OutcomeRule =
   | 'unanimous' // given a target label; the kept candidates agree with one another, not with the raw image
   | 'mixed'; // given a target label, and the candidates disagree
 
-/** `keep` and `purify` are final; `suspicious` waits for the benign model, `label` is its majority label. */
+/**
+ * The reference's treatment: `keep` and `purify` are final; `suspicious` waits for the benign model, `label` is its
+ * majority label. `repair.ts` holds policies that treat the same rules otherwise.
+ */
 export interface SampleOutcome {
   readonly action: 'keep' | 'purify' | 'suspicious';
   readonly label: number;
@@ -21,17 +24,10 @@ export interface SampleOutcome {
  *
  * @param given   label that came with the sample
  * @param flagged whether that label is a target label
- * @param stable  what becomes of a flagged class's sample that shows no transition: the reference keeps it as it
- *   came, with its trigger if it has one; `purify` keeps the label only
  */
-export function decideOutcome(
-  given: number,
-  kept: KeptImages,
-  flagged: boolean,
-  stable: 'keep' | 'purify',
-): SampleOutcome {
+export function decideOutcome(given: number, kept: KeptImages, flagged: boolean): SampleOutcome {
   if (!flagged) return { action: 'keep', label: given, rule: 'unflagged' };
-  if (!hasTransition(kept)) return { action: stable, label: given, rule: 'stable' };
+  if (!hasTransition(kept)) return { action: 'keep', label: given, rule: 'stable' };
   const unanimous = kept.labels.slice(1).every((label) => label === kept.majority);
   return unanimous
     ? { action: 'purify', label: kept.majority, rule: 'unanimous' }

@@ -51,7 +51,7 @@ describe('the reference’s decisions', () => {
 
   it('step 6: treats every sample alike', () => {
     const outcomes = golden.given.map((given, i) =>
-      decideOutcome(given, kept[i]!, verdict.targetLabels.includes(given), 'keep'),
+      decideOutcome(given, kept[i]!, verdict.targetLabels.includes(given)),
     );
     expect(outcomes.map(({ action, label }) => [action, label])).toEqual(golden.expected.outcome);
   });

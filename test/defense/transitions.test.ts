@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { consensusImages, joinsFineTuning } from '../../src/defense/consensus.ts';
+import { agrees } from '../../src/defense/consensus.ts';
 import { decideOutcome } from '../../src/defense/outcome.ts';
 import { hasTransition, imagesLabelled, keepCandidates } from '../../src/defense/transitions.ts';
 
@@ -52,18 +52,15 @@ describe('outcomes and consensus', () => {
 
   it('follows the flag and the candidates', () => {
     expect([stable, moved, mixed].map(hasTransition)).toEqual([false, true, true]);
-    expect(decideOutcome(4, moved, false, 'purify')).toEqual({ action: 'keep', label: 4, rule: 'unflagged' });
-    expect(decideOutcome(4, stable, true, 'keep')).toEqual({ action: 'keep', label: 4, rule: 'stable' });
-    expect(decideOutcome(4, stable, true, 'purify')).toEqual({ action: 'purify', label: 4, rule: 'stable' });
-    expect(decideOutcome(4, moved, true, 'keep')).toEqual({ action: 'purify', label: 7, rule: 'unanimous' });
-    expect(decideOutcome(4, mixed, true, 'keep')).toEqual({ action: 'suspicious', label: 7, rule: 'mixed' });
+    expect(decideOutcome(4, moved, false)).toEqual({ action: 'keep', label: 4, rule: 'unflagged' });
+    expect(decideOutcome(4, stable, true)).toEqual({ action: 'keep', label: 4, rule: 'stable' });
+    expect(decideOutcome(4, moved, true)).toEqual({ action: 'purify', label: 7, rule: 'unanimous' });
+    expect(decideOutcome(4, mixed, true)).toEqual({ action: 'suspicious', label: 7, rule: 'mixed' });
   });
 
   it('believes the candidates only together with the benign model', () => {
-    expect(joinsFineTuning(mixed, 7)).toBe(true);
-    expect(joinsFineTuning(mixed, 4)).toBe(false);
+    expect(agrees(mixed.majority, 7)).toBe(true);
+    expect(agrees(mixed.majority, 4)).toBe(false);
     expect(imagesLabelled(mixed, 7)).toEqual([0, 2, 3, 5]);
-    expect(consensusImages(mixed, 7)).toEqual([0, 2, 3, 5]);
-    expect(consensusImages(mixed, 9)).toEqual([0, 1, 2, 3, 4, 5]);
   });
 });
