@@ -34,6 +34,11 @@ export function gradients(g: GraphBuilder, loss: Tensor, wrt: readonly Tensor[])
   }
   const byId = new Map<number, Tensor>([[loss.id, g.constant([1], loss.shape)]]);
   for (const node of forward.reverse()) {
+    if (node.outputs.slice(1).some((id) => byId.has(id) && dependent.has(id))) {
+      throw new ShapeError(
+        `${node.op}: expected a loss that depends on its first output only, found another`,
+      );
+    }
     const dy = byId.get(node.outputs[0]!);
     if (!dy) continue;
     const needs = node.inputs.map((id) => dependent.has(id));

@@ -4,49 +4,48 @@
 import * as ort from 'onnxruntime-node';
 import { EngineError } from '../errors.ts';
 import type { Graph, Shape } from '../graph/graph.ts';
-import { sizeOf } from '../graph/graph.ts';
 import { encodeModel } from '../weights/onnx-proto.ts';
 import type { Engine, Executable, LoadOptions, NamedArrays } from './executor.ts';
+import { feedShape } from './feeds.ts';
 import { lowerToOnnx } from './onnx-lowering.ts';
 
 /** Execution providers of ONNX Runtime that this project knows how to ask for. */
 export type ExecutionProvider = 'cpu' | 'webgpu' | 'cuda';
 
-export interface OnnxEngineOptions {
-  readonly executionProvider?: ExecutionProvider;
-}
-
 export class OnnxEngine implements Engine {
   readonly name = 'onnx';
   readonly #provider: ExecutionProvider;
 
-  constructor({ executionProvider = 'cpu' }: OnnxEngineOptions = {}) {
+  constructor(executionProvider: ExecutionProvider = 'cpu') {
     this.#provider = executionProvider;
   }
 
   async load(graph: Graph, options: LoadOptions = {}): Promise<Executable> {
-    const session = await this.createSession(encodeModel(lowerToOnnx(graph, options)));
+    const session = await createSession(encodeModel(lowerToOnnx(graph, options)), this.#provider);
     return new OnnxExecutable(session, graph, options.anyBatch ?? false);
   }
+}
 
-  /** Opens any ONNX model. @throws {EngineError} when the provider is missing or the model is refused */
-  async createSession(bytes: Uint8Array): Promise<ort.InferenceSession> {
-    try {
-      return await ort.InferenceSession.create(bytes, {
-        executionProviders: [this.#provider],
-        intraOpNumThreads: 1,
-        interOpNumThreads: 1,
-        executionMode: 'sequential',
-        graphOptimizationLevel: 'all',
-        logSeverityLevel: 3,
-      });
-    } catch (cause) {
-      throw new EngineError(
-        `onnxruntime could not open the model on ${this.#provider}: ${(cause as Error).message}; ` +
-          'check compute.executionProvider, or use cpu',
-        { cause },
-      );
-    }
+/** Opens any ONNX model with one intra-op thread. @throws {EngineError} when the provider is missing or refuses it */
+export async function createSession(
+  bytes: Uint8Array,
+  provider: ExecutionProvider,
+): Promise<ort.InferenceSession> {
+  try {
+    return await ort.InferenceSession.create(bytes, {
+      executionProviders: [provider],
+      intraOpNumThreads: 1,
+      interOpNumThreads: 1,
+      executionMode: 'sequential',
+      graphOptimizationLevel: 'all',
+      logSeverityLevel: 3,
+    });
+  } catch (cause) {
+    throw new EngineError(
+      `onnxruntime could not open the model on ${provider}: ${(cause as Error).message}; ` +
+        'check compute.executionProvider, or use cpu',
+      { cause },
+    );
   }
 }
 
@@ -61,7 +60,10 @@ class OnnxExecutable implements Executable {
     this.#inputs = new Map(
       graph.inputs
         .filter(({ name }) => wanted.has(name))
-        .map(({ name, id, kind }) => [name, { shape: graph.shapes[id]!, anyBatch: anyBatch && kind === 'data' }]),
+        .map(({ name, id, kind }) => [
+          name,
+          { shape: graph.shapes[id]!, anyBatch: anyBatch && kind === 'data' },
+        ]),
     );
     this.#outputs = new Map(graph.outputs.map(({ name, id }) => [name, graph.shapes[id]!]));
   }
@@ -84,13 +86,4 @@ class OnnxExecutable implements Executable {
   async dispose(): Promise<void> {
     await this.#session.release();
   }
-}
-
-/** The extents of one feed. @throws {EngineError} when its size does not fit */
-export function feedShape(name: string, shape: Shape, data: Float32Array | undefined, anyBatch: boolean): Shape {
-  if (!data) throw new EngineError(`expected a feed named ${name}, found none`);
-  const rest = sizeOf(shape.slice(1));
-  const actual = anyBatch ? [data.length / rest, ...shape.slice(1)] : shape;
-  if (Number.isInteger(actual[0] ?? 1) && sizeOf(actual) === data.length) return actual;
-  throw new EngineError(`expected ${sizeOf(shape)} values of [${shape}] for ${name}, found ${data.length}`);
 }

@@ -3,9 +3,9 @@
 // have no ONNX operator; they are written as the matrix products that run fastest on the CPU.
 
 import type { Graph, Node, Shape } from '../graph/graph.ts';
-import type { Weights } from '../weights/weights.ts';
-import type { OnnxAttribute, OnnxModel, OnnxNode, OnnxTensor } from '../weights/onnx-schema.ts';
 import { float, int, ints, model, node, tensor, text, valueInfo } from '../weights/onnx-proto.ts';
+import type { OnnxAttribute, OnnxModel, OnnxNode, OnnxTensor } from '../weights/onnx-schema.ts';
+import type { Weights } from '../weights/weights.ts';
 import { lowerFilterGrad, lowerInputGrad } from './onnx-conv-gradients.ts';
 
 const OPSET = 18;
@@ -25,7 +25,12 @@ export class OnnxEmitter {
   #fresh = 0;
 
   /** Adds a node with one output and returns the output's name. */
-  emit(op: string, inputs: readonly string[], attributes: readonly OnnxAttribute[] = [], output?: string): string {
+  emit(
+    op: string,
+    inputs: readonly string[],
+    attributes: readonly OnnxAttribute[] = [],
+    output?: string,
+  ): string {
     const name = output ?? this.#name();
     this.nodes.push(node(op, inputs, [name], attributes));
     return name;
@@ -99,7 +104,13 @@ export function lowerToOnnx(graph: Graph, options: LoweringOptions = {}): OnnxMo
     e.emit('Identity', [nameOf(id)], [], name);
     return valueInfo(name, batched(graph.shapes[id]!));
   });
-  const body = { name: 'dataelixir', node: e.nodes, initializer: e.initializers, input: inputs, output: outputs };
+  const body = {
+    name: 'dataelixir',
+    node: e.nodes,
+    initializer: e.initializers,
+    input: inputs,
+    output: outputs,
+  };
   return model(body, OPSET, options.metadata);
 }
 
@@ -169,7 +180,10 @@ const translations: Readonly<Record<Node['op'], (site: Site) => void>> = {
   },
   conv2d: ({ e, inputs, output, attributes }) => {
     const stride = attributes.stride as number;
-    const geometry = [ints('strides', [stride, stride]), ints('pads', attributes.padding as readonly number[])];
+    const geometry = [
+      ints('strides', [stride, stride]),
+      ints('pads', attributes.padding as readonly number[]),
+    ];
     e.emit('Conv', inputs, geometry, output);
   },
   conv2dInputGrad: lowerInputGrad,
@@ -200,11 +214,16 @@ const translations: Readonly<Record<Node['op'], (site: Site) => void>> = {
     }
     e.emit('Reshape', [normalized, e.integers(keepLeading(inputShapes[0]!, shape))], [], output);
   },
-  // In training mode with momentum 0 the "running" outputs are this batch's mean and biased variance.
-  batchNorm: ({ e, inputs, shape, outputs, attributes }) => {
-    const zeros = e.floats(new Float32Array(shape[1]!));
-    const mode = [float('epsilon', attributes.epsilon as number), float('momentum', 0), int('training_mode', 1)];
-    e.nodes.push(node('BatchNormalization', [...inputs, zeros, zeros], outputs, mode));
+  // In training mode with momentum 0 the "running" outputs are this batch's mean and biased variance. ONNX Runtime
+  // writes them over the running inputs (its issue 29790), so these are fresh zeros, two of them, and no initializers.
+  batchNorm: ({ e, inputs: [x, scale, bias], outputs, attributes }) => {
+    const zeros = [e.emit('Sub', [scale!, scale!]), e.emit('Sub', [bias!, bias!])];
+    const mode = [
+      float('epsilon', attributes.epsilon as number),
+      float('momentum', 0),
+      int('training_mode', 1),
+    ];
+    e.nodes.push(node('BatchNormalization', [x!, scale!, bias!, ...zeros], outputs, mode));
   },
   upsample2x: ({ e, inputs, output }) => {
     const scales = e.floats(Float32Array.of(1, 1, 2, 2));
