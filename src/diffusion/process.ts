@@ -6,8 +6,9 @@ import { posteriorVariances, respacedSchedule, type Schedule } from '../math/sch
 import type { DiffusionPlan } from './plan.ts';
 
 /**
- * One reverse step: x̂₀ = xToEstimate·x + noiseToEstimate·ε̂, then x ← estimateToX·x̂₀ + xToX·x + sigma·z,
- * where ε̂ is the network's prediction and z standard normal (Ho et al. 2020, eqs. 7, 11 and 15).
+ * One reverse step: x̂₀ = xToEstimate·x + noiseToEstimate·ε̂, limited to [−1, 1] as in the reference; then
+ * x ← estimateToX·x̂₀ + xToX·x + sigma·z, where ε̂ is the network's prediction and z standard normal
+ * (Ho et al. 2020, eqs. 7, 11 and 15).
  */
 export interface ReverseStep {
   /** Schedule index that the network is told. */
@@ -27,7 +28,7 @@ export interface DiffusionProcess {
   /** ᾱ of the forward jump. */
   readonly jumpAlphaBar: number;
   readonly steps: readonly ReverseStep[];
-  /** Keep the estimates x̂₀ instead of the states x; estimates are limited to [−1, 1] before the step uses them. */
+  /** Keep the estimates x̂₀ instead of the states x. */
   readonly estimates: boolean;
 }
 

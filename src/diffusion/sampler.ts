@@ -27,7 +27,7 @@ export type NoiseSource = (out: Float32Array, sample: number, round: number, ste
  * @param x      [N, C, H, W] float32 in [−1, 1], the raw images; on return the final images, in the same range
  * @param count  N
  * @returns kept images, float32 [N, rounds × keep, C, H, W], rounds in order, each in order of time. Estimates lie
- *   in [−1, 1]; states reach a little beyond, as in the reference
+ *   in [−1, 1]; states reach a little beyond, by their noise, as in the reference
  * @throws {ShapeError} when x does not hold `count` images, or the network returns another size
  */
 export async function sampleCandidates(
@@ -59,7 +59,7 @@ export async function sampleCandidates(
       for (const [n, image] of images.entries()) {
         if (step.sigma > 0) noise(z, n, round, 1 + k);
         const estimate = estimates.subarray(n * size, (n + 1) * size);
-        reverse(image, estimate, z, step, process.estimates);
+        reverse(image, estimate, z, step);
         if (slot < 0) continue;
         kept.set(process.estimates ? estimate : image, ((n * rounds + round) * keep + slot) * size);
       }
@@ -70,18 +70,11 @@ export async function sampleCandidates(
 }
 
 /** One reverse step of one image: `image` becomes x at the step before, `estimate` comes in as ε̂ and leaves as x̂₀. */
-function reverse(
-  image: Float32Array,
-  estimate: Float32Array,
-  z: Float32Array,
-  step: ReverseStep,
-  limited: boolean,
-): void {
+function reverse(image: Float32Array, estimate: Float32Array, z: Float32Array, step: ReverseStep): void {
   const { xToEstimate, noiseToEstimate, estimateToX, xToX, sigma } = step;
-  const limit = limited ? 1 : Number.POSITIVE_INFINITY;
   for (let i = 0; i < image.length; i++) {
     const x = image[i]!;
-    const x0 = Math.min(limit, Math.max(-limit, xToEstimate * x + noiseToEstimate * estimate[i]!));
+    const x0 = Math.min(1, Math.max(-1, xToEstimate * x + noiseToEstimate * estimate[i]!));
     estimate[i] = x0;
     image[i] = estimateToX * x0 + xToX * x + sigma * z[i]!;
   }
