@@ -1,0 +1,94 @@
+// Writes WebDataset shards: for each sample `id.png` and `id.cls` side by side in a tar archive. Owner, mode and
+// time of every member are fixed, so that equal samples make equal archives.
+
+import { createWriteStream } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { type Pack, pack } from 'tar-stream';
+import { DatasetError } from '../errors.ts';
+import { escapeId } from './description.ts';
+import { encodePng } from './png.ts';
+import type { Sample } from './sample.ts';
+import type { PartWriter } from './writer.ts';
+
+const FIXED = { mode: 0o644, uid: 0, gid: 0, mtime: new Date(0) };
+
+/** Writes one archive. */
+export function openTarWriter(path: string): PartWriter {
+  const shard = openShard(path);
+  return { parts: [basename(path)], write: (sample) => shard.write(sample), close: () => shard.close() };
+}
+
+/**
+ * Writes `name-000000.tar` and so on in a folder.
+ *
+ * @param samplesPerShard a new archive is begun after so many
+ */
+export function openShardWriter(root: string, name: string, samplesPerShard: number): PartWriter {
+  const parts: string[] = [];
+  let shard: Shard | undefined;
+  let left = 0;
+  return {
+    parts,
+    write: async (sample) => {
+      if (left === 0) {
+        await shard?.close();
+        parts.push(`${name}-${String(parts.length).padStart(6, '0')}.tar`);
+        shard = openShard(join(root, parts.at(-1)!));
+        left = samplesPerShard;
+      }
+      left--;
+      await shard!.write(sample);
+    },
+    close: async () => {
+      await shard?.close();
+    },
+  };
+}
+
+interface Shard {
+  write(sample: Sample): Promise<void>;
+  close(): Promise<void>;
+}
+
+function openShard(path: string): Shard {
+  const archive = pack();
+  // kept as a value so that a failure waits for the next call instead of being an unhandled rejection
+  const written = pipeline(archive as unknown as NodeJS.ReadableStream, createWriteStream(path)).then(
+    () => undefined,
+    (error: Error) => error,
+  );
+  const check = (error: Error | undefined) => {
+    if (error) {
+      throw new DatasetError(
+        `expected to write ${basename(path)} in ${dirname(path)}, found: ${error.message}`,
+      );
+    }
+  };
+  return {
+    write: async (sample) => {
+      const key = escapeId(sample.id, true);
+      try {
+        await addMember(archive, `${key}.png`, encodePng(sample));
+        await addMember(archive, `${key}.cls`, Buffer.from(String(sample.label)));
+      } catch (error) {
+        archive.destroy();
+        check((await written) ?? (error as Error));
+      }
+    },
+    close: async () => {
+      archive.finalize();
+      check(await written);
+    },
+  };
+}
+
+/** Resolves when the member has left the archive's buffer: that is the back-pressure. */
+function addMember(archive: Pack, name: string, bytes: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    archive.entry({ ...FIXED, name }, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), (error) => {
+      if (error) reject(error);
+      else resolve();
+    });
+  });
+}
