@@ -63,3 +63,11 @@ export function toFailure(error: unknown): Failure {
   if (error instanceof DataElixirError) return { code: error.code, message: error.message };
   return { code: 'failed', message: error instanceof Error ? error.message : String(error) };
 }
+
+const CLASSES = [ConfigError, ShapeError, DatasetError, SampleError, WeightsError, EngineError];
+
+/** The error that a failure stands for, in the class of its code. */
+export function fromFailure({ code, message }: Failure): DataElixirError {
+  const errors = CLASSES.map((kind) => new kind(message));
+  return errors.find((error) => error.code === code) ?? new DataElixirError(message);
+}

@@ -2,9 +2,9 @@
 // flat vectors of weights. Forward, backward and update thus run on whatever engine and execution provider
 // runs the networks. A shard's gradients land in one flat vector, in which running statistics have slots too.
 
+import { gradients } from '../graph/gradients.ts';
 import type { Graph, Tensor } from '../graph/graph.ts';
 import { GraphBuilder } from '../graph/graph.ts';
-import { gradients } from '../graph/gradients.ts';
 import * as op from '../graph/operators.ts';
 import type { ClassifierSpec, DenoiserSpec, NetworkSpec } from '../networks/network.ts';
 import { classify, imageShape } from '../networks/network.ts';
@@ -83,7 +83,11 @@ export function sgdUpdate(shards: number): Graph {
   const weights = g.input('weights', [1]);
   const momentum = g.input('momentum', [1]);
   const hyper = g.input('hyper', [3], 'parameter');
-  const [rate, keep, decay] = [0, 1, 2].map((i) => op.slice(g, hyper, 0, i, i + 1)) as [Tensor, Tensor, Tensor];
+  const [rate, keep, decay] = [0, 1, 2].map((i) => op.slice(g, hyper, 0, i, i + 1)) as [
+    Tensor,
+    Tensor,
+    Tensor,
+  ];
   const gradient = op.add(g, meanGradient(g, shards), op.mul(g, weights, decay));
   const newMomentum = op.add(g, op.mul(g, momentum, keep), gradient);
   g.output('newWeights', op.sub(g, weights, op.mul(g, newMomentum, rate)));

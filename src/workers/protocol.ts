@@ -1,37 +1,150 @@
 // The language between the main thread and the worker threads: plain types only, no code. Everything here
-// survives structured cloning; weights live in shared memory, pixels and candidates are transferred.
+// survives structured cloning. Weights and optimiser state live in shared memory, pixels travel with the task.
 
+import type { ImageShape } from '../datasets/sample.ts';
 import type { DiffusionPlan } from '../diffusion/plan.ts';
-import type { Outcome } from '../errors.ts';
-import type { Graph } from '../graph/graph.ts';
+import type { NetworkSpec } from '../networks/network.ts';
+import type { ExecutionProvider } from '../runtime/onnx-engine.ts';
+import type { TfjsBackend } from '../runtime/tfjs-engine.ts';
+import type { NoiseSchedule } from '../weights/unet-settings.ts';
 
-/** Weights of one network in shared memory: `values` back to back in the order of `names`. */
+/** Which engine the workers of a pool compute with. */
+export interface EngineOptions {
+  readonly engine: 'onnx' | 'tfjs';
+  readonly executionProvider: ExecutionProvider;
+  readonly tfjsBackend: TfjsBackend;
+}
+
+/** Weights of one network in shared memory, back to back in the order of `names`; offsets count float32 values. */
 export interface SharedWeights {
   readonly names: readonly string[];
   readonly offsets: readonly number[];
   readonly values: SharedArrayBuffer;
 }
 
-/**
- * A network that workers can run. A worker builds its session on first use and keeps it under `id`;
- * changed weights need a new `id`.
- */
+/** A network that workers can run. A worker loads it on first use and keeps it; changed weights need a new `id`. */
 export type ModelRef =
-  | { readonly kind: 'graph'; readonly id: string; readonly graph: Graph; readonly weights: SharedWeights }
+  | {
+      readonly kind: 'network';
+      readonly id: string;
+      readonly spec: NetworkSpec;
+      readonly weights: SharedWeights;
+    }
   | { readonly kind: 'onnx'; readonly id: string; readonly bytes: SharedArrayBuffer };
 
-/** Raw images of one batch: uint8, [N, C, H, W]. */
-export interface ImageBatch {
-  readonly ids: readonly string[];
-  readonly shape: readonly [channels: number, height: number, width: number];
+/** What a training run shares between its steps and its workers. */
+export interface TrainingJob {
+  readonly id: string;
+  readonly spec: NetworkSpec;
+  /** Samples of one shard; a batch is `shards` of them, whatever the number of workers. */
+  readonly shardSize: number;
+  readonly shards: number;
+  readonly rule: 'sgd' | 'adam';
+  readonly weights: SharedWeights;
+  /** How many of the weights, from the front, are trained; the rest are running statistics. */
+  readonly trained: number;
+  /** One flat gradient a shard, as long as the weights. */
+  readonly gradients: readonly SharedArrayBuffer[];
+  /** Flat optimiser state, each as long as `trained`: SGD [momentum]; Adam [first, second, average]. */
+  readonly state: readonly SharedArrayBuffer[];
+}
+
+/** A shard for a classifier: float32 [B, C, H, W] in [−1, 1] and float32 [B, classes] target distributions. */
+export interface LabelledShard {
+  readonly kind: 'labelled';
+  readonly x: Float32Array;
+  readonly targets: Float32Array;
+}
+
+/** A shard for a denoiser: uint8 [B, C, H, W]; the worker draws steps below `depth` and noise for (seed, step, shard). */
+export interface NoisyShard {
+  readonly kind: 'noisy';
+  readonly pixels: Uint8Array;
+  readonly seed: number;
+  readonly step: number;
+  readonly depth: number;
+}
+
+/** One shard's forward and backward pass; writes `job.gradients[shard]`, returns the loss. */
+export interface GradientTask {
+  readonly kind: 'gradient';
+  readonly job: TrainingJob;
+  readonly shard: number;
+  readonly data: LabelledShard | NoisyShard;
+}
+
+/** The update of the weights in [from, to), all trained or all statistics. `hyper` is the rule's (see step-graphs). */
+export interface UpdateTask {
+  readonly kind: 'update';
+  readonly job: TrainingJob;
+  readonly from: number;
+  readonly to: number;
+  readonly hyper: Float32Array;
+}
+
+/** Class probabilities [N, classes] and pooled features [N, F] of uint8 images [N, C, H, W]. */
+export interface ClassifyTask {
+  readonly kind: 'classify';
+  readonly model: ModelRef;
+  readonly shape: ImageShape;
   readonly pixels: Uint8Array;
 }
 
-/** Candidate images of one batch: float32 [N, rounds × keep, C, H, W] in [−1, 1], rounds in order, each in order of time. */
-export interface CandidateBatch {
+/** Both outputs of a classifier for N images, flat. */
+export interface Classified {
+  readonly probabilities: Float32Array;
+  readonly features: Float32Array;
+}
+
+/** Raw images of one batch; random numbers are keyed by the ids. */
+export interface ImageBatch {
+  readonly ids: readonly string[];
+  readonly shape: ImageShape;
+  /** uint8 [N, C, H, W]. */
+  readonly pixels: Uint8Array;
+}
+
+/** What makes candidates of images: a noise predictor, the schedule it was trained with, and a plan. */
+export interface Purifier {
+  readonly denoiser: ModelRef;
+  readonly schedule: NoiseSchedule;
+  readonly plan: DiffusionPlan;
+}
+
+/** Step 2. Result: float32 [N, rounds × keep, C, H, W]. */
+export interface DiffuseTask {
+  readonly kind: 'diffuse';
+  readonly purifier: Purifier;
+  readonly images: ImageBatch;
+}
+
+/** Step 3. Result: int32 [N, 1 + perSample] labels, the raw image's first. */
+export interface ObserveTask {
+  readonly kind: 'observe';
+  readonly observer: ModelRef;
   readonly images: ImageBatch;
   readonly perSample: number;
   readonly candidates: Float32Array;
 }
 
-export type { DiffusionPlan, Outcome };
+/** Step 5 with the candidates made again. Result: uint8 [N, C, H, W], one of `among[n]` each (0 is the raw image). */
+export interface ChooseTask {
+  readonly kind: 'choose';
+  readonly purifier: Purifier;
+  readonly observer: ModelRef;
+  readonly images: ImageBatch;
+  readonly among: readonly (readonly number[])[];
+  readonly quantile: number;
+}
+
+export type Task = GradientTask | UpdateTask | ClassifyTask | DiffuseTask | ObserveTask | ChooseTask;
+
+/** What each task resolves to. */
+export interface TaskResults {
+  readonly gradient: number;
+  readonly update: undefined;
+  readonly classify: Classified;
+  readonly diffuse: Float32Array;
+  readonly observe: Int32Array;
+  readonly choose: Uint8Array;
+}

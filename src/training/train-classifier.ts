@@ -1,0 +1,96 @@
+// Trains a classifier on a store of labelled images: SGD with momentum, weight decay and a cosine learning rate,
+// as the backdoor literature does. The observer, the benign model and the clean baseline are all trained here.
+
+import type { SampleStore } from '../datasets/sample-store.ts';
+import { DatasetError } from '../errors.ts';
+import { toUnit } from '../math/pixels.ts';
+import { RandomStream, randomKey } from '../math/random.ts';
+import type { ClassifierSpec } from '../networks/network.ts';
+import { packWeights } from '../weights/weights.ts';
+import type { LabelledShard, ModelRef, SharedWeights } from '../workers/protocol.ts';
+import { initialWeights } from './initial-weights.ts';
+import type { TrainingPool } from './trainer.ts';
+import { cosineRate, Trainer } from './trainer.ts';
+
+export interface ClassifierTraining {
+  readonly epochs: number;
+  /** Samples a step; fewer when the store holds fewer. */
+  readonly batch: number;
+  /** Parts that a batch is computed in, whatever the number of workers; batch statistics are a part's own. */
+  readonly shards: number;
+  readonly learningRate: number;
+  readonly momentum: number;
+  readonly weightDecay: number;
+  /** Key of the initial weights and of the order of samples. */
+  readonly seed: number;
+}
+
+export interface TrainingProgress {
+  readonly step: number;
+  readonly steps: number;
+  readonly loss: number;
+}
+
+/** Which samples of the store to train on; all of them when left out. */
+export interface TrainingSet {
+  readonly store: Pick<SampleStore, 'read' | 'count'>;
+  readonly indices?: Uint32Array;
+}
+
+let models = 0;
+
+/** A model reference of its own for weights that will not change any more. */
+export function modelOf(
+  spec: ClassifierSpec,
+  weights: SharedWeights,
+): Extract<ModelRef, { kind: 'network' }> {
+  return { kind: 'network', id: `classifier ${models++}`, spec, weights };
+}
+
+/**
+ * Trains from scratch, or further from `start` (which is changed in place).
+ *
+ * @throws {DatasetError} when there are fewer samples than shards
+ */
+export async function trainClassifier(
+  pool: TrainingPool,
+  spec: ClassifierSpec,
+  { store, indices = Uint32Array.from({ length: store.count }, (_, i) => i) }: TrainingSet,
+  options: ClassifierTraining,
+  onProgress: (progress: TrainingProgress) => void = () => undefined,
+  start?: SharedWeights,
+): Promise<Extract<ModelRef, { kind: 'network' }>> {
+  const shardSize = Math.floor(Math.min(options.batch, indices.length) / options.shards);
+  if (shardSize === 0) {
+    throw new DatasetError(
+      `expected at least ${options.shards} samples to train on, found ${indices.length}`,
+    );
+  }
+  const weights = start ?? packWeights(initialWeights(spec, options.seed));
+  const trainer = new Trainer(pool, spec, weights, { shards: options.shards, shardSize, rule: 'sgd' });
+  const batch = shardSize * options.shards;
+  const stepsPerEpoch = Math.floor(indices.length / batch);
+  const steps = options.epochs * stepsPerEpoch;
+  const order = indices.slice();
+  for (let step = 0; step < steps; step++) {
+    const within = step % stepsPerEpoch;
+    if (within === 0) new RandomStream(randomKey(options.seed, 'order'), step).shuffle(order);
+    const shards = Array.from({ length: options.shards }, (_, shard) => {
+      const from = within * batch + shard * shardSize;
+      const { pixels, labels } = store.read(order.subarray(from, from + shardSize));
+      return labelledShard(pixels, labels, spec.config.classes);
+    });
+    const rate = cosineRate(options.learningRate, step, steps);
+    const loss = await trainer.step(shards, Float32Array.of(rate, options.momentum, options.weightDecay));
+    onProgress({ step: step + 1, steps, loss });
+  }
+  return modelOf(spec, weights);
+}
+
+function labelledShard(pixels: Uint8Array, labels: Int32Array, classes: number): LabelledShard {
+  const targets = new Float32Array(labels.length * classes);
+  labels.forEach((label, i) => {
+    targets[i * classes + label] = 1;
+  });
+  return { kind: 'labelled', x: toUnit(pixels), targets };
+}

@@ -1,0 +1,141 @@
+// The inference half of a worker: makes candidates, labels them, chooses purified images. It knows the method's
+// steps 2, 3 and 5 for one batch, and nothing of other batches; what it returns for a sample depends on that
+// sample alone.
+
+import { chooseImage, imageDistance } from '../defense/selection.ts';
+import { diffusionProcess } from '../diffusion/process.ts';
+import type { PredictNoise } from '../diffusion/sampler.ts';
+import { sampleCandidates } from '../diffusion/sampler.ts';
+import { toBytes, toUnit } from '../math/pixels.ts';
+import { fillNormal, randomKey } from '../math/random.ts';
+import { linearSchedule } from '../math/schedule.ts';
+import type { LoadedClassifier, LoadedDenoiser, ModelCache } from './model-cache.ts';
+import type {
+  ChooseTask,
+  Classified,
+  ClassifyTask,
+  DiffuseTask,
+  ImageBatch,
+  ObserveTask,
+  Purifier,
+} from './protocol.ts';
+
+/** Images that a classifier sees in one call: enough to keep it busy, few enough to stay in the cache. */
+const CLASSIFY_BATCH = 64;
+
+export class InferenceHost {
+  readonly #models: ModelCache;
+
+  constructor(models: ModelCache) {
+    this.#models = models;
+  }
+
+  async classify({ model, pixels, shape }: ClassifyTask): Promise<Classified> {
+    return classifyAll(await this.#models.classifier(model, shape), toUnit(pixels));
+  }
+
+  async diffuse({ purifier, images }: DiffuseTask): Promise<Float32Array> {
+    return candidatesOf(await this.#models.denoiser(purifier.denoiser, images.shape), purifier, images);
+  }
+
+  async observe({ observer, images, perSample, candidates }: ObserveTask): Promise<Int32Array> {
+    const classifier = await this.#models.classifier(observer, images.shape);
+    const count = images.ids.length;
+    const raw = argmaxRows((await classifyAll(classifier, toUnit(images.pixels))).probabilities, count);
+    const kept = argmaxRows((await classifyAll(classifier, candidates)).probabilities, count * perSample);
+    const labels = new Int32Array(count * (1 + perSample));
+    for (let n = 0; n < count; n++) {
+      labels[n * (1 + perSample)] = raw[n]!;
+      labels.set(kept.subarray(n * perSample, (n + 1) * perSample), n * (1 + perSample) + 1);
+    }
+    return labels;
+  }
+
+  async choose({ purifier, observer, images, among, quantile }: ChooseTask): Promise<Uint8Array> {
+    const candidates = await candidatesOf(
+      await this.#models.denoiser(purifier.denoiser, images.shape),
+      purifier,
+      images,
+    );
+    const classifier = await this.#models.classifier(observer, images.shape);
+    const count = images.ids.length;
+    const size = images.pixels.length / count;
+    const perSample = candidates.length / count / size;
+    const chosen = new Uint8Array(images.pixels.length);
+    for (let n = 0; n < count; n++) {
+      const raw = images.pixels.subarray(n * size, (n + 1) * size);
+      const views = among[n]!.map((index) => {
+        const at = (n * perSample + index - 1) * size;
+        return index === 0 ? raw : toBytes(candidates.subarray(at, at + size));
+      });
+      chosen.set(await this.#choose(classifier, raw, views, images.shape, quantile), n * size);
+    }
+    return chosen;
+  }
+
+  async #choose(
+    classifier: LoadedClassifier,
+    raw: Uint8Array,
+    views: readonly Uint8Array[],
+    shape: ImageBatch['shape'],
+    quantile: number,
+  ): Promise<Uint8Array> {
+    if (views.length === 1) return views[0]!;
+    const all = new Float32Array((1 + views.length) * raw.length);
+    [raw, ...views].forEach((pixels, i) => {
+      toUnit(pixels, all.subarray(i * raw.length, (i + 1) * raw.length));
+    });
+    const { features } = await classifyAll(classifier, all);
+    const width = features.length / (1 + views.length);
+    const featuresOf = (i: number) => features.subarray(i * width, (i + 1) * width);
+    const rawView = { pixels: raw, features: featuresOf(0) };
+    const distances = views.map((pixels, i) =>
+      imageDistance(rawView, { pixels, features: featuresOf(i + 1) }, shape),
+    );
+    return views[chooseImage(distances, quantile)]!;
+  }
+}
+
+function candidatesOf(
+  denoiser: LoadedDenoiser,
+  purifier: Purifier,
+  images: ImageBatch,
+): Promise<Float32Array> {
+  const { length, first, last } = purifier.schedule;
+  const process = diffusionProcess(purifier.plan, linearSchedule(length, first, last));
+  const keys = images.ids.map((id) => randomKey(purifier.plan.seed, id));
+  const count = keys.length;
+  const predict: PredictNoise = (x, timestep) => denoiser(x, new Float32Array(count).fill(timestep));
+  const noise = (out: Float32Array, sample: number, round: number, step: number) =>
+    fillNormal(out, keys[sample]!, round, step);
+  return sampleCandidates(process, predict, noise, toUnit(images.pixels), count);
+}
+
+/** Runs a classifier over any number of images [N, C, H, W] in [−1, 1]. */
+async function classifyAll({ run, imageSize }: LoadedClassifier, images: Float32Array): Promise<Classified> {
+  const parts: Classified[] = [];
+  for (let at = 0; at < images.length; at += CLASSIFY_BATCH * imageSize) {
+    parts.push(await run(images.subarray(at, at + CLASSIFY_BATCH * imageSize)));
+  }
+  return { probabilities: join(parts, 'probabilities'), features: join(parts, 'features') };
+}
+
+function join(parts: readonly Classified[], key: keyof Classified): Float32Array {
+  const joined = new Float32Array(parts.reduce((total, part) => total + part[key].length, 0));
+  let at = 0;
+  for (const part of parts) {
+    joined.set(part[key], at);
+    at += part[key].length;
+  }
+  return joined;
+}
+
+/** Index of the largest entry of each of `rows` rows; the first of equals. */
+export function argmaxRows(values: Float32Array, rows: number): Int32Array {
+  const width = values.length / rows;
+  return Int32Array.from({ length: rows }, (_, row) => {
+    let best = row * width;
+    for (let i = best + 1; i < (row + 1) * width; i++) if (values[i]! > values[best]!) best = i;
+    return best - row * width;
+  });
+}

@@ -1,0 +1,100 @@
+// The networks that a worker has loaded, by id. Networks of this project and foreign ONNX files come out alike:
+// a denoiser maps (x, t) to noise, a classifier maps x to probabilities and features.
+
+import type { ImageShape } from '../datasets/sample.ts';
+import { sizeOf } from '../graph/graph.ts';
+import { imageShape, inferenceGraph, parametersOf } from '../networks/network.ts';
+import type { Engine } from '../runtime/executor.ts';
+import { openForeignClassifier, openForeignDenoiser } from '../runtime/foreign-model.ts';
+import type { ExecutionProvider } from '../runtime/onnx-engine.ts';
+import { unpackWeights } from '../weights/weights.ts';
+import type { Classified, ModelRef } from './protocol.ts';
+
+/** @param x [N, C, H, W]; @param t schedule indices [N]; @returns predicted noise like x */
+export type LoadedDenoiser = (x: Float32Array, t: Float32Array) => Promise<Float32Array>;
+
+export interface LoadedClassifier {
+  /** Numbers of one image: C·H·W. */
+  readonly imageSize: number;
+  readonly run: (x: Float32Array) => Promise<Classified>;
+}
+
+/** Models kept at a time: two generations of observer, benign model and denoiser. */
+const CAPACITY = 6;
+
+interface Entry {
+  readonly loaded: Promise<unknown>;
+  readonly dispose: () => Promise<void>;
+}
+
+export class ModelCache {
+  readonly #engine: Engine;
+  readonly #provider: ExecutionProvider;
+  readonly #entries = new Map<string, Entry>();
+
+  /** @param provider where foreign ONNX files run */
+  constructor(engine: Engine, provider: ExecutionProvider) {
+    this.#engine = engine;
+    this.#provider = provider;
+  }
+
+  /** @param shape [C, H, W] of the images that it will see */
+  denoiser(model: ModelRef, shape: ImageShape): Promise<LoadedDenoiser> {
+    return this.#get(`denoiser ${model.id}`, () => this.#openDenoiser(model, shape));
+  }
+
+  /** @param shape [C, H, W] of the images that it will see */
+  classifier(model: ModelRef, shape: ImageShape): Promise<LoadedClassifier> {
+    return this.#get(`classifier ${model.id}`, () => this.#openClassifier(model, shape));
+  }
+
+  async #openDenoiser(
+    model: ModelRef,
+    shape: ImageShape,
+  ): Promise<readonly [LoadedDenoiser, () => Promise<void>]> {
+    if (model.kind === 'onnx') {
+      const foreign = await openForeignDenoiser(new Uint8Array(model.bytes), shape, this.#provider);
+      return [foreign.predict, foreign.dispose];
+    }
+    const network = await this.#open(model);
+    return [async (x, t) => (await network.run({ x, t })).noise!, () => network.dispose()];
+  }
+
+  async #openClassifier(
+    model: ModelRef,
+    shape: ImageShape,
+  ): Promise<readonly [LoadedClassifier, () => Promise<void>]> {
+    if (model.kind === 'onnx') {
+      const foreign = await openForeignClassifier(new Uint8Array(model.bytes), shape, this.#provider);
+      return [foreign, foreign.dispose];
+    }
+    const network = await this.#open(model);
+    const run = async (x: Float32Array) => {
+      const { probabilities, features } = await network.run({ x });
+      return { probabilities: probabilities!, features: features! };
+    };
+    return [{ imageSize: sizeOf(imageShape(model.spec)), run }, () => network.dispose()];
+  }
+
+  #open({ spec, weights }: Extract<ModelRef, { kind: 'network' }>) {
+    const unpacked = unpackWeights(weights, parametersOf(spec));
+    return this.#engine.load(inferenceGraph(spec, 2), { weights: unpacked, anyBatch: true });
+  }
+
+  /** Returns a model, loading it on first use; the one unused for longest makes room. */
+  async #get<T>(key: string, open: () => Promise<readonly [T, () => Promise<void>]>): Promise<T> {
+    let entry = this.#entries.get(key);
+    if (!entry) {
+      const opened = open();
+      entry = { loaded: opened.then(([model]) => model), dispose: async () => (await opened)[1]() };
+    }
+    this.#entries.delete(key);
+    this.#entries.set(key, entry);
+    for (const [oldest, { dispose }] of this.#entries) {
+      if (this.#entries.size <= CAPACITY) break;
+      this.#entries.delete(oldest);
+      await dispose();
+    }
+    return entry.loaded as Promise<T>;
+  }
+}

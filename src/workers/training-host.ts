@@ -1,0 +1,121 @@
+// The training half of a worker: computes one shard's gradients, or updates one range of the weights, on
+// whatever engine the pool was made with. Shared memory is copied into buffers of the worker's own, because
+// native engines accept no shared arrays.
+
+import { addNoise } from '../diffusion/forward.ts';
+import { EngineError } from '../errors.ts';
+import { sizeOf } from '../graph/graph.ts';
+import { toUnit } from '../math/pixels.ts';
+import { fillNormal, RandomStream, randomKey } from '../math/random.ts';
+import { linearSchedule } from '../math/schedule.ts';
+import { imageShape } from '../networks/network.ts';
+import type { Engine, Executable, NamedArrays } from '../runtime/executor.ts';
+import { trainingOrder } from '../training/initial-weights.ts';
+import { adamUpdate, GRADIENT, lossStep, runningAverageUpdate, sgdUpdate } from '../training/step-graphs.ts';
+import type { GradientTask, NoisyShard, TrainingJob, UpdateTask } from './protocol.ts';
+
+/** What a worker keeps of a job between its steps. */
+interface LoadedJob {
+  readonly step: Executable;
+  /** The worker's own copies, flat, and views of them by name. */
+  readonly weights: Float32Array;
+  readonly gradients: Float32Array;
+  readonly feeds: NamedArrays;
+  readonly into: NamedArrays;
+}
+
+const STATE_NAMES = { sgd: ['momentum'], adam: ['first', 'second', 'average'] } as const;
+
+export class TrainingHost {
+  readonly #engine: Engine;
+  readonly #updates = new Map<string, Promise<Executable>>();
+  #job: { readonly id: string; readonly loaded: Promise<LoadedJob> } | undefined;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  async gradient({ job, shard, data }: GradientTask): Promise<number> {
+    const loaded = await this.#load(job);
+    loaded.weights.set(new Float32Array(job.weights.values));
+    const inputs =
+      data.kind === 'labelled'
+        ? { x: data.x, y: data.targets }
+        : noised(data, sizeOf(imageShape(job.spec)), shard);
+    const { loss } = await loaded.step.run({ ...loaded.feeds, ...inputs }, loaded.into);
+    new Float32Array(job.gradients[shard]!).set(loaded.gradients);
+    return loss![0]!;
+  }
+
+  async update({ job, from, to, hyper }: UpdateTask): Promise<void> {
+    const trained = from < job.trained;
+    const rule = await this.#loadUpdate(trained ? job.rule : 'average', job.shards);
+    const part = (memory: SharedArrayBuffer) => new Float32Array(memory).subarray(from, to);
+    const feeds: Record<string, Float32Array> = { hyper, weights: part(job.weights.values).slice() };
+    job.gradients.forEach((memory, i) => {
+      feeds[`gradient${i}`] = part(memory).slice();
+    });
+    const names = trained ? STATE_NAMES[job.rule] : [];
+    names.forEach((name, i) => {
+      feeds[name] = part(job.state[i]!).slice();
+    });
+    const results = await rule.run(feeds);
+    part(job.weights.values).set(results.newWeights!);
+    names.forEach((name, i) => {
+      part(job.state[i]!).set(results[`new${name[0]!.toUpperCase()}${name.slice(1)}`]!);
+    });
+  }
+
+  /** Loads a job, and forgets the one before: a worker trains one network at a time. */
+  async #load(job: TrainingJob): Promise<LoadedJob> {
+    if (this.#job?.id !== job.id) {
+      const previous = this.#job;
+      this.#job = { id: job.id, loaded: this.#open(job) };
+      await (await previous?.loaded)?.step.dispose();
+    }
+    return this.#job.loaded;
+  }
+
+  async #open(job: TrainingJob): Promise<LoadedJob> {
+    const step = await this.#engine.load(lossStep(job.spec, job.shardSize));
+    const length = job.weights.values.byteLength / Float32Array.BYTES_PER_ELEMENT;
+    const [weights, gradients] = [new Float32Array(length), new Float32Array(length)];
+    const feeds: Record<string, Float32Array> = {};
+    const into: Record<string, Float32Array> = {};
+    const offsets = new Map(job.weights.names.map((name, i) => [name, job.weights.offsets[i]!]));
+    for (const { name, shape, trained } of trainingOrder(job.spec)) {
+      const offset = offsets.get(name);
+      if (offset === undefined) throw new EngineError(`training job ${job.id} shares no weight ${name}`);
+      if (trained) feeds[name] = weights.subarray(offset, offset + sizeOf(shape));
+      into[`${GRADIENT}${name}`] = gradients.subarray(offset, offset + sizeOf(shape));
+    }
+    return { step, weights, gradients, feeds, into };
+  }
+
+  #loadUpdate(rule: 'sgd' | 'adam' | 'average', shards: number): Promise<Executable> {
+    const key = `${rule}/${shards}`;
+    const build = { sgd: sgdUpdate, adam: adamUpdate, average: runningAverageUpdate }[rule];
+    const loaded = this.#updates.get(key) ?? this.#engine.load(build(shards), { anyBatch: true });
+    this.#updates.set(key, loaded);
+    return loaded;
+  }
+}
+
+/** Noise-prediction inputs: each image at its own uniformly drawn step of the schedule below `depth`. */
+function noised(
+  { pixels, seed, step, depth }: NoisyShard,
+  size: number,
+  shard: number,
+): Record<string, Float32Array> {
+  const { alphaBars } = linearSchedule();
+  const x = toUnit(pixels);
+  const noise = new Float32Array(x.length);
+  fillNormal(noise, randomKey(seed, 'denoiser noise'), step, shard);
+  const steps = new RandomStream(randomKey(seed, 'denoiser steps'), step, shard);
+  const t = Float32Array.from({ length: x.length / size }, () => steps.integer(depth));
+  t.forEach((index, i) => {
+    const image = x.subarray(i * size, (i + 1) * size);
+    addNoise(image, image, noise.subarray(i * size, (i + 1) * size), alphaBars[index]!);
+  });
+  return { x, t, noise };
+}
