@@ -37,7 +37,11 @@ export async function withFile<T>(path: string, use: (source: ByteSource) => Pro
     );
   });
   try {
-    const { size } = await handle.stat();
+    const status = await handle.stat();
+    if (!status.isFile()) {
+      throw new WeightsError(`expected a weight file at ${path}, found something else; give a file`);
+    }
+    const { size } = status;
     return await use({
       name: path,
       size,

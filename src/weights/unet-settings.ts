@@ -1,0 +1,160 @@
+// Where a UNet's configuration comes from when only its weights are at hand: a training configuration beside
+// the checkpoint (the flat keys of the reference, or the sections of the DDIM repository's YAML), or the
+// shapes of the weights themselves. Also the noise schedule that such a configuration names.
+
+import { WeightsError } from '../errors.ts';
+import type { UNetConfig } from '../networks/unet-config.ts';
+import type { Weights } from './weights.ts';
+
+/** Parameters of `linearSchedule`: steps, first and last β. */
+export interface NoiseSchedule {
+  readonly length: number;
+  readonly first: number;
+  readonly last: number;
+}
+
+/** The schedule of Ho et al. 2020, which configurations may leave out. */
+export const DDPM_SCHEDULE: NoiseSchedule = { length: 1000, first: 1e-4, last: 0.02 };
+
+export type Settings = Readonly<Record<string, unknown>>;
+
+/** Larger values are no network but a mistake, or an attempt to exhaust the memory. */
+const MAX_SIZE = 65_536;
+const MAX_LEVELS = 12;
+const MAX_BLOCKS = 64;
+
+/** Sections of the DDIM repository's configuration files. */
+const SECTIONS = ['data', 'model', 'diffusion'];
+
+/** Reads settings under the reference's names, from the top or from the sections `data`, `model`, `diffusion`. */
+export function unetConfigFrom(settings: Settings, source: string): UNetConfig {
+  const flat = flatten(settings);
+  if (flat.resamp_with_conv === false) throw wrong(source, 'resamp_with_conv: true', false);
+  return checkUNetConfig(
+    {
+      resolution: flat.resolution ?? flat.image_size,
+      inChannels: flat.in_channels,
+      outChannels: flat.out_ch ?? flat.out_channels,
+      ch: flat.ch,
+      chMult: flat.ch_mult,
+      numResBlocks: flat.num_res_blocks,
+      attnResolutions: flat.attn_resolutions,
+    },
+    source,
+  );
+}
+
+/**
+ * The noise schedule in the same settings, or the DDPM's where they name none.
+ *
+ * @throws {WeightsError} when it is not linear
+ */
+export function noiseScheduleFrom(settings: Settings, source: string): NoiseSchedule {
+  const flat = flatten(settings);
+  const kind = flat.beta_schedule ?? 'linear';
+  if (kind !== 'linear') throw wrong(source, 'beta_schedule: linear', kind);
+  if (flat.trained_betas) throw wrong(source, 'trained_betas: null', flat.trained_betas);
+  return checkNoiseSchedule(
+    {
+      length: flat.num_diffusion_timesteps ?? flat.num_train_timesteps ?? DDPM_SCHEDULE.length,
+      first: flat.beta_start ?? DDPM_SCHEDULE.first,
+      last: flat.beta_end ?? DDPM_SCHEDULE.last,
+    },
+    source,
+  );
+}
+
+/**
+ * Infers the configuration from weights in the reference's layout.
+ *
+ * @param resolution side of the images in pixels, which the shapes do not tell
+ * @throws {WeightsError} when the names are of another network
+ */
+export function inferUNetConfig(weights: Weights, resolution: number, source: string): UNetConfig {
+  const shapeOf = (name: string) => {
+    const shape = weights.get(name)?.shape;
+    if (shape?.length === 4) return shape;
+    throw new WeightsError(
+      `expected the UNet of the DDPM reference in ${source}, found no convolution ${name}; ` +
+        'bring the denoiser as an ONNX file instead',
+    );
+  };
+  const count = (prefix: string, suffix: string) => {
+    let n = 0;
+    while (weights.has(`${prefix}${n}${suffix}`)) n++;
+    return n;
+  };
+  const [ch, inChannels] = shapeOf('conv_in.weight') as [number, number];
+  const levels = count('down.', '.block.0.conv1.weight');
+  const widths = Array.from({ length: levels }, (_, l) => shapeOf(`down.${l}.block.0.conv1.weight`)[0]!);
+  const attended = widths.flatMap((_, l) => (weights.has(`down.${l}.attn.0.q.weight`) ? [l] : []));
+  return checkUNetConfig(
+    {
+      resolution,
+      inChannels,
+      outChannels: shapeOf('conv_out.weight')[0],
+      ch,
+      chMult: widths.map((width) => width / ch),
+      numResBlocks: count('down.0.block.', '.conv1.weight'),
+      attnResolutions: attended.map((level) => resolution / 2 ** level),
+    },
+    source,
+  );
+}
+
+/** Checks the type and range of every entry. */
+export function checkUNetConfig(
+  candidate: Partial<Record<keyof UNetConfig, unknown>>,
+  source: string,
+): UNetConfig {
+  const size = (key: keyof UNetConfig, limit = MAX_SIZE) => {
+    const value = candidate[key];
+    if (isSize(value, limit)) return value;
+    throw wrong(source, `${key} as an integer from 1 to ${limit}`, value);
+  };
+  const sizes = (key: keyof UNetConfig, fits: (value: unknown) => value is number) => {
+    const value = candidate[key];
+    if (Array.isArray(value) && value.length <= MAX_LEVELS && value.every(fits)) return value;
+    throw wrong(source, `${key} as a list of sizes`, value);
+  };
+  const ch = size('ch');
+  const isWidth = (value: unknown): value is number =>
+    typeof value === 'number' && isSize(ch * value, MAX_SIZE);
+  const chMult = sizes('chMult', isWidth);
+  if (chMult.length === 0) throw wrong(source, 'chMult with at least one level', chMult);
+  if (candidate.outChannels !== candidate.inChannels) {
+    throw wrong(source, `as many output as input channels (${candidate.inChannels})`, candidate.outChannels);
+  }
+  return {
+    resolution: size('resolution'),
+    inChannels: size('inChannels'),
+    outChannels: size('outChannels'),
+    ch,
+    chMult,
+    numResBlocks: size('numResBlocks', MAX_BLOCKS),
+    attnResolutions: sizes('attnResolutions', (value): value is number => isSize(value, MAX_SIZE)),
+  };
+}
+
+/** Checks that the βs make a schedule. */
+export function checkNoiseSchedule(candidate: Settings, source: string): NoiseSchedule {
+  const { length, first, last } = candidate;
+  const fits = isSize(length, MAX_SIZE) && typeof first === 'number' && typeof last === 'number';
+  if (fits && first > 0 && first <= last && last < 1) return { length, first, last };
+  throw wrong(source, 'a noise schedule with 0 < first β ≤ last β < 1', candidate);
+}
+
+function flatten(settings: Settings): Settings {
+  return Object.assign({}, settings, ...SECTIONS.map((section) => settings[section]));
+}
+
+function isSize(value: unknown, limit: number): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= limit;
+}
+
+function wrong(source: string, expected: string, found: unknown): WeightsError {
+  const text = JSON.stringify(found) ?? 'nothing';
+  return new WeightsError(
+    `expected ${expected} in ${source}, found ${text.slice(0, 80)}; correct the network's configuration`,
+  );
+}
