@@ -1,0 +1,113 @@
+// The pool as the stages see it: batches of samples in, candidates, labels and chosen images out. It packs
+// samples into tasks and knows which networks and which plan to use; it decides nothing.
+
+import type { Candidates, Observation, Runner, Selection } from '../../streams/runner.ts';
+import type { Sample } from '../datasets/sample.ts';
+import type { Outcome } from '../errors.ts';
+import { DataElixirError, toFailure } from '../errors.ts';
+import type { Pool } from './pool.ts';
+import type { ImageBatch, ModelRef, Purifier } from './protocol.ts';
+
+export interface RunnerOptions extends Purifier {
+  readonly observer: ModelRef;
+  /** Which of the allowed images is taken, by rank of distance from the raw one; the reference's is 0.8. */
+  readonly quantile: number;
+}
+
+/** Failures that concern the data of a batch; any other ends the run. */
+const DATA_FAILURES = new Set(['sample', 'shape']);
+
+export class PoolRunner implements Runner {
+  readonly concurrency: number;
+  readonly #pool: Pool;
+  readonly #options: RunnerOptions;
+  readonly #purifier: Purifier;
+  #denoiserCalls = 0;
+
+  constructor(pool: Pool, options: RunnerOptions) {
+    this.#pool = pool;
+    this.#options = options;
+    const { denoiser, schedule, plan } = options;
+    this.#purifier = { denoiser, schedule, plan };
+    this.concurrency = pool.workers;
+  }
+
+  /** Network calls so far, counted for each image. */
+  get denoiserCalls(): number {
+    return this.#denoiserCalls;
+  }
+
+  async diffuse(batch: readonly Sample[]): Promise<Outcome<Candidates>> {
+    const { rounds, keep } = this.#purifier.plan;
+    this.#count(batch.length);
+    return outcomeOf(async () => ({
+      samples: batch,
+      perSample: rounds * keep,
+      images: await this.#pool.run<'diffuse'>({
+        kind: 'diffuse',
+        purifier: this.#purifier,
+        images: pack(batch),
+      }),
+    }));
+  }
+
+  async observe({ samples, perSample, images }: Candidates): Promise<Outcome<readonly Observation[]>> {
+    const { observer, plan } = this.#options;
+    return outcomeOf(async () => {
+      const labels = await this.#pool.run<'observe'>(
+        { kind: 'observe', observer, images: pack(samples), perSample, candidates: images },
+        [images.buffer as ArrayBuffer],
+      );
+      return samples.map((_, n) => {
+        const [raw, ...kept] = labels.subarray(n * (1 + perSample), (n + 1) * (1 + perSample));
+        const rows = Array.from({ length: plan.rounds }, (_, r) =>
+          kept.slice(r * plan.keep, (r + 1) * plan.keep),
+        );
+        return { raw: raw!, labels: rows };
+      });
+    });
+  }
+
+  async choose(batch: readonly Selection[]): Promise<Outcome<readonly Uint8Array[]>> {
+    const { observer, quantile } = this.#options;
+    this.#count(batch.length);
+    return outcomeOf(async () => {
+      const images = pack(batch.map(({ sample }) => sample));
+      const among = batch.map((selection) => selection.among);
+      const chosen = await this.#pool.run<'choose'>({
+        kind: 'choose',
+        purifier: this.#purifier,
+        observer,
+        images,
+        among,
+        quantile,
+      });
+      const size = chosen.length / batch.length;
+      return batch.map((_, n) => chosen.slice(n * size, (n + 1) * size));
+    });
+  }
+
+  #count(images: number): void {
+    this.#denoiserCalls += images * this.#purifier.plan.rounds * this.#purifier.plan.steps;
+  }
+}
+
+/** One batch of samples of one shape as a single array. */
+export function pack(samples: readonly Sample[]): ImageBatch {
+  const size = samples[0]!.pixels.length;
+  const pixels = new Uint8Array(samples.length * size);
+  samples.forEach((sample, n) => {
+    pixels.set(sample.pixels, n * size);
+  });
+  return { ids: samples.map(({ id }) => id), shape: samples[0]!.shape, pixels };
+}
+
+async function outcomeOf<T>(work: () => Promise<T>): Promise<Outcome<T>> {
+  try {
+    return { ok: true, value: await work() };
+  } catch (error) {
+    if (error instanceof DataElixirError && DATA_FAILURES.has(error.code))
+      return { ok: false, failure: toFailure(error) };
+    throw error;
+  }
+}
