@@ -45,7 +45,7 @@ const REQUIRED: Readonly<Record<string, readonly unknown[]>> = {
 const WEIGHT_FILES = ['diffusion_pytorch_model.safetensors', 'diffusion_pytorch_model.bin'];
 
 /** Parts of a residual block and an attention block that are called otherwise; older releases came first. */
-const PARTS: ReadonlyMap<string | undefined, string> = new Map(
+const PARTS: ReadonlyMap<string, string> = new Map(
   Object.entries({
     time_emb_proj: 'temb_proj',
     conv_shortcut: 'nin_shortcut',
@@ -61,7 +61,7 @@ const PARTS: ReadonlyMap<string | undefined, string> = new Map(
   }),
 );
 
-const MODULES: ReadonlyMap<string | undefined, string> = new Map(
+const MODULES: ReadonlyMap<string, string> = new Map(
   Object.entries({
     conv_in: 'conv_in',
     conv_norm_out: 'norm_out',
@@ -114,7 +114,7 @@ export async function readDiffusersFolder(folder: string): Promise<DiffusersUNet
  *
  * @param levels resolutions of the UNet; diffusers counts the upward path from the bottom
  */
-export function toReferenceNames(weights: Weights, levels: number): Weights {
+function toReferenceNames(weights: Weights, levels: number): Weights {
   return new Map(
     [...weights].map(([name, tensor]) => {
       const renamed = toReferenceName(name, levels);
