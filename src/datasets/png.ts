@@ -7,7 +7,10 @@ import { convertIndexedToRgb, type DecodedPng, decode, encode, hasPngSignature }
 import { SampleError } from '../errors.ts';
 import type { Image } from './entry.ts';
 
-const DECODED_CHUNKS = ['IHDR', 'PLTE', 'tRNS', 'IDAT', 'IEND'];
+const INDEXED = 3;
+// other images may carry a palette as a hint for small screens
+const DECODED_CHUNKS = ['IHDR', 'tRNS', 'IDAT', 'IEND'];
+const DECODED_CHUNKS_INDEXED = [...DECODED_CHUNKS, 'PLTE'];
 const CHANNELS_OF_TYPE: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
 
 /**
@@ -24,8 +27,9 @@ export function decodePng(bytes: Uint8Array, maxPixels: number): Image {
     throw new SampleError(`expected a PNG image, found bytes ${start || '(none)'}; convert it to PNG`);
   }
   const chunks = chunksOf(bytes);
-  checkHeader(chunks, maxPixels);
-  const kept = chunks.filter((chunk) => DECODED_CHUNKS.includes(chunk.type));
+  const type = checkHeader(chunks, maxPixels);
+  const needed = type === INDEXED ? DECODED_CHUNKS_INDEXED : DECODED_CHUNKS;
+  const kept = chunks.filter((chunk) => needed.includes(chunk.type));
   const parts = [bytes.subarray(0, 8), ...kept.map((chunk) => chunk.whole)];
   try {
     const png = decode(kept.length === chunks.length ? bytes : Buffer.concat(parts), { checkCrc: true });
@@ -77,8 +81,8 @@ function chunksOf(bytes: Uint8Array): Chunk[] {
   return chunks;
 }
 
-/** Compares the header with the limits and with the length of the image data. */
-function checkHeader(chunks: readonly Chunk[], maxPixels: number): void {
+/** Compares the header with the limits and with the length of the image data; returns the color type. */
+function checkHeader(chunks: readonly Chunk[], maxPixels: number): number {
   const header = chunks[0]!;
   if (header.type !== 'IHDR' || header.data.length !== 13) {
     throw new SampleError('expected a PNG header of 13 bytes first, found another chunk; export it again');
@@ -109,6 +113,10 @@ function checkHeader(chunks: readonly Chunk[], maxPixels: number): void {
     .map(([columns, rows]) => (columns === 0 ? 0 : rows * (1 + Math.ceil((columns * bits) / 8))))
     .reduce((sum, size) => sum + size, 0);
   checkImageData(chunks, expected);
+  if (type === INDEXED && !chunks.some((chunk) => chunk.type === 'PLTE')) {
+    throw new SampleError('expected a palette in a PNG of indexed color, found none; export it again');
+  }
+  return type;
 }
 
 function checkImageData(chunks: readonly Chunk[], expected: number): void {

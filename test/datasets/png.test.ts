@@ -1,0 +1,144 @@
+import { decode } from 'fast-png';
+import { expect, test } from 'vitest';
+import { decodePng, encodePng } from '../../src/datasets/png.ts';
+import { SampleError } from '../../src/errors.ts';
+import { pixelsOf, pngChunk, pngOf, rawPng } from './make.ts';
+
+const MAX = 2 ** 20;
+
+test.each([[[1, 5, 7]], [[3, 4, 6]], [[3, 1, 1]]] as const)(
+  'decodes and encodes %j without loss',
+  (shape) => {
+    const pixels = pixelsOf(3, shape);
+    expect(decodePng(pngOf(3, shape), MAX)).toEqual({ pixels, shape });
+    const encoded = encodePng({ pixels, shape });
+    expect(decodePng(encoded, MAX)).toEqual({ pixels, shape });
+    expect(decode(encoded)).toMatchObject({
+      channels: shape[0],
+      height: shape[1],
+      width: shape[2],
+      depth: 8,
+    });
+    expect(encodePng({ pixels, shape })).toEqual(encoded);
+  },
+);
+
+test('scales gray of 1, 2 and 4 bits to the whole range', () => {
+  // five pixels a row, so that rows end inside a byte
+  const one = rawPng({ width: 5, height: 2, depth: 1, type: 0 }, Uint8Array.of(0, 0b10110000, 0, 0b01001000));
+  expect([...decodePng(one, MAX).pixels]).toEqual([255, 0, 255, 255, 0, 0, 255, 0, 0, 255]);
+  const two = rawPng({ width: 5, height: 1, depth: 2, type: 0 }, Uint8Array.of(0, 0b00011011, 0b11000000));
+  expect([...decodePng(two, MAX).pixels]).toEqual([0, 85, 170, 255, 255]);
+  const four = rawPng({ width: 3, height: 1, depth: 4, type: 0 }, Uint8Array.of(0, 0x0f, 0x80));
+  expect([...decodePng(four, MAX).pixels]).toEqual([0, 255, 136]);
+});
+
+test('rounds 16 bits to 8', () => {
+  const data = Uint8Array.of(0, 0, 0, 0, 128, 0, 129, 255, 255);
+  const png = rawPng({ width: 4, height: 1, depth: 16, type: 0 }, data);
+  expect([...decodePng(png, MAX).pixels]).toEqual([0, 0, 1, 255]); // 0, 128, 129 and 65535 over 257
+});
+
+test('a palette becomes RGB, whatever its depth', () => {
+  const palette = ['PLTE', Uint8Array.of(255, 0, 0, 0, 255, 0, 1, 2, 3)] as const;
+  const png = rawPng({ width: 3, height: 1, depth: 2, type: 3 }, Uint8Array.of(0, 0b00011000), [palette]);
+  expect(decodePng(png, MAX)).toEqual({
+    shape: [3, 1, 3],
+    pixels: Uint8Array.of(255, 0, 1, 0, 255, 2, 0, 0, 3),
+  });
+});
+
+test('a palette beside RGB pixels is only a hint; an indexed image without one is refused', () => {
+  const palette = ['PLTE', Uint8Array.of(255, 0, 0)] as const;
+  const rgb = rawPng({ width: 1, height: 1, depth: 8, type: 2 }, Uint8Array.of(0, 1, 2, 3), [palette]);
+  expect(decodePng(rgb, MAX)).toEqual({ shape: [3, 1, 1], pixels: Uint8Array.of(1, 2, 3) });
+  const indexed = rawPng({ width: 1, height: 1, depth: 8, type: 3 }, Uint8Array.of(0, 0));
+  expect(() => decodePng(indexed, MAX)).toThrow(/expected a palette/);
+});
+
+test('drops alpha where all is opaque and refuses it elsewhere', () => {
+  const header = { width: 2, height: 1, depth: 8, type: 6 };
+  const opaque = rawPng(header, Uint8Array.of(0, 1, 2, 3, 255, 4, 5, 6, 255));
+  expect(decodePng(opaque, MAX)).toEqual({ shape: [3, 1, 2], pixels: Uint8Array.of(1, 4, 2, 5, 3, 6) });
+  const clear = rawPng(header, Uint8Array.of(0, 1, 2, 3, 255, 4, 5, 6, 254));
+  expect(() => decodePng(clear, MAX)).toThrow(/expected an opaque image, found transparent pixels; flatten/);
+  const gray = rawPng({ width: 2, height: 1, depth: 8, type: 4 }, Uint8Array.of(0, 9, 255, 8, 255));
+  expect(decodePng(gray, MAX)).toEqual({ shape: [1, 1, 2], pixels: Uint8Array.of(9, 8) });
+});
+
+test('refuses a pixel of the color that is named as transparent, and only that', () => {
+  const key = ['tRNS', Uint8Array.of(0, 7)] as const;
+  const header = { width: 2, height: 1, depth: 8, type: 0 };
+  expect(() => decodePng(rawPng(header, Uint8Array.of(0, 6, 7), [key]), MAX)).toThrow(/transparent/);
+  expect([...decodePng(rawPng(header, Uint8Array.of(0, 6, 8), [key]), MAX).pixels]).toEqual([6, 8]);
+});
+
+test('interlaced 8-bit images are read, with fewer bits refused', () => {
+  // one pixel in pass 1, one in pass 6
+  const png = rawPng({ width: 2, height: 1, depth: 8, type: 0, interlace: 1 }, Uint8Array.of(0, 10, 0, 20));
+  expect([...decodePng(png, MAX).pixels]).toEqual([10, 20]);
+  const bits = rawPng({ width: 2, height: 1, depth: 1, type: 0, interlace: 1 }, Uint8Array.of(0, 128, 0, 0));
+  expect(() => decodePng(bits, MAX)).toThrow(/found interlaced pixels of 1 bits; export it as 8-bit/);
+});
+
+test('refuses 30,000 × 30,000 pixels from the header, in no time and no memory', () => {
+  const png = rawPng({ width: 30_000, height: 30_000, depth: 8, type: 2 }, Uint8Array.of(0));
+  const before = process.memoryUsage().rss;
+  const start = performance.now();
+  expect(() => decodePng(png, 2 ** 24)).toThrow(
+    'expected at least 1 and at most 16777216 pixels, found a PNG header of 30000×30000; ' +
+      'resize the image or raise dataset.maxPixels',
+  );
+  expect(performance.now() - start).toBeLessThan(500);
+  expect(process.memoryUsage().rss - before).toBeLessThan(64 * 2 ** 20);
+});
+
+test('refuses more image data than the header promises: a decompression bomb', () => {
+  const bomb = rawPng({ width: 4, height: 4, depth: 8, type: 0 }, new Uint8Array(50_000_000));
+  expect(bomb.length).toBeLessThan(60_000);
+  expect(() => decodePng(bomb, MAX)).toThrow(/expected 20 bytes of PNG image data, found more/);
+});
+
+test('ignores chunks that it does not need, damaged ones too', () => {
+  const png = pngOf(1, [1, 4, 4]);
+  const profile = pngChunk('iCCP', Buffer.from('x\0\0not deflated'));
+  const with33 = Buffer.concat([png.subarray(0, 33), profile, png.subarray(33)]);
+  expect(decodePng(with33, MAX).pixels).toEqual(pixelsOf(1, [1, 4, 4]));
+});
+
+test('every truncation and every changed byte of the image data is noticed', () => {
+  const png = pngOf(1, [3, 6, 6]);
+  for (let length = 0; length < png.length; length++) {
+    expect(() => decodePng(png.subarray(0, length), MAX)).toThrow(SampleError);
+  }
+  for (let at = 8; at < png.length; at++) {
+    const changed = Buffer.from(png);
+    changed[at]! ^= 0x10;
+    try {
+      expect(decodePng(changed, MAX).pixels).toEqual(pixelsOf(1, [3, 6, 6]));
+    } catch (error) {
+      expect(error).toBeInstanceOf(SampleError);
+    }
+  }
+});
+
+test.each([
+  ['nothing', Buffer.alloc(0), /expected a PNG image, found bytes \(none\); convert/],
+  ['JPEG', Buffer.from('ffd8ffe000104a464946', 'hex'), /found bytes ffd8ffe000104a46/],
+  ['text', Buffer.from('hello, world'), /found bytes 68656c6c6f2c2077/],
+  [
+    'image data too short',
+    rawPng({ width: 4, height: 4, depth: 8, type: 0 }, new Uint8Array(18)),
+    /found 18/,
+  ],
+  ['no pixels', rawPng({ width: 0, height: 4, depth: 8, type: 0 }, new Uint8Array(4)), /header of 0×4/],
+  ['unknown color', rawPng({ width: 1, height: 1, depth: 8, type: 5 }, new Uint8Array(2)), /color type 5/],
+  [
+    'unknown filter',
+    rawPng({ width: 1, height: 1, depth: 8, type: 0 }, Uint8Array.of(9, 0)),
+    /Unsupported filter: 9/,
+  ],
+])('refuses %s', (_, bytes, message) => {
+  expect(() => decodePng(bytes, MAX)).toThrow(SampleError);
+  expect(() => decodePng(bytes, MAX)).toThrow(message);
+});
