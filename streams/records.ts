@@ -1,9 +1,18 @@
 // The records that flow through the pipeline. Each says what is known of one sample so far; ids tie them
-// together. Images travel only between neighbours: a record that waits holds labels and an id, never candidates.
+// together. Images travel only between neighbours: a record that waits holds labels and an index, never pixels.
 
 import type { Quarantined, Sample } from '../src/datasets/sample.ts';
+import type { Verdict } from '../src/defense/target-label.ts';
+import type { Failure } from '../src/errors.ts';
 
-/** What the observer said along the diffusion of one sample; one line of `transitions.ndjson`. */
+/** A sample and its place in the store that holds the raw images. */
+export interface PlacedSample {
+  /** Index in the store; ascending in the order of the source. */
+  readonly index: number;
+  readonly sample: Sample;
+}
+
+/** What the observer said along the diffusion of one sample; what `transitions` prints and `detect` reads. */
 export interface TransitionRecord {
   readonly id: string;
   /** The label that came with the sample. */
@@ -14,27 +23,59 @@ export interface TransitionRecord {
   readonly labels: readonly (readonly number[])[];
 }
 
+/** A transition record that still finds its raw image; one line of `transitions.ndjson`. */
+export interface PlacedRecord extends TransitionRecord {
+  readonly index: number;
+}
+
+/** A record after the barrier: the verdict on the whole dataset is known. */
+export interface JudgedRecord {
+  readonly record: PlacedRecord;
+  readonly verdict: Verdict;
+}
+
 /** Why a sample leaves as it does: the `rule` of its manifest line. */
 export type Decision =
   | 'unflagged' // its class is not flagged: image and label as they came
-  | 'stable' // flagged class, but no candidate changed its label
+  | 'stable' // flagged class, but the observer saw one label throughout
   | 'unanimous' // flagged class, all kept candidates agree on a new label
-  | 'consensus' // mixed candidates; the benign model named the label
+  | 'mixed' // flagged class, candidates disagreed; settled without asking the benign model
+  | 'agreed' // candidates disagreed; the benign model named the label that most of them have
+  | 'consensus' // candidates disagreed; the benign model named the label
   | 'dropped'; // flagged class, and nothing reliable could be said
 
-/** One line of `purified/manifest.ndjson`. */
+/** One line of `manifest.ndjson`. */
 export interface ManifestEntry {
   readonly id: string;
   readonly given: number;
   readonly label: number;
+  /** Which image was written: as it came, a purified one, or none because the sample was dropped. */
   readonly image: 'raw' | 'purified' | 'none';
   readonly rule: Decision;
+  /** What the rule was based on, for people. */
+  readonly reason: string;
 }
 
 /** A sample that has its final image and label. */
 export interface SettledSample {
+  readonly kind: 'settled';
+  readonly index: number;
+  /** Final pixels and label; of a dropped sample, as they came. */
   readonly sample: Sample;
   readonly entry: ManifestEntry;
 }
 
-export type { Quarantined, Sample };
+/** A sample that waits for the benign model. */
+export interface WaitingSample {
+  readonly kind: 'waiting';
+  readonly record: PlacedRecord;
+}
+
+/** A sample that could be read but not worked on: with `Quarantined` the lines of `quarantine.ndjson`. */
+export interface Refused extends Failure {
+  readonly id: string;
+  readonly stage: string;
+}
+
+/** Where bad samples go; awaited, so that a slow disk slows the stream. */
+export type Refuse = (bad: Quarantined | Refused) => Promise<void>;

@@ -12,7 +12,7 @@ import { lines } from './lines.ts';
 const BLOCK = 1 << 16;
 
 /** A file of JSON lines: first appended to, then closed, then replayed as often as one likes. */
-export class Journal<T> implements AsyncIterable<T> {
+export class Journal<T> implements Sink<T>, AsyncIterable<T> {
   readonly path: string;
   #file: FileHandle | undefined;
   #closing: Promise<void> | undefined;
@@ -65,11 +65,17 @@ export class Journal<T> implements AsyncIterable<T> {
   }
 }
 
+/** What takes items one at a time and is closed when all are in: a journal, or several. */
+export interface Sink<T> {
+  append(item: T): Promise<void>;
+  close(): Promise<void>;
+}
+
 /**
  * Appends each item to `journal`, then emits it; completes once the journal is closed and can be replayed.
- * The file is closed on errors and on unsubscribing too.
+ * It is closed on errors and on unsubscribing too.
  */
-export function journalled<T>(journal: Journal<T>): MonoTypeOperatorFunction<T> {
+export function journalled<T>(journal: Sink<T>): MonoTypeOperatorFunction<T> {
   const append = async (item: T): Promise<T> => {
     await journal.append(item);
     return item;

@@ -1,0 +1,135 @@
+// What becomes of a sample of a flagged class, as a policy of a few values: what to do at once (step 6 of
+// DataElixir), what to believe the benign model (step 7), and which of a sample's images may take the raw image's
+// place. The paper's policy keeps raw images where nothing moved; the default lets no raw image of a flagged class
+// through, because a trigger that did not flip the label is still a trigger.
+
+import { agrees } from './consensus.ts';
+import { decideOutcome, type OutcomeRule } from './outcome.ts';
+import { imagesLabelled, type KeptImages, keepCandidates } from './transitions.ts';
+
+/** `keep` the raw image and the given label, `purify` the image, `wait` for the benign model, or `drop` the sample. */
+export type Action = 'keep' | 'purify' | 'wait' | 'drop';
+
+export interface RepairPolicy {
+  /** τ of step 3: from so many candidates of the second label on, all are kept. */
+  readonly minority: number;
+  /** What happens at once to samples of flagged classes, by the rule of step 6. */
+  readonly actions: Readonly<Record<Exclude<OutcomeRule, 'unflagged'>, Action>>;
+  /** Whether the raw image is among those that step 5 may take. */
+  readonly rawAllowed: boolean;
+  /** Probability, in [0, 1], that the benign model must give its label; a waiting sample below it is dropped. */
+  readonly confidence: number;
+}
+
+/** The reference implementation. */
+export const PAPER_POLICY: RepairPolicy = {
+  minority: 5,
+  actions: { stable: 'keep', unanimous: 'purify', mixed: 'wait' },
+  rawAllowed: true,
+  confidence: 0,
+};
+
+/** Purified images for every sample of a flagged class. */
+export const DEFAULT_POLICY: RepairPolicy = {
+  minority: 5,
+  actions: { stable: 'purify', unanimous: 'purify', mixed: 'wait' },
+  rawAllowed: false,
+  confidence: 0,
+};
+
+/** What the observer said of one sample. */
+export interface ObservedLabels {
+  /** The label that came with the sample. */
+  readonly label: number;
+  readonly raw: number;
+  readonly labels: readonly (readonly number[])[];
+}
+
+/** What is to be done with one sample, and why. */
+export interface Repair {
+  readonly action: Action;
+  /** The sample's label from now on; of a waiting one, the label that most candidates have. */
+  readonly label: number;
+  /** Images that may be taken (0 raw, 1 + k the k-th candidate), ascending; only where the action is `purify`. */
+  readonly among: readonly number[];
+  readonly rule: OutcomeRule | 'agreed' | 'consensus';
+  readonly reason: string;
+}
+
+/** What a classifier says of one image. */
+export interface Prediction {
+  readonly label: number;
+  /** Its probability of that label, in [0, 1]. */
+  readonly confidence: number;
+}
+
+/** Step 6: what happens to a sample when the target labels are known. */
+export function decideRepair(
+  sample: ObservedLabels,
+  targets: readonly number[],
+  policy: RepairPolicy,
+): Repair {
+  const kept = keepCandidates(sample.raw, sample.labels, policy.minority);
+  const { label, rule } = decideOutcome(sample.label, kept, targets.includes(sample.label));
+  if (rule === 'unflagged')
+    return { action: 'keep', label, among: [], rule, reason: 'its class is not flagged' };
+  const action = policy.actions[rule];
+  const among = action === 'purify' ? imagesToTake(kept, sample, label, policy) : [];
+  return { action, label, among, rule, reason: reasonOf(rule, sample, kept) };
+}
+
+/** Step 7, first half: settles a waiting sample whose majority label the benign model shares; others wait on. */
+export function decideAgreed(sample: ObservedLabels, prediction: Prediction, policy: RepairPolicy): Repair {
+  const kept = keepCandidates(sample.raw, sample.labels, policy.minority);
+  const label = kept.majority;
+  const reason = `${votes(sample, label)} and the benign model say ${label}`;
+  const agreed = agrees(label, prediction.label) && prediction.confidence >= policy.confidence;
+  if (!agreed) return { action: 'wait', label, among: [], rule: 'mixed', reason };
+  return {
+    action: 'purify',
+    label,
+    among: imagesToTake(kept, sample, label, policy),
+    rule: 'agreed',
+    reason,
+  };
+}
+
+/** Step 7, second half: the benign model names the label, if it is sure enough. */
+export function decideConsensus(
+  sample: ObservedLabels,
+  prediction: Prediction,
+  policy: RepairPolicy,
+): Repair {
+  const kept = keepCandidates(sample.raw, sample.labels, policy.minority);
+  const { label, confidence } = prediction;
+  const reason = `the benign model says ${label} with confidence ${confidence.toFixed(3)}, as ${votes(sample, label)}`;
+  if (confidence < policy.confidence) {
+    return { action: 'drop', label: sample.label, among: [], rule: 'consensus', reason };
+  }
+  const among = imagesToTake(kept, sample, label, policy);
+  return { action: 'purify', label, among, rule: 'consensus', reason };
+}
+
+/** Kept images with the label; where the raw image is not allowed and no candidate has the label, all candidates. */
+function imagesToTake(
+  kept: KeptImages,
+  sample: ObservedLabels,
+  label: number,
+  policy: RepairPolicy,
+): readonly number[] {
+  const labelled = imagesLabelled(kept, label);
+  if (policy.rawAllowed) return labelled;
+  const candidates = labelled.filter((index) => index > 0);
+  return candidates.length > 0 ? candidates : sample.labels.flat().map((_, k) => k + 1);
+}
+
+function reasonOf(rule: OutcomeRule, sample: ObservedLabels, kept: KeptImages): string {
+  if (rule === 'stable') return `class ${sample.label} is flagged; all kept images say ${kept.majority}`;
+  return `class ${sample.label} is flagged; raw image says ${sample.raw}, ${votes(sample, kept.majority)} say ${kept.majority}`;
+}
+
+/** "7 of 10 candidates", counting those with the label. */
+function votes(sample: ObservedLabels, label: number): string {
+  const all = sample.labels.flat();
+  return `${all.filter((found) => found === label).length} of ${all.length} candidates`;
+}

@@ -1,0 +1,74 @@
+// Step 4 alone, as a filter: transition records in, from any machine or of any age, one verdict out. Records come
+// as NDJSON from outside, so each line is checked before it is counted.
+
+import { from, type Observable } from 'rxjs';
+import type { Verdict } from '../src/defense/target-label.ts';
+import { DatasetError } from '../src/errors.ts';
+import { abortable } from './operators/abortable.ts';
+import { lines } from './operators/lines.ts';
+import type { TransitionRecord } from './records.ts';
+import { type Detection, type Estimate, emptyVerdict, estimate } from './stages/detect.ts';
+
+/**
+ * Judges transition records.
+ *
+ * @param chunks NDJSON in UTF-8, as `transitions` prints it; empty lines are passed over
+ * @throws {DatasetError} on the first line that is no transition record; the reason of `signal` when that aborts
+ */
+export async function runDetection(
+  chunks: AsyncIterable<Uint8Array | string>,
+  detection: Detection,
+  onEstimate: (estimate: Estimate) => void,
+  signal?: AbortSignal,
+): Promise<Verdict> {
+  let verdict = emptyVerdict(detection);
+  const records: Observable<TransitionRecord> = from(parse(chunks, detection.classes));
+  await records.pipe(estimate(detection), abortable(signal)).forEach((running) => {
+    verdict = running.verdict;
+    onEstimate(running);
+  });
+  return verdict;
+}
+
+async function* parse(
+  chunks: AsyncIterable<Uint8Array | string>,
+  classes: number,
+): AsyncGenerator<TransitionRecord> {
+  let number = 0;
+  for await (const line of lines(chunks)) {
+    number += 1;
+    if (line.trim() === '') continue;
+    const value = parsed(line);
+    if (!isTransitionRecord(value, classes)) {
+      throw new DatasetError(
+        `expected {"id","label","raw","labels":[[…]…]} with labels below ${classes} on line ${number}, ` +
+          `found ${line.slice(0, 80)}; feed what \`transitions\` prints and set dataset.classes to match`,
+      );
+    }
+    yield value;
+  }
+}
+
+function parsed(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+function isTransitionRecord(value: unknown, classes: number): value is TransitionRecord {
+  if (typeof value !== 'object' || value === null) return false;
+  const { id, label, raw, labels } = value as Record<string, unknown>;
+  const isLabel = (found: unknown) =>
+    Number.isInteger(found) && (found as number) >= 0 && (found as number) < classes;
+  return (
+    typeof id === 'string' &&
+    isLabel(label) &&
+    isLabel(raw) &&
+    Array.isArray(labels) &&
+    labels.length > 0 &&
+    labels.every((round) => Array.isArray(round) && round.length > 0 && round.every(isLabel))
+  );
+}

@@ -1,0 +1,64 @@
+// What the stages need of the networks, and nothing about how they run: the pool of worker threads implements
+// `Runner`, the training code implements `BenignTrainer`. Bad data comes back as outcomes; a rejected promise means
+// that the machinery itself failed (a worker died, a disk is full) and ends the run.
+
+import type { Sample } from '../src/datasets/sample.ts';
+import type { Prediction } from '../src/defense/repair.ts';
+import type { Outcome } from '../src/errors.ts';
+
+/** Candidate images of one batch. Stages only hand it from `diffuse` to `observe`. */
+export interface Candidates {
+  readonly samples: readonly Sample[];
+  /** Candidates a sample: rounds × keep. */
+  readonly perSample: number;
+  /** float32 [N, perSample, C, H, W] in [−1, 1]; rounds in order, each in order of time. */
+  readonly images: Float32Array;
+}
+
+/** The observer's labels of one sample. */
+export interface Observation {
+  /** Of the raw image. */
+  readonly raw: number;
+  /** Of the candidates: one row a round, in order of time. */
+  readonly labels: readonly (readonly number[])[];
+}
+
+/** Which images of a sample may become its purified image. */
+export interface Selection {
+  readonly sample: Sample;
+  /** Ascending, at least one: 0 is the raw image, 1 + k the k-th candidate. */
+  readonly among: readonly number[];
+}
+
+/** Steps 2, 3 and 5 on batches of any size. What it returns for a sample depends on that sample alone. */
+export interface Runner {
+  /** Batches that it works on at a time; more may be handed in and queue. */
+  readonly concurrency: number;
+
+  /** Step 2: the candidates of each sample, random numbers keyed by its id. */
+  diffuse(batch: readonly Sample[]): Promise<Outcome<Candidates>>;
+
+  /** Step 3: labels of all raw images and candidates, in the order of the batch. May consume `candidates`. */
+  observe(candidates: Candidates): Promise<Outcome<readonly Observation[]>>;
+
+  /**
+   * Step 5: makes the candidates again, from the same random numbers, and takes one image for each sample from those
+   * allowed. Returns uint8 [C, H, W] each, in the order of the batch.
+   */
+  choose(batch: readonly Selection[]): Promise<Outcome<readonly Uint8Array[]>>;
+}
+
+/** Step 7: learns a clean classifier from the settled stream as it comes, on disk rather than in memory. */
+export interface BenignTrainer {
+  /** Takes in one settled sample; resolves when the next may come. Called in a deterministic order. */
+  add(sample: Sample): Promise<void>;
+
+  /**
+   * Ends the learning of what was added. The first call trains from scratch; a later one fine-tunes with what was
+   * added since.
+   */
+  finish(): Promise<void>;
+
+  /** Labels images with the model as it is after the last `finish`; a failure where nothing could be learned. */
+  classify(batch: readonly Sample[]): Promise<Outcome<readonly Prediction[]>>;
+}

@@ -1,0 +1,48 @@
+// Step 3: the observer's labels of raw images and candidates become one record a sample. From here on no
+// candidate is held any more.
+
+import { mergeMap, type OperatorFunction, pipe } from 'rxjs';
+import { inOrder } from '../operators/in-order.ts';
+import { quarantine } from '../operators/quarantine.ts';
+import { counted, type Report } from '../progress.ts';
+import type { PlacedRecord, PlacedSample, Refuse } from '../records.ts';
+import type { Observation, Runner } from '../runner.ts';
+import { attempted } from './attempts.ts';
+import type { DiffusedBatch } from './diffuse.ts';
+
+/** Labels each batch as it comes. A batch that fails is diffused again, sample by sample, to find the bad one. */
+export function observe({
+  runner,
+  refuse,
+  report,
+  expected,
+}: {
+  readonly runner: Runner;
+  readonly refuse: Refuse;
+  readonly report: Report;
+  /** Samples that will come, where that is known. */
+  readonly expected: number | undefined;
+}): OperatorFunction<DiffusedBatch, PlacedRecord> {
+  const again = async (items: readonly PlacedSample[]) => {
+    const candidates = await runner.diffuse(items.map(({ sample }) => sample));
+    return candidates.ok ? runner.observe(candidates.value) : candidates;
+  };
+  return pipe(
+    inOrder(runner.concurrency, (diffused) =>
+      attempted(
+        'observe',
+        diffused.items,
+        ({ sample }) => sample.id,
+        (items) => (items === diffused.items ? runner.observe(diffused.value) : again(items)),
+      ),
+    ),
+    mergeMap((attempts) => attempts),
+    quarantine(refuse),
+    mergeMap(({ items, value }) => items.map((item, i) => recordOf(item, value[i]!))),
+    counted('observe', report, () => expected),
+  );
+}
+
+function recordOf({ index, sample }: PlacedSample, { raw, labels }: Observation): PlacedRecord {
+  return { id: sample.id, label: sample.label, raw, labels, index };
+}

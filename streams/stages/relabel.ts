@@ -1,0 +1,79 @@
+// Step 7, the decisions: samples that wait on disk are put to the benign model. Those on which it agrees with
+// their candidates are settled and learned; the model, fine-tuned, then names the labels of the rest. In the end
+// all samples leave in the order of the source, whenever they were settled.
+
+import {
+  concat,
+  defer,
+  filter,
+  ignoreElements,
+  map,
+  type Observable,
+  type OperatorFunction,
+  tap,
+} from 'rxjs';
+import { decideAgreed, decideConsensus, type RepairPolicy } from '../../src/defense/repair.ts';
+import { type Credit, credited } from '../operators/credited.ts';
+import { journalled } from '../operators/journal.ts';
+import { merged } from '../operators/merged.ts';
+import { counted, type Report } from '../progress.ts';
+import type { SettledSample, WaitingSample } from '../records.ts';
+import type { BenignTrainer } from '../runner.ts';
+import { type Consulted, consult } from './consult.ts';
+import { type SettleParts, settle } from './settle.ts';
+import { restored, Settlement } from './settlement.ts';
+import { train } from './train.ts';
+
+export interface RelabelParts extends SettleParts {
+  readonly trainer: BenignTrainer;
+  readonly policy: RepairPolicy;
+  readonly credit: Credit;
+  /** Folder for what waits; whoever made it removes it. */
+  readonly scratch: string;
+  readonly report: Report;
+}
+
+type Sample = SettledSample | WaitingSample;
+
+/** Takes in all samples, settles those that wait, then emits every settled sample in source order. */
+export function relabel(parts: RelabelParts): OperatorFunction<Sample, SettledSample> {
+  const { credit, policy, report, scratch, store } = parts;
+  return (source) =>
+    defer(() => {
+      const atOnce = new Settlement(scratch, 'verdict');
+      const agreed = new Settlement(scratch, 'agreed');
+      const rest = new Settlement(scratch, 'consensus');
+      const keepIn = (settlement: Settlement) => (samples: Observable<Sample>) =>
+        samples.pipe(
+          journalled(settlement),
+          tap(() => credit.give()),
+        );
+      const consulted = (waiting: Settlement, decide: typeof decideAgreed) =>
+        defer(() => credited(waiting.waiting, credit)).pipe(
+          consult(parts),
+          map(({ record, prediction }: Consulted) => ({
+            record,
+            repair: decide(record, prediction, policy),
+          })),
+          settle(parts),
+        );
+      const decided = concat(
+        consulted(atOnce, decideAgreed).pipe(train(parts), keepIn(agreed)),
+        consulted(agreed, decideConsensus).pipe(keepIn(rest)),
+      ).pipe(
+        filter(({ kind }) => kind === 'settled'),
+        counted('relabel', report, () => atOnce.waiting.count),
+      );
+      const inSourceOrder = defer(() =>
+        credited(
+          merged([atOnce.settled, agreed.settled, rest.settled], ({ index }) => index),
+          credit,
+        ),
+      );
+      return concat(
+        source.pipe(keepIn(atOnce), ignoreElements()),
+        decided.pipe(ignoreElements()),
+        inSourceOrder.pipe(map((line) => restored(line, store))),
+      );
+    });
+}

@@ -1,0 +1,106 @@
+// Steps 5 and 6 on the stream: a decision on a sample becomes its final image and label. Raw images come back
+// from the store; purified ones are made again by the runner, and only for the samples that need one.
+
+import { bufferCount, mergeMap, type OperatorFunction, pipe } from 'rxjs';
+import type { Sample } from '../../src/datasets/sample.ts';
+import type { SampleStore } from '../../src/datasets/sample-store.ts';
+import type { Repair } from '../../src/defense/repair.ts';
+import { inOrder } from '../operators/in-order.ts';
+import { type Either, quarantine } from '../operators/quarantine.ts';
+import type {
+  ManifestEntry,
+  PlacedRecord,
+  Refuse,
+  Refused,
+  SettledSample,
+  WaitingSample,
+} from '../records.ts';
+import type { Runner } from '../runner.ts';
+import { attempted } from './attempts.ts';
+import { rawSamples } from './raw-samples.ts';
+
+/** A record and what is to be done with its sample. */
+export interface Planned {
+  readonly record: PlacedRecord;
+  readonly repair: Repair;
+}
+
+export interface SettleParts {
+  readonly runner: Runner;
+  readonly store: SampleStore;
+  /** Images a call of the runner. */
+  readonly batch: number;
+  /** Decisions carried out together, at most half of the samples in flight: the larger, the fuller the batches. */
+  readonly group: number;
+  readonly refuse: Refuse;
+}
+
+/** Carries the decisions out, in the order in which they come. Samples that wait pass as they are. */
+export function settle(parts: SettleParts): OperatorFunction<Planned, SettledSample | WaitingSample> {
+  return pipe(
+    bufferCount(parts.group),
+    inOrder(2, (group) => settleGroup(group, parts)),
+    mergeMap((group) => group),
+    quarantine(parts.refuse),
+  );
+}
+
+type Settled = Either<SettledSample | WaitingSample, Refused>;
+
+/** One sample with its raw image and the decision on it. */
+interface Case {
+  readonly planned: Planned;
+  readonly raw: Sample;
+}
+
+async function settleGroup(group: readonly Planned[], parts: SettleParts): Promise<readonly Settled[]> {
+  const records = group.map(({ record }) => record);
+  const raw = rawSamples(parts.store, records);
+  const cases = group.map((planned, at) => ({ planned, raw: raw[at]! }));
+  const purified = await purifyCases(cases.filter(needsImage), parts);
+  const next = purified.values();
+  return cases.map((item) => (needsImage(item) ? next.next().value! : { ok: true, value: untouched(item) }));
+}
+
+function needsImage({ planned }: Case): boolean {
+  return planned.repair.action === 'purify';
+}
+
+/** Has images chosen in full batches, all of them handed over at once; the runner queues what must wait. */
+async function purifyCases(
+  cases: readonly Case[],
+  { runner, batch }: SettleParts,
+): Promise<readonly Settled[]> {
+  const choose = (some: readonly Case[]) =>
+    runner.choose(some.map(({ planned, raw }) => ({ sample: raw, among: planned.repair.among })));
+  const starts = Array.from({ length: Math.ceil(cases.length / batch) }, (_, i) => i * batch);
+  const attempts = await Promise.all(
+    starts.map((from) => attempted('select', cases.slice(from, from + batch), ({ raw }) => raw.id, choose)),
+  );
+  return attempts.flat().flatMap((attempt): readonly Settled[] => {
+    if (!attempt.ok) return [attempt];
+    const { items, value } = attempt.value;
+    return items.map((item, i) => ({ ok: true, value: settledWith(item, 'purified', value[i]!) }));
+  });
+}
+
+function untouched(item: Case): SettledSample | WaitingSample {
+  const { record, repair } = item.planned;
+  if (repair.action === 'wait') return { kind: 'waiting', record };
+  return settledWith(item, repair.action === 'drop' ? 'none' : 'raw', item.raw.pixels);
+}
+
+function settledWith(
+  { planned: { record, repair }, raw }: Case,
+  image: ManifestEntry['image'],
+  pixels: Uint8Array,
+): SettledSample {
+  const { label, reason } = repair;
+  const rule = repair.action === 'drop' ? 'dropped' : repair.rule;
+  return {
+    kind: 'settled',
+    index: record.index,
+    sample: { ...raw, label, pixels },
+    entry: { id: raw.id, given: raw.label, label, image, rule, reason },
+  };
+}
