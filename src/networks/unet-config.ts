@@ -13,4 +13,6 @@ export interface UNetConfig {
   readonly numResBlocks: number;
   /** Sides at which self-attention is applied. */
   readonly attnResolutions: readonly number[];
+  /** Groups of the group normalisation, at most; a level has the largest number that divides its channels. Published: 32. */
+  readonly normGroups?: number;
 }

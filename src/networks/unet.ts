@@ -10,7 +10,13 @@ import { same } from './scope.ts';
 import type { UNetConfig } from './unet-config.ts';
 
 const EPSILON = 1e-6;
-const MAX_GROUPS = 32;
+const PUBLISHED_GROUPS = 32;
+
+/** What every block needs. */
+interface Context {
+  readonly scope: Scope;
+  readonly config: UNetConfig;
+}
 
 /**
  * @param x [N, C, H, W] noisy images
@@ -19,6 +25,7 @@ const MAX_GROUPS = 32;
  */
 export function unet(scope: Scope, x: Tensor, t: Tensor, config: UNetConfig): Tensor {
   const { g } = scope;
+  const context = { scope, config };
   const levels = config.chMult.length;
   checkSize(x, levels);
   const embedding = embedTime(scope, t, config.ch);
@@ -28,8 +35,8 @@ export function unet(scope: Scope, x: Tensor, t: Tensor, config: UNetConfig): Te
   const skips = [h];
   config.chMult.forEach((multiplier, level) => {
     for (let i = 0; i < config.numResBlocks; i++) {
-      h = residual(scope, `down.${level}.block.${i}`, h, embedding, config.ch * multiplier);
-      if (hasAttention(h)) h = attention(scope, `down.${level}.attn.${i}`, h);
+      h = residual(context, `down.${level}.block.${i}`, h, embedding, config.ch * multiplier);
+      if (hasAttention(h)) h = attention(context, `down.${level}.attn.${i}`, h);
       skips.push(h);
     }
     if (level === levels - 1) return;
@@ -37,19 +44,19 @@ export function unet(scope: Scope, x: Tensor, t: Tensor, config: UNetConfig): Te
     skips.push(h);
   });
 
-  h = residual(scope, 'mid.block_1', h, embedding, h.shape[1]!);
-  h = attention(scope, 'mid.attn_1', h);
-  h = residual(scope, 'mid.block_2', h, embedding, h.shape[1]!);
+  h = residual(context, 'mid.block_1', h, embedding, h.shape[1]!);
+  h = attention(context, 'mid.attn_1', h);
+  h = residual(context, 'mid.block_2', h, embedding, h.shape[1]!);
 
   for (let level = levels - 1; level >= 0; level--) {
     for (let i = 0; i <= config.numResBlocks; i++) {
       h = op.concat(g, [h, skips.pop()!], 1);
-      h = residual(scope, `up.${level}.block.${i}`, h, embedding, config.ch * config.chMult[level]!);
-      if (hasAttention(h)) h = attention(scope, `up.${level}.attn.${i}`, h);
+      h = residual(context, `up.${level}.block.${i}`, h, embedding, config.ch * config.chMult[level]!);
+      if (hasAttention(h)) h = attention(context, `up.${level}.attn.${i}`, h);
     }
     if (level > 0) h = scope.conv(`up.${level}.upsample.conv`, op.upsample2x(g, h), h.shape[1]!, 3, same(3));
   }
-  h = op.silu(g, normalize(scope, 'norm_out', h));
+  h = op.silu(g, normalize(context, 'norm_out', h));
   return scope.conv('conv_out', h, config.outChannels, 3, same(3));
 }
 
@@ -63,9 +70,9 @@ function checkSize(x: Tensor, levels: number): void {
   );
 }
 
-/** Largest divisor of the channels that is at most 32: 32 wherever the published networks have 32. */
-function normalize(scope: Scope, name: string, x: Tensor): Tensor {
-  let groups = Math.min(MAX_GROUPS, x.shape[1]!);
+/** Group normalisation with the largest number of groups that is allowed and divides the channels. */
+function normalize({ scope, config }: Context, name: string, x: Tensor): Tensor {
+  let groups = Math.min(config.normGroups ?? PUBLISHED_GROUPS, x.shape[1]!);
   while (x.shape[1]! % groups !== 0) groups--;
   return scope.groupNorm(name, x, groups, EPSILON);
 }
@@ -81,23 +88,25 @@ function embedTime(scope: Scope, t: Tensor, ch: number): Tensor {
   return op.silu(g, scope.linear('temb.dense.1', hidden, 4 * ch));
 }
 
-function residual(scope: Scope, name: string, x: Tensor, embedding: Tensor, channels: number): Tensor {
+function residual(context: Context, name: string, x: Tensor, embedding: Tensor, channels: number): Tensor {
+  const { scope } = context;
   const { g } = scope;
-  let h = op.silu(g, normalize(scope, `${name}.norm1`, x));
+  let h = op.silu(g, normalize(context, `${name}.norm1`, x));
   h = scope.conv(`${name}.conv1`, h, channels, 3, same(3));
   const shift = scope.linear(`${name}.temb_proj`, embedding, channels);
   h = op.add(g, h, op.reshape(g, shift, [x.shape[0]!, channels, 1, 1]));
-  h = op.silu(g, normalize(scope, `${name}.norm2`, h));
+  h = op.silu(g, normalize(context, `${name}.norm2`, h));
   h = scope.conv(`${name}.conv2`, h, channels, 3, same(3));
   const shortcut = x.shape[1] === channels ? x : scope.conv(`${name}.nin_shortcut`, x, channels, 1, same(1));
   return op.add(g, shortcut, h);
 }
 
 /** Single-head self-attention over the pixels (Vaswani et al. 2017), with a residual connection. */
-function attention(scope: Scope, name: string, x: Tensor): Tensor {
+function attention(context: Context, name: string, x: Tensor): Tensor {
+  const { scope } = context;
   const { g } = scope;
   const [n, c, height, width] = x.shape as readonly [number, number, number, number];
-  const h = normalize(scope, `${name}.norm`, x);
+  const h = normalize(context, `${name}.norm`, x);
   const project = (part: string) => flatten(g, scope.conv(`${name}.${part}`, h, c, 1, same(1)));
   const [q, k, v] = [project('q'), project('k'), project('v')];
   const similarity = op.matmul(g, op.transposeLast(g, q), k);

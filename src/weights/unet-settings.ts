@@ -133,6 +133,7 @@ export function checkUNetConfig(
     chMult,
     numResBlocks: size('numResBlocks', MAX_BLOCKS),
     attnResolutions: sizes('attnResolutions', (value): value is number => isSize(value, MAX_SIZE)),
+    ...(candidate.normGroups === undefined ? {} : { normGroups: size('normGroups') }),
   };
 }
 
