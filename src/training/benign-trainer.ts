@@ -9,7 +9,7 @@ import type { Outcome } from '../errors.ts';
 import type { ClassifierSpec } from '../networks/network.ts';
 import type { Pool } from '../workers/pool.ts';
 import { pack } from '../workers/pool-runner.ts';
-import type { ModelRef } from '../workers/protocol.ts';
+import type { NetworkRef } from '../workers/protocol.ts';
 import { classifyImages } from './classify.ts';
 import type { ClassifierTraining, TrainingProgress } from './train-classifier.ts';
 import { trainClassifier } from './train-classifier.ts';
@@ -28,7 +28,7 @@ export interface BenignTraining {
 export class OnlineBenignTrainer implements BenignTrainer {
   readonly #pool: Pool;
   readonly #options: BenignTraining;
-  #model: Extract<ModelRef, { kind: 'network' }> | undefined;
+  #model: NetworkRef | undefined;
   #learned = 0;
 
   constructor(pool: Pool, options: BenignTraining) {
@@ -37,7 +37,7 @@ export class OnlineBenignTrainer implements BenignTrainer {
   }
 
   /** The model as it is after the last `finish`; none where there was nothing to learn. */
-  get model(): Extract<ModelRef, { kind: 'network' }> | undefined {
+  get model(): NetworkRef | undefined {
     return this.#model;
   }
 

@@ -5,14 +5,14 @@ import type { ImageShape } from '../datasets/sample.ts';
 import type { SampleStore } from '../datasets/sample-store.ts';
 import type { Prediction } from '../defense/repair.ts';
 import type { Pool } from '../workers/pool.ts';
-import type { ModelRef } from '../workers/protocol.ts';
+import type { ClassifierRef } from '../workers/protocol.ts';
 
 const BATCH = 256;
 
 /** @param pixels uint8 [N, C, H, W]; @returns one prediction an image */
 export async function classifyImages(
   pool: Pool,
-  model: ModelRef,
+  model: ClassifierRef,
   pixels: Uint8Array,
   shape: ImageShape,
 ): Promise<Prediction[]> {
@@ -27,7 +27,11 @@ export async function classifyImages(
 }
 
 /** Labels of a whole store, in its order. */
-export async function classifyStore(pool: Pool, model: ModelRef, store: SampleStore): Promise<Int32Array> {
+export async function classifyStore(
+  pool: Pool,
+  model: ClassifierRef,
+  store: SampleStore,
+): Promise<Int32Array> {
   const labels = new Int32Array(store.count);
   const worker = async (first: number) => {
     for (let at = first; at < store.count; at += BATCH * pool.workers) {

@@ -7,7 +7,7 @@ import { toUnit } from '../math/pixels.ts';
 import { RandomStream, randomKey } from '../math/random.ts';
 import type { ClassifierSpec } from '../networks/network.ts';
 import { packWeights } from '../weights/weights.ts';
-import type { LabelledShard, ModelRef, SharedWeights } from '../workers/protocol.ts';
+import type { LabelledShard, NetworkRef, SharedWeights } from '../workers/protocol.ts';
 import { initialWeights } from './initial-weights.ts';
 import type { TrainingPool } from './trainer.ts';
 import { cosineRate, Trainer } from './trainer.ts';
@@ -40,10 +40,7 @@ export interface TrainingSet {
 let models = 0;
 
 /** A model reference of its own for weights that will not change any more. */
-export function modelOf(
-  spec: ClassifierSpec,
-  weights: SharedWeights,
-): Extract<ModelRef, { kind: 'network' }> {
+export function modelOf(spec: ClassifierSpec, weights: SharedWeights): NetworkRef {
   return { kind: 'network', id: `classifier ${models++}`, spec, weights };
 }
 
@@ -59,7 +56,7 @@ export async function trainClassifier(
   options: ClassifierTraining,
   onProgress: (progress: TrainingProgress) => void = () => undefined,
   start?: SharedWeights,
-): Promise<Extract<ModelRef, { kind: 'network' }>> {
+): Promise<NetworkRef> {
   const shardSize = Math.floor(Math.min(options.batch, indices.length) / options.shards);
   if (shardSize === 0) {
     throw new DatasetError(

@@ -8,7 +8,7 @@ import type { Engine } from '../runtime/executor.ts';
 import { openForeignClassifier, openForeignDenoiser } from '../runtime/foreign-model.ts';
 import type { ExecutionProvider } from '../runtime/onnx-engine.ts';
 import { unpackWeights } from '../weights/weights.ts';
-import type { Classified, ModelRef } from './protocol.ts';
+import type { Classified, ClassifierRef, DenoiserRef, NetworkRef } from './protocol.ts';
 
 /** @param x [N, C, H, W]; @param t schedule indices [N]; @returns predicted noise like x */
 export type LoadedDenoiser = (x: Float32Array, t: Float32Array) => Promise<Float32Array>;
@@ -39,21 +39,21 @@ export class ModelCache {
   }
 
   /** @param shape [C, H, W] of the images that it will see */
-  denoiser(model: ModelRef, shape: ImageShape): Promise<LoadedDenoiser> {
+  denoiser(model: DenoiserRef, shape: ImageShape): Promise<LoadedDenoiser> {
     return this.#get(`denoiser ${model.id}`, () => this.#openDenoiser(model, shape));
   }
 
   /** @param shape [C, H, W] of the images that it will see */
-  classifier(model: ModelRef, shape: ImageShape): Promise<LoadedClassifier> {
+  classifier(model: ClassifierRef, shape: ImageShape): Promise<LoadedClassifier> {
     return this.#get(`classifier ${model.id}`, () => this.#openClassifier(model, shape));
   }
 
   async #openDenoiser(
-    model: ModelRef,
+    model: DenoiserRef,
     shape: ImageShape,
   ): Promise<readonly [LoadedDenoiser, () => Promise<void>]> {
     if (model.kind === 'onnx') {
-      const foreign = await openForeignDenoiser(new Uint8Array(model.bytes), shape, this.#provider);
+      const foreign = await openForeignDenoiser(model, shape, this.#provider);
       return [foreign.predict, foreign.dispose];
     }
     const network = await this.#open(model);
@@ -61,11 +61,11 @@ export class ModelCache {
   }
 
   async #openClassifier(
-    model: ModelRef,
+    model: ClassifierRef,
     shape: ImageShape,
   ): Promise<readonly [LoadedClassifier, () => Promise<void>]> {
     if (model.kind === 'onnx') {
-      const foreign = await openForeignClassifier(new Uint8Array(model.bytes), shape, this.#provider);
+      const foreign = await openForeignClassifier(model, shape, this.#provider);
       return [foreign, foreign.dispose];
     }
     const network = await this.#open(model);
@@ -76,7 +76,7 @@ export class ModelCache {
     return [{ imageSize: sizeOf(imageShape(model.spec)), run }, () => network.dispose()];
   }
 
-  #open({ spec, weights }: Extract<ModelRef, { kind: 'network' }>) {
+  #open({ spec, weights }: NetworkRef) {
     const unpacked = unpackWeights(weights, parametersOf(spec));
     return this.#engine.load(inferenceGraph(spec, 2), { weights: unpacked, anyBatch: true });
   }

@@ -6,10 +6,10 @@ import type { Sample } from '../datasets/sample.ts';
 import type { Outcome } from '../errors.ts';
 import { DataElixirError, toFailure } from '../errors.ts';
 import type { Pool } from './pool.ts';
-import type { ImageBatch, ModelRef, Purifier } from './protocol.ts';
+import type { ClassifierRef, ImageBatch, Purifier } from './protocol.ts';
 
 export interface RunnerOptions extends Purifier {
-  readonly observer: ModelRef;
+  readonly observer: ClassifierRef;
   /** Which of the allowed images is taken, by rank of distance from the raw one; the reference's is 0.8. */
   readonly quantile: number;
 }

@@ -6,6 +6,7 @@ import type { DiffusionPlan } from '../diffusion/plan.ts';
 import type { NetworkSpec } from '../networks/network.ts';
 import type { ExecutionProvider } from '../runtime/onnx-engine.ts';
 import type { TfjsBackend } from '../runtime/tfjs-engine.ts';
+import type { ClassifierSignature, DenoiserSignature } from '../weights/onnx-signature.ts';
 import type { NoiseSchedule } from '../weights/unet-settings.ts';
 
 /** Which engine the workers of a pool compute with. */
@@ -22,15 +23,24 @@ export interface SharedWeights {
   readonly values: SharedArrayBuffer;
 }
 
-/** A network that workers can run. A worker loads it on first use and keeps it; changed weights need a new `id`. */
-export type ModelRef =
-  | {
-      readonly kind: 'network';
-      readonly id: string;
-      readonly spec: NetworkSpec;
-      readonly weights: SharedWeights;
-    }
-  | { readonly kind: 'onnx'; readonly id: string; readonly bytes: SharedArrayBuffer };
+/** A network of this project. A worker loads it on first use and keeps it; changed weights need a new `id`. */
+export interface NetworkRef {
+  readonly kind: 'network';
+  readonly id: string;
+  readonly spec: NetworkSpec;
+  readonly weights: SharedWeights;
+}
+
+/** An ONNX file of any origin. */
+export interface OnnxRef<Signature> {
+  readonly kind: 'onnx';
+  readonly id: string;
+  readonly bytes: SharedArrayBuffer;
+  readonly signature: Signature;
+}
+
+export type DenoiserRef = NetworkRef | OnnxRef<DenoiserSignature>;
+export type ClassifierRef = NetworkRef | OnnxRef<ClassifierSignature>;
 
 /** What a training run shares between its steps and its workers. */
 export interface TrainingJob {
@@ -85,7 +95,7 @@ export interface UpdateTask {
 /** Class probabilities [N, classes] and pooled features [N, F] of uint8 images [N, C, H, W]. */
 export interface ClassifyTask {
   readonly kind: 'classify';
-  readonly model: ModelRef;
+  readonly model: ClassifierRef;
   readonly shape: ImageShape;
   readonly pixels: Uint8Array;
 }
@@ -106,7 +116,7 @@ export interface ImageBatch {
 
 /** What makes candidates of images: a noise predictor, the schedule it was trained with, and a plan. */
 export interface Purifier {
-  readonly denoiser: ModelRef;
+  readonly denoiser: DenoiserRef;
   readonly schedule: NoiseSchedule;
   readonly plan: DiffusionPlan;
 }
@@ -121,7 +131,7 @@ export interface DiffuseTask {
 /** Step 3. Result: int32 [N, 1 + perSample] labels, the raw image's first. */
 export interface ObserveTask {
   readonly kind: 'observe';
-  readonly observer: ModelRef;
+  readonly observer: ClassifierRef;
   readonly images: ImageBatch;
   readonly perSample: number;
   readonly candidates: Float32Array;
@@ -131,7 +141,7 @@ export interface ObserveTask {
 export interface ChooseTask {
   readonly kind: 'choose';
   readonly purifier: Purifier;
-  readonly observer: ModelRef;
+  readonly observer: ClassifierRef;
   readonly images: ImageBatch;
   readonly among: readonly (readonly number[])[];
   readonly quantile: number;
