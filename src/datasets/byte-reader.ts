@@ -1,6 +1,7 @@
-// Files as streams of bytes, gunzipped when they begin like gzip, in bounded memory. A damaged or truncated gzip
-// file gives every byte that could be decompressed before it reports the damage, so that the readers can use the
-// samples that are whole. Node's own stream iterator discards what is still buffered when an error comes.
+// Files as streams of bytes, gunzipped when they begin like gzip, in bounded memory. A gzip file that was cut off
+// gives every byte that it holds before the damage is reported, one with wrong bytes in it gives all but the last
+// block of 16 KiB before them, so that readers can use the samples that are whole. Node's own stream iterator
+// would discard whatever is buffered when an error comes.
 
 import { type FileHandle, open } from 'node:fs/promises';
 import { createGunzip } from 'node:zlib';
@@ -46,8 +47,9 @@ async function* gunzip(input: AsyncIterable<Buffer>): AsyncGenerator<Buffer, voi
   const closed = new Promise<void>((resolve) => stream.once('close', resolve));
   try {
     for await (const chunk of input) {
-      // the next chunk is written when this one's output was taken: that is the back-pressure
-      await new Promise<void>((resolve) => stream.write(chunk, () => resolve()));
+      // the next chunk is written when this one's output was taken: that is the back-pressure;
+      // a write that fails is never called back, only the stream closes
+      await Promise.race([closed, new Promise<void>((resolve) => stream.write(chunk, () => resolve()))]);
       yield* ready.splice(0);
       if (failures.length > 0) break;
     }

@@ -6,10 +6,11 @@ import { DatasetError, SampleError } from '../errors.ts';
 import { readCifarBinary } from './cifar-binary.ts';
 import { readClassFolders } from './class-folders.ts';
 import { unescapeId } from './description.ts';
-import type { Entry, LabelledImage } from './entry.ts';
+import type { Entry } from './entry.ts';
 import { countIdxClasses, labelsBeside, readIdx } from './idx.ts';
 import { type DatasetFormat, type Recognised, recognise, stemOf } from './recognise.ts';
-import type { ImageShape, ReadResult, Sample } from './sample.ts';
+import type { ImageShape, ReadResult } from './sample.ts';
+import { decodeEntry, settleEntry } from './settle.ts';
 import { readShapes, SHAPE_CLASSES } from './shapes.ts';
 import { readWebDataset } from './webdataset.ts';
 
@@ -117,8 +118,7 @@ async function findShape(
   let reason = '';
   for await (const entry of entriesOf(parts, options)) {
     try {
-      const image = fitChannels(await entry.decode(), options.channels);
-      checkLabel(image.label, classes, entry);
+      const image = await decodeEntry(entry, classes, options.channels);
       return options.shape ?? image.shape;
     } catch (error) {
       if (!(error instanceof SampleError)) throw error;
@@ -139,50 +139,9 @@ async function* readRange(
   if (limit <= 0) return;
   for await (const entry of entriesOf(parts, options)) {
     if (position++ < skip) continue;
-    yield await settle(entry, info, options.channels);
+    yield await settleEntry(entry, info, options.channels);
     if (position >= skip + limit) return;
   }
-}
-
-async function settle(entry: Entry, info: DatasetInfo, channels?: 1 | 3): Promise<ReadResult> {
-  const { id, source, offset } = entry;
-  try {
-    const { label, pixels, shape } = fitChannels(await entry.decode(), channels);
-    if (shape.some((extent, i) => extent !== info.shape[i])) {
-      throw new SampleError(
-        `expected images of [${info.shape}], found [${shape}] at sample ${id}; set dataset.channels or resize it`,
-      );
-    }
-    checkLabel(label, info.classes, entry);
-    const sample: Sample = { id: id ?? `${source}@${offset}`, label, pixels, shape };
-    return { ok: true, sample };
-  } catch (error) {
-    if (!(error instanceof SampleError)) throw error;
-    const { code, message } = error;
-    return { ok: false, quarantined: { code, message, source, offset, ...(id !== undefined && { id }) } };
-  }
-}
-
-function checkLabel(label: number, classes: number, { id }: Entry): void {
-  if (label < classes) return;
-  throw new SampleError(
-    `expected a label from 0 to ${classes - 1}, found ${label} at sample ${id}; set dataset.classes or correct it`,
-  );
-}
-
-/** Gray to RGB and gray stored as RGB to gray; anything else stays, and is refused for its shape. */
-function fitChannels(image: LabelledImage, channels?: 1 | 3): LabelledImage {
-  const [stored, height, width] = image.shape;
-  if (channels === undefined || stored === channels) return image;
-  const area = height * width;
-  const plane = image.pixels.subarray(0, area);
-  if (channels === 3) {
-    const pixels = new Uint8Array(3 * area);
-    for (let c = 0; c < 3; c++) pixels.set(plane, c * area);
-    return { label: image.label, pixels, shape: [3, height, width] };
-  }
-  const gray = image.pixels.every((value, i) => value === plane[i % area]);
-  return gray ? { label: image.label, pixels: plane.slice(), shape: [1, height, width] } : image;
 }
 
 async function* entriesOf(parts: readonly Recognised[], options: DatasetOptions): AsyncGenerator<Entry> {

@@ -85,7 +85,7 @@ async function recogniseFile(path: string): Promise<DatasetFormat> {
     return 'idx';
   throw new DatasetError(
     `expected IDX images, a tar archive, CIFAR .bin or a folder, found ${path} beginning with ` +
-      `${start.toString('hex', 0, 8) || 'nothing'}; set dataset.format to one of ${DATASET_FORMATS.join(', ')}`,
+      `${start.toString('hex', 0, 8) || 'nothing'}${bytes.damage ? ` (${bytes.damage})` : ''}; set dataset.format to one of ${DATASET_FORMATS.join(', ')}`,
   );
 }
 

@@ -1,0 +1,64 @@
+// Turns an entry of a source into a sample of the dataset, or into a quarantine entry that says what is wrong
+// with it: it does not decode, has another size than the dataset, or a label out of range.
+
+import { SampleError } from '../errors.ts';
+import type { Entry, LabelledImage } from './entry.ts';
+import type { ImageShape, ReadResult, Sample } from './sample.ts';
+
+/** What every sample of a dataset has to fit. */
+export interface Expected {
+  readonly shape: ImageShape;
+  readonly classes: number;
+}
+
+/** A good sample, or why it is none; never throws for the sake of a sample. */
+export async function settleEntry(entry: Entry, expected: Expected, channels?: 1 | 3): Promise<ReadResult> {
+  const { id, source, offset } = entry;
+  try {
+    const { label, pixels, shape } = await decodeEntry(entry, expected.classes, channels);
+    if (shape.some((extent, i) => extent !== expected.shape[i])) {
+      throw new SampleError(
+        `expected images of [${expected.shape}], found [${shape}] at sample ${id}; ` +
+          'set dataset.channels or resize it',
+      );
+    }
+    const sample: Sample = { id: id ?? `${source}@${offset}`, label, pixels, shape };
+    return { ok: true, sample };
+  } catch (error) {
+    if (!(error instanceof SampleError)) throw error;
+    const { code, message } = error;
+    return { ok: false, quarantined: { code, message, source, offset, ...(id !== undefined && { id }) } };
+  }
+}
+
+/**
+ * The image of an entry with its label, of whatever size.
+ *
+ * @param channels convert to so many where nothing is lost by it
+ * @throws {SampleError} when it does not decode or its label is not in [0, classes)
+ */
+export async function decodeEntry(entry: Entry, classes: number, channels?: 1 | 3): Promise<LabelledImage> {
+  const image = await entry.decode();
+  if (image.label >= classes) {
+    throw new SampleError(
+      `expected a label from 0 to ${classes - 1}, found ${image.label} at sample ${entry.id}; ` +
+        'set dataset.classes or correct it',
+    );
+  }
+  return channels === undefined ? image : fitChannels(image, channels);
+}
+
+/** Gray to RGB, and gray stored as RGB to gray; anything else stays, and is refused for its shape. */
+function fitChannels(image: LabelledImage, channels: 1 | 3): LabelledImage {
+  const [stored, height, width] = image.shape;
+  if (stored === channels) return image;
+  const area = height * width;
+  const plane = image.pixels.subarray(0, area);
+  if (channels === 3) {
+    const pixels = new Uint8Array(3 * area);
+    for (let c = 0; c < 3; c++) pixels.set(plane, c * area);
+    return { label: image.label, pixels, shape: [3, height, width] };
+  }
+  const gray = image.pixels.every((value, i) => value === plane[i % area]);
+  return gray ? { label: image.label, pixels: plane.slice(), shape: [1, height, width] } : image;
+}
