@@ -24,16 +24,20 @@ export class Settlement implements Sink<SettledSample | WaitingSample> {
     this.waiting = new Journal(join(folder, `${name}-waiting.ndjson`));
   }
 
-  append(item: SettledSample | WaitingSample): Promise<void> {
-    if (item.kind === 'waiting') return this.waiting.append(item.record);
-    const { index, entry, sample } = item;
-    const purified = entry.image === 'purified' && { pixels: Buffer.from(sample.pixels).toString('base64') };
-    return this.settled.append({ index, entry, ...purified });
+  append(item: SettledSample | WaitingSample): void {
+    if (item.kind === 'waiting') this.waiting.append(item.record);
+    else this.settled.append(lineOf(item));
   }
 
-  async close(): Promise<void> {
-    await Promise.all([this.settled.close(), this.waiting.close()]);
+  close(): void {
+    this.settled.close();
+    this.waiting.close();
   }
+}
+
+function lineOf({ index, entry, sample }: SettledSample): SettledLine {
+  if (entry.image !== 'purified') return { index, entry };
+  return { index, entry, pixels: Buffer.from(sample.pixels).toString('base64') };
 }
 
 /** The sample of a line, its image from the line or from the store. */

@@ -68,7 +68,6 @@ describe('journalled', () => {
       throwError(() => new Error('torn tape')),
     );
     await expect(lastValueFrom(source.pipe(journalled(journal)))).rejects.toThrow('torn tape');
-    await journal.close();
     expect(await drain(journal)).toEqual([note(1)]);
   });
 
@@ -91,9 +90,9 @@ describe('journalled', () => {
 
   it('refuses to be replayed while it is written', async () => {
     const journal = journalOf();
-    await journal.append(note(1));
+    journal.append(note(1));
     await expect(drain(journal)).rejects.toThrow('close it first');
-    await journal.close();
+    journal.close();
   });
 
   it('replays with back-pressure: a consumer that does not acknowledge gets no further', async () => {
@@ -128,10 +127,10 @@ describe('journalled', () => {
       most = Math.max(most, process.memoryUsage().heapUsed - before);
     };
     for (let i = 0; i < 1024; i++) {
-      await journal.append(line);
+      journal.append(line);
       watch(i);
     }
-    await journal.close();
+    journal.close();
     let count = 0;
     for await (const item of journal) {
       if (item.length === line.length) watch(++count);

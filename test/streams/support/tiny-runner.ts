@@ -1,0 +1,157 @@
+// A whole Runner and BenignTrainer that work by arithmetic on pixels, in this process. An image is [1, 2, 2]: three
+// pixels of brightness 40 × class, and the corner, 255 where a trigger is stamped. Diffusion dims the corner by an
+// amount that depends on the sample's id; the observer obeys a bright corner. Ids that contain `bad-` and the name
+// of a method fail in it as data, `crash-` as machinery; what is slow and what is quick depends on the id too.
+
+import type { Sample } from '../../../src/datasets/sample.ts';
+import type { Prediction } from '../../../src/defense/repair.ts';
+import type { Outcome } from '../../../src/errors.ts';
+import { murmur3 } from '../../../src/math/random.ts';
+import type { BenignTrainer, Candidates, Observation, Runner, Selection } from '../../../streams/runner.ts';
+
+export const CLASSES = 6;
+export const TARGET = 0;
+const STEP = 40;
+const ROUNDS = 2;
+const KEEP = 3;
+const PER_SAMPLE = ROUNDS * KEEP;
+const SIZE = 4;
+
+/** An image of a class; `trigger` stamps the corner. */
+export function imageOf(classIndex: number, trigger: boolean): Uint8Array {
+  const body = classIndex * STEP;
+  return Uint8Array.of(body, body + 1, body + 2, trigger ? 255 : body);
+}
+
+export function sampleOf(id: string, label: number, classIndex: number, trigger = false): Sample {
+  return { id, label, pixels: imageOf(classIndex, trigger), shape: [1, 2, 2] };
+}
+
+/** A small number that depends on the id alone. */
+export function hashOf(id: string): number {
+  return murmur3(new TextEncoder().encode(id), 7);
+}
+
+export class TinyRunner implements Runner {
+  readonly concurrency: number;
+  /** What was asked of it, for tests that count. */
+  readonly calls = { diffuse: 0, observe: 0, choose: 0, largestBatch: 0 };
+
+  constructor(concurrency = 2) {
+    this.concurrency = concurrency;
+  }
+
+  async diffuse(batch: readonly Sample[]): Promise<Outcome<Candidates>> {
+    this.calls.diffuse += 1;
+    const failure = await this.#begin('diffuse', batch);
+    if (failure) return failure;
+    const images = Float32Array.from(batch.flatMap((sample) => [...candidatesOf(sample)]));
+    return { ok: true, value: { samples: batch, perSample: PER_SAMPLE, images } };
+  }
+
+  async observe({ samples, images }: Candidates): Promise<Outcome<readonly Observation[]>> {
+    this.calls.observe += 1;
+    const failure = await this.#begin('observe', samples);
+    if (failure) return failure;
+    const value = samples.map(({ pixels }, n) => ({
+      raw: labelOf(pixels),
+      labels: Array.from({ length: ROUNDS }, (_, round) =>
+        Array.from({ length: KEEP }, (_, k) => {
+          const at = (n * PER_SAMPLE + round * KEEP + k) * SIZE;
+          return labelOf(bytesOf(images.subarray(at, at + SIZE)));
+        }),
+      ),
+    }));
+    return { ok: true, value };
+  }
+
+  async choose(batch: readonly Selection[]): Promise<Outcome<readonly Uint8Array[]>> {
+    this.calls.choose += 1;
+    const failure = await this.#begin(
+      'choose',
+      batch.map(({ sample }) => sample),
+    );
+    if (failure) return failure;
+    const value = batch.map(({ sample, among }) => {
+      const taken = among[Math.floor(0.8 * among.length)]!;
+      if (taken === 0) return sample.pixels;
+      return bytesOf(candidatesOf(sample).subarray((taken - 1) * SIZE, taken * SIZE));
+    });
+    return { ok: true, value };
+  }
+
+  async #begin(method: string, batch: readonly Sample[]) {
+    this.calls.largestBatch = Math.max(this.calls.largestBatch, batch.length);
+    return begin(method, batch);
+  }
+}
+
+/** Learns the mean brightness of each label; classifies by the nearest. */
+export class TinyTrainer implements BenignTrainer {
+  readonly added: Sample[] = [];
+  finished = 0;
+  #means: ReadonlyMap<number, number> = new Map();
+
+  async add(sample: Sample): Promise<void> {
+    await begin('add', [sample]);
+    this.added.push(sample);
+  }
+
+  async finish(): Promise<void> {
+    this.finished += 1;
+    const labels = new Set(this.added.map(({ label }) => label));
+    this.#means = new Map(
+      [...labels].map((label) => [label, meanOf(this.added.filter((s) => s.label === label))]),
+    );
+  }
+
+  async classify(batch: readonly Sample[]): Promise<Outcome<readonly Prediction[]>> {
+    const failure = await begin('classify', batch);
+    if (failure) return failure;
+    if (this.#means.size === 0)
+      return { ok: false, failure: { code: 'engine', message: 'nothing was learned' } };
+    const value = batch.map(({ pixels }) => {
+      const distances = [...this.#means].map(([label, mean]) => ({ label, d: Math.abs(mean - pixels[0]!) }));
+      const nearest = distances.reduce((best, other) => (other.d < best.d ? other : best));
+      return { label: nearest.label, confidence: 1 / (1 + nearest.d / STEP) };
+    });
+    return { ok: true, value };
+  }
+}
+
+async function begin(method: string, batch: readonly Sample[]) {
+  const slow = batch.reduce((sum, { id }) => sum + (hashOf(id) % 5), 0) % 3;
+  if (slow) await new Promise((resolve) => (slow > 1 ? setTimeout(resolve, 1) : setImmediate(resolve)));
+  const bad = batch.find(({ id }) => id.includes(`-${method}`));
+  if (!bad) return undefined;
+  if (bad.id.includes('crash-')) throw new Error(`worker died of ${bad.id}`);
+  return { ok: false as const, failure: { code: 'sample', message: `cannot ${method} ${bad.id}` } };
+}
+
+/** float32 [perSample, 4] in [−1, 1]: the body stays, give or take; the corner is dimmed candidate by candidate. */
+function candidatesOf({ id, pixels }: Sample): Float32Array {
+  const hash = hashOf(id);
+  const survives = hash % 7; // of the candidates, so many show the trigger still
+  const images = new Float32Array(PER_SAMPLE * SIZE);
+  for (let k = 0; k < PER_SAMPLE; k++) {
+    for (let i = 0; i < SIZE; i++) {
+      const dimmed = i === SIZE - 1 && k >= survives ? Math.min(pixels[i]!, 200) : pixels[i]!;
+      images[k * SIZE + i] = dimmed / 127.5 - 1;
+    }
+    // a few clean samples wander to the next class for half of their candidates
+    if (hash % 11 === 0 && k % 2 === 0) images[k * SIZE] = Math.min(1, images[k * SIZE]! + STEP / 127.5);
+  }
+  return images;
+}
+
+function bytesOf(image: Float32Array): Uint8Array {
+  return Uint8Array.from(image, (value) => Math.round((value + 1) * 127.5));
+}
+
+function labelOf(pixels: Uint8Array): number {
+  return pixels[3]! > 220 ? TARGET : Math.min(CLASSES - 1, Math.round(pixels[0]! / STEP));
+}
+
+function meanOf(samples: readonly Sample[]): number {
+  return samples.reduce((sum, { pixels }) => sum + pixels[0]!, 0) / samples.length;
+}
