@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { ReadResult, Sample } from '../../src/datasets/sample.ts';
 import { DEFAULT_POLICY, PAPER_POLICY } from '../../src/defense/repair.ts';
 import { type PurifyParts, purify } from '../../streams/purify.ts';
@@ -17,7 +17,8 @@ function tinyRun(source?: AsyncIterable<ReadResult>, changes?: Partial<PurifyPar
   return run;
 }
 
-const settled = (ms = 10) => new Promise((resolve) => setTimeout(resolve, ms));
+/** For what happens soon after, on a machine that may be busy. */
+const PATIENCE = { timeout: 20_000, interval: 5 };
 const bright = (sample: Sample) => sample.pixels[3] === 255;
 const trueLabel = (sample: Sample) => Math.round(sample.pixels[0]! / 40);
 const idsOf = (items: readonly { readonly id: string }[]) => items.map(({ id }) => id);
@@ -281,9 +282,7 @@ describe('purify, when something is bad', () => {
       const { seen, source } = watched(samples);
       const run = tinyRun(source);
       await expect(run.run()).rejects.toThrow(/worker died of crash-\d+-/);
-      await settled();
-      expect(seen.closed).toBe(true);
-      expect(run.scratch.openFiles()).toEqual([]);
+      await vi.waitFor(() => expect([seen.closed, run.scratch.openFiles()]).toEqual([true, []]), PATIENCE);
     }
   });
 
@@ -304,10 +303,8 @@ describe('purify, when something is bad', () => {
         },
       });
       const subscription = purify(run.parts).subscribe();
-      await settled(200);
-      expect(subscription.closed).toBe(true);
-      expect(seen.closed).toBe(true);
-      expect(run.scratch.openFiles()).toEqual([]);
+      await vi.waitFor(() => expect(subscription.closed).toBe(true), PATIENCE);
+      await vi.waitFor(() => expect([seen.closed, run.scratch.openFiles()]).toEqual([true, []]), PATIENCE);
       expect(run.written.length).toBeLessThan(100);
     }
   });
@@ -319,8 +316,7 @@ describe('purify, when something is bad', () => {
       report: ({ samples }) => samples === 20 && control.abort(new Error('interrupted')),
     });
     await expect(run.run(control.signal)).rejects.toThrow('interrupted');
-    await settled();
-    expect(seen.closed).toBe(true);
+    await vi.waitFor(() => expect(seen.closed).toBe(true), PATIENCE);
     const late = tinyRun(readResults(poisoned(3)));
     await expect(late.run(AbortSignal.abort(new Error('too late')))).rejects.toThrow('too late');
   });

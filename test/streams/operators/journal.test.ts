@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { concat, from, lastValueFrom, NEVER, of, tap, throwError, toArray } from 'rxjs';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Credit, credited } from '../../../streams/operators/credited.ts';
 import { Journal, journalled } from '../../../streams/operators/journal.ts';
 
@@ -102,6 +102,7 @@ describe('journalled', () => {
     const credit = new Credit(7);
     const got: Note[] = [];
     const subscription = credited(journal, credit).subscribe((item) => got.push(item));
+    await vi.waitFor(() => expect(got.length).toBe(7));
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(got).toEqual(many.slice(0, 7));
     subscription.unsubscribe();
