@@ -3,6 +3,7 @@
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DatasetError } from '../errors.ts';
 import { escapeId } from './description.ts';
 import { encodePng } from './png.ts';
 import type { Sample } from './sample.ts';
@@ -21,7 +22,11 @@ export async function openClassFolderWriter(
     write: async (sample: Sample) => {
       const path = join(root, parts[sample.label]!, `${escapeId(sample.id, false)}.png`);
       // wx: a second sample of the same id and label must not replace the first
-      await writeFile(path, encodePng(sample), { flag: 'wx' });
+      await writeFile(path, encodePng(sample), { flag: 'wx' }).catch((error: Error) => {
+        throw new DatasetError(
+          `expected to write ${path}, found: ${error.message}; check disk space and ids`,
+        );
+      });
     },
     close: () => Promise.resolve(),
   };

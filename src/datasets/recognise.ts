@@ -83,9 +83,11 @@ async function recogniseFile(path: string): Promise<DatasetFormat> {
   if (/\.bin(\.gz)?$/.test(path)) return 'cifar-binary';
   if (start.length > 3 && start.readUInt16BE() === 0 && start[2] === 8 && [3, 4].includes(start[3]!))
     return 'idx';
+  const damage = bytes.damage ? ` (${bytes.damage})` : '';
   throw new DatasetError(
     `expected IDX images, a tar archive, CIFAR .bin or a folder, found ${path} beginning with ` +
-      `${start.toString('hex', 0, 8) || 'nothing'}${bytes.damage ? ` (${bytes.damage})` : ''}; set dataset.format to one of ${DATASET_FORMATS.join(', ')}`,
+      `${start.toString('hex', 0, 8) || 'nothing'}${damage}; ` +
+      `set dataset.format to one of ${DATASET_FORMATS.join(', ')}`,
   );
 }
 

@@ -2,7 +2,7 @@
 // time of every member are fixed, so that equal samples make equal archives.
 
 import { createWriteStream } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { type Pack, pack } from 'tar-stream';
 import { DatasetError } from '../errors.ts';
@@ -61,7 +61,7 @@ function openShard(path: string): Shard {
   const check = (error: Error | undefined) => {
     if (error) {
       throw new DatasetError(
-        `expected to write ${basename(path)} in ${dirname(path)}, found: ${error.message}`,
+        `expected to write ${path}, found: ${error.message}; check disk space and rights`,
       );
     }
   };
@@ -86,9 +86,8 @@ function openShard(path: string): Shard {
 /** Resolves when the member has left the archive's buffer: that is the back-pressure. */
 function addMember(archive: Pack, name: string, bytes: Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
-    archive.entry({ ...FIXED, name }, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), (error) => {
-      if (error) reject(error);
-      else resolve();
-    });
+    const data = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    const member = archive.entry({ ...FIXED, name }, data, (error) => (error ? reject(error) : resolve()));
+    member.on('error', reject); // else an error of the disk would end the process
   });
 }

@@ -78,8 +78,7 @@ export async function openWriter(target: string, options: WriterOptions): Promis
       return samples;
     },
     abort: async () => {
-      await parts.close();
-      await rm(temporary, { recursive: true, force: true });
+      await parts.close().finally(() => rm(temporary, { recursive: true, force: true }));
     },
   };
 }

@@ -1,0 +1,103 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { expect, test } from 'vitest';
+import { openDataset } from '../../src/datasets/open.ts';
+import { pixelsOf, readAll, temporaryFolder } from './make.ts';
+
+const SHAPE = [3, 32, 32] as const;
+
+function records(
+  labels: readonly (readonly number[])[],
+  shape: readonly [number, number, number] = SHAPE,
+): Buffer {
+  return Buffer.concat(labels.flatMap((label, i) => [Buffer.from(label), pixelsOf(i, shape)]));
+}
+
+test.each([['data.bin'], ['data.bin.gz']])('reads %s', async (name) => {
+  const path = join(temporaryFolder(), name);
+  const bytes = records([[3], [9], [0]]);
+  writeFileSync(path, name.endsWith('.gz') ? gzipSync(bytes) : bytes);
+  const dataset = await openDataset(path);
+  expect(dataset.info).toEqual({ name: 'data', format: 'cifar-binary', classes: 10, shape: SHAPE });
+  const { samples, bad } = await readAll(dataset);
+  expect(bad).toEqual([]);
+  expect(samples.map((sample) => sample.label)).toEqual([3, 9, 0]);
+  samples.forEach((sample, i) => {
+    expect(sample).toEqual({ id: `0000${i}`, label: sample.label, pixels: pixelsOf(i, SHAPE), shape: SHAPE });
+  });
+});
+
+test('the names of the classes from batches.meta.txt', async () => {
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, 'a.bin'), records([[1]]));
+  writeFileSync(join(folder, 'batches.meta.txt'), 'ship\ntruck\n\n');
+  const { info } = await openDataset(join(folder, 'a.bin'));
+  expect(info).toMatchObject({ classes: 2, classNames: ['ship', 'truck'] });
+});
+
+test('two label bytes as in CIFAR-100, and another size', async () => {
+  const path = join(temporaryFolder(), 'train.bin');
+  writeFileSync(path, records([[7, 99], [1, 5]], [1, 4, 4])); // biome-ignore format: as in the file
+  const dataset = await openDataset(path, { shape: [1, 4, 4], labelBytes: 2 });
+  expect(dataset.info).toMatchObject({ classes: 100, shape: [1, 4, 4] });
+  const { samples } = await readAll(dataset);
+  expect(samples.map((sample) => sample.label)).toEqual([99, 5]);
+  expect(samples[1]!.pixels).toEqual(pixelsOf(1, [1, 4, 4]));
+});
+
+test('several shards: ids tell the file, a range goes over their border, equal names are told apart', async () => {
+  const [a, b] = [temporaryFolder(), temporaryFolder()];
+  const paths = [join(a, 'one.bin'), join(a, 'two.bin'), join(b, 'one.bin')];
+  for (const path of paths) writeFileSync(path, records([[1], [2], [3]]));
+  const all = await readAll(await openDataset(paths));
+  expect(all.samples.map((sample) => sample.id)).toEqual(
+    ['one', 'two', 'one~2'].flatMap((stem) => [0, 1, 2].map((i) => `${stem}/0000${i}`)),
+  );
+  const some = await readAll(await openDataset(paths, { skip: 2, limit: 3 }));
+  expect(some.samples.map((sample) => sample.id)).toEqual(['one/00002', 'two/00000', 'two/00001']);
+});
+
+test('a truncated file: whole records, then one entry with its place', async () => {
+  const path = join(temporaryFolder(), 'data.bin');
+  writeFileSync(path, records([[1], [2], [3]]).subarray(0, 2 * 3073 + 100));
+  const { samples, bad } = await readAll(await openDataset(path));
+  expect(samples.length).toBe(2);
+  expect(bad).toEqual([
+    {
+      code: 'sample',
+      source: path,
+      offset: 2 * 3073,
+      message:
+        'expected a record of 3073 bytes as sample 00002, found 100 and the end of the file; ' +
+        'fetch the file again, or set dataset.shape if its images have another size',
+    },
+  ]);
+});
+
+test('a truncated gzip is noticed even where it ends between two records', async () => {
+  const path = join(temporaryFolder(), 'data.bin.gz');
+  const whole = gzipSync(records([[1], [2], [3]]));
+  writeFileSync(path, whole.subarray(0, whole.length - 8)); // only the checksum is missing
+  const { samples, bad } = await readAll(await openDataset(path));
+  expect(samples.length).toBe(3);
+  expect(bad[0]!.message).toMatch(/unexpected end of file/);
+});
+
+test('a label out of range', async () => {
+  const path = join(temporaryFolder(), 'data.bin');
+  writeFileSync(path, records([[1], [10], [3]]));
+  const { samples, bad } = await readAll(await openDataset(path));
+  expect(samples.length).toBe(2);
+  expect(bad[0]).toMatchObject({ id: '00001', offset: 3073 });
+  expect(bad[0]!.message).toMatch(/expected a label from 0 to 9, found 10/);
+});
+
+test.each([
+  ['an empty file', Buffer.alloc(0), /at least one readable sample .* found an empty dataset/],
+  ['less than one record', Buffer.alloc(50), /found 1 bad ones \(the first: expected a record of 3073 bytes/],
+])('refuses %s', async (_, bytes, message) => {
+  const path = join(temporaryFolder(), 'data.bin');
+  writeFileSync(path, bytes);
+  await expect(openDataset(path)).rejects.toThrow(message);
+});

@@ -1,0 +1,200 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { folderNames } from '../../src/datasets/class-folder-writer.ts';
+import { openDataset } from '../../src/datasets/open.ts';
+import type { Sample } from '../../src/datasets/sample.ts';
+import { openTarWriter } from '../../src/datasets/webdataset-writer.ts';
+import { openWriter, type WriterOptions } from '../../src/datasets/writer.ts';
+import { pixelsOf, readAll, temporaryFolder } from './make.ts';
+
+const SHAPE = [3, 6, 5] as const;
+const NAMES = ['zebra', 'ape/chimp', 'cat'];
+const OPTIONS: WriterOptions = { format: 'webdataset', classes: 3, classNames: NAMES, shape: SHAPE };
+// ids with everything that file names and tar keys take badly
+const IDS = ['0001', 'a/b.c', 'ü %2F', 'x".png', '..'];
+
+let folder: string;
+let target: string;
+beforeEach(() => {
+  folder = temporaryFolder();
+  target = join(folder, 'out');
+});
+
+function sample(i: number): Sample {
+  return { id: IDS[i] ?? `n${i}`, label: (i * 2) % 3, pixels: pixelsOf(i, SHAPE), shape: SHAPE };
+}
+
+async function write(path: string, count: number, options: Partial<WriterOptions> = {}): Promise<Sample[]> {
+  const writer = await openWriter(path, { ...OPTIONS, ...options });
+  const samples = Array.from({ length: count }, (_, i) => sample(i));
+  for (const each of samples) await writer.write(each);
+  expect(await writer.close()).toBe(count);
+  return samples;
+}
+
+/** All files below a folder with their contents. */
+function filesOf(root: string): [string, string][] {
+  const names = readdirSync(root, { recursive: true, withFileTypes: true }).filter((item) => item.isFile());
+  return names.map((item) => {
+    const path = join(item.parentPath, item.name);
+    return [path.slice(root.length), readFileSync(path).toString('base64')] as [string, string];
+  });
+}
+
+const byId = (a: Sample, b: Sample) => (a.id < b.id ? -1 : 1);
+
+describe('what is written is read back: ids, labels, pixels, names', () => {
+  test.each([['class-folders'], ['webdataset']] as const)('%s', async (format) => {
+    const written = await write(target, 8, { format, samplesPerShard: 3, name: 'pets' });
+    const dataset = await openDataset(target);
+    expect(dataset.info).toEqual({ name: 'pets', format, classes: 3, classNames: NAMES, shape: SHAPE });
+    const { samples, bad } = await readAll(dataset);
+    expect(bad).toEqual([]);
+    expect(samples.sort(byId)).toEqual(written.sort(byId));
+  });
+
+  test('one shard', async () => {
+    target += '.tar';
+    const written = await write(target, 2);
+    const { samples } = await readAll(await openDataset(target, { classes: 3 }));
+    expect(samples.map((s) => [s.label, s.pixels])).toEqual(written.map((s) => [s.label, s.pixels]));
+    expect(samples[0]!.id).toBe('0001');
+  });
+
+  test('many samples, with back-pressure', async () => {
+    await write(target, 2_000, { samplesPerShard: 1_500 });
+    expect(readdirSync(target)).toEqual(['dataset.json', 'out-000000.tar', 'out-000001.tar']);
+    expect((await readAll(await openDataset(target))).samples.length).toBe(2_000);
+  });
+});
+
+test.each([['class-folders'], ['webdataset']] as const)(
+  '%s: equal samples give equal bytes',
+  async (format) => {
+    await write(target, 5, { format, name: 'x' });
+    await write(`${target}2`, 5, { format, name: 'x' });
+    expect(filesOf(target)).toEqual(filesOf(`${target}2`));
+  },
+);
+
+test('members have a fixed owner, mode and time', async () => {
+  target += '.tar';
+  await write(target, 1);
+  const header = readFileSync(target).subarray(0, 512).toString('latin1');
+  expect(header.slice(0, 8)).toBe('0001.png');
+  expect(header.slice(100, 124)).toBe('000644 \x00000000 \x00000000 \x00');
+  expect(header.slice(136, 148)).toBe('00000000000 ');
+});
+
+test('an unfinished dataset never has its name, and leaves nothing when aborted', async () => {
+  const writer = await openWriter(target, OPTIONS);
+  await writer.write(sample(1));
+  expect(existsSync(target)).toBe(false);
+  await writer.abort();
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+test('takes over from a run that was killed', async () => {
+  const killed = await openWriter(target, { ...OPTIONS, format: 'class-folders' });
+  await killed.write(sample(1));
+  await write(target, 3, { format: 'class-folders' });
+  expect((await readAll(await openDataset(target))).samples.length).toBe(3);
+  expect(readdirSync(folder)).toEqual(['out']);
+});
+
+test('an output that is in use is refused and left alone, an empty folder is taken', async () => {
+  mkdirSync(target);
+  await write(target, 1);
+  const before = filesOf(target);
+  await expect(openWriter(target, OPTIONS)).rejects.toThrow(
+    /expected a new or empty output, found .*out in use; remove/,
+  );
+  expect(filesOf(target)).toEqual(before);
+  writeFileSync(join(folder, 'file.tar'), 'x');
+  await expect(openWriter(join(folder, 'file.tar'), OPTIONS)).rejects.toMatchObject({ code: 'dataset' });
+  await expect(openWriter(join(folder, 'x.tgz'), OPTIONS)).rejects.toMatchObject({ code: 'config' });
+  await expect(openWriter(join(folder, 'x.tar'), { ...OPTIONS, format: 'class-folders' })).rejects.toThrow(
+    /name a folder/,
+  );
+  await expect(openWriter(join(folder, 'file.tar', 'out'), OPTIONS)).rejects.toThrow(
+    /expected to write beside/,
+  );
+});
+
+test('an output that appears meanwhile is not replaced', async () => {
+  const writer = await openWriter(target, OPTIONS);
+  await writer.write(sample(1));
+  mkdirSync(target);
+  writeFileSync(join(target, 'mine'), 'x');
+  await expect(writer.close()).rejects.toThrow(/in use/);
+  expect(readFileSync(join(target, 'mine'), 'utf8')).toBe('x');
+});
+
+test('samples that do not fit are refused', async () => {
+  const writer = await openWriter(target, OPTIONS);
+  await expect(writer.write({ ...sample(1), label: 3 })).rejects.toThrow(
+    /labels below 3, found .* label 3 at sample a\/b.c/,
+  );
+  await expect(writer.write({ ...sample(1), shape: [1, 6, 5] })).rejects.toThrow(
+    /expected images of \[3,6,5\].*found \[1,6,5\]/,
+  );
+  await writer.abort();
+});
+
+test('the same id twice in a class is an error, not a loss', async () => {
+  const writer = await openWriter(target, { ...OPTIONS, format: 'class-folders' });
+  await writer.write(sample(1));
+  await expect(writer.write(sample(1))).rejects.toMatchObject({ code: 'dataset' });
+  await writer.abort();
+});
+
+test('a file that cannot be written: the error comes at the latest when it is closed, and names the file', async () => {
+  const writer = openTarWriter(join(folder, 'missing', 'x.tar'));
+  await writer.write(sample(1)).catch((error) => expect(error).toMatchObject({ code: 'dataset' }));
+  await expect(writer.close()).rejects.toThrow(
+    /expected to write .*x.tar, found: ENOENT.*; check disk space/,
+  );
+  await expect(writer.write(sample(2))).rejects.toMatchObject({ code: 'dataset' });
+});
+
+test.skipIf(!existsSync('/dev/full'))('a full disk: an error, not the end of the process', async () => {
+  const writer = openTarWriter('/dev/full');
+  const writeMany = async () => {
+    for (let i = 0; i < 500; i++) await writer.write(sample(i));
+    await writer.close();
+  };
+  await expect(writeMany()).rejects.toThrow(/expected to write \/dev\/full, found: ENOSPC/);
+});
+
+test('folder names sort like the classes', () => {
+  expect(folderNames(3, ['a', 'b', 'c'])).toEqual(['a', 'b', 'c']);
+  expect(folderNames(3, ['b', 'a', 'c'])).toEqual(['0-b', '1-a', '2-c']);
+  expect(folderNames(2, ['a', 'a/b'])).toEqual(['0-a', '1-a_b']);
+  expect(folderNames(11, undefined)).toEqual([
+    '00',
+    '01',
+    '02',
+    '03',
+    '04',
+    '05',
+    '06',
+    '07',
+    '08',
+    '09',
+    '10',
+  ]);
+});
+
+test.each([
+  ['{"dataelixir":2}', /expected a dataset description of version 1/],
+  ['not json', /remove the file to have the folder read without it/],
+  [
+    '{"dataelixir":1,"name":"x","format":"webdataset","classes":1,"shape":[1,2,3],"samples":1,"parts":["../secret.tar"]}',
+    /description/,
+  ],
+])('refuses the description %s', async (text, message) => {
+  mkdirSync(target);
+  writeFileSync(join(target, 'dataset.json'), text);
+  await expect(openDataset(target)).rejects.toThrow(message);
+});
