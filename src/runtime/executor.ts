@@ -12,7 +12,7 @@ export interface Executable {
    * Runs the graph once.
    *
    * @param feeds every input that was not given as a weight; the leading extent of `data` inputs may be any
-   *   when the graph was loaded with `anyBatch`
+   *   when the graph was loaded with `anyBatch`. Not in shared memory: native engines refuse that
    * @param into arrays to write outputs to, by output name; the others are allocated
    * @throws {EngineError} when a feed is missing or has the wrong size
    */

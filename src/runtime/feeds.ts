@@ -6,9 +6,9 @@ import type { Shape } from '../graph/graph.ts';
 import { sizeOf } from '../graph/graph.ts';
 
 /**
- * The extents of one array.
+ * The extents of one array that is fed to a run, or that a run writes to.
  *
- * @param anyBatch take the leading extent from the array's length
+ * @param anyBatch take the leading extent, if there is one, from the array's length
  * @throws {EngineError} when the array is missing or its size does not fit
  */
 export function feedShape(
@@ -17,9 +17,10 @@ export function feedShape(
   data: Float32Array | undefined,
   anyBatch: boolean,
 ): Shape {
-  if (!data) throw new EngineError(`expected a feed named ${name}, found none`);
+  if (!data)
+    throw new EngineError(`expected a feed named ${name} of [${shape}], found none; pass it, or bake it in`);
   const rest = sizeOf(shape.slice(1));
-  const actual = anyBatch ? [data.length / rest, ...shape.slice(1)] : shape;
+  const actual = anyBatch && shape.length > 0 ? [data.length / rest, ...shape.slice(1)] : shape;
   if (Number.isInteger(actual[0] ?? 1) && sizeOf(actual) === data.length) return actual;
   throw new EngineError(`expected ${sizeOf(shape)} values of [${shape}] for ${name}, found ${data.length}`);
 }

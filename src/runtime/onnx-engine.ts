@@ -53,9 +53,11 @@ class OnnxExecutable implements Executable {
   readonly #session: ort.InferenceSession;
   readonly #inputs: ReadonlyMap<string, { readonly shape: Shape; readonly anyBatch: boolean }>;
   readonly #outputs: ReadonlyMap<string, Shape>;
+  readonly #anyBatch: boolean;
 
   constructor(session: ort.InferenceSession, graph: Graph, anyBatch: boolean) {
     this.#session = session;
+    this.#anyBatch = anyBatch;
     const wanted = new Set(session.inputNames);
     this.#inputs = new Map(
       graph.inputs
@@ -75,7 +77,9 @@ class OnnxExecutable implements Executable {
     }
     const fetches: Record<string, ort.Tensor | null> = {};
     for (const [name, shape] of this.#outputs) {
-      fetches[name] = into[name] ? new ort.Tensor('float32', into[name], shape) : null;
+      const array = into[name];
+      const extents = array && feedShape(name, shape, array, this.#anyBatch);
+      fetches[name] = array && extents ? new ort.Tensor('float32', array, extents) : null;
     }
     const results = await this.#session.run(tensors, fetches);
     const arrays: Record<string, Float32Array> = {};

@@ -1,9 +1,9 @@
-// What each operator of a graph is in TensorFlow.js: one function an operator. Graphs are [N, C, H, W]; the
-// convolution kernels that all its backends share are [N, H, W, C] with weights [KH, KW, C, O] and know no
-// padding of their own in the gradients, so images are transposed and padded around them.
+// What each operator of a graph is in TensorFlow.js: one function an operator, over the operators that both its
+// CPU backend and its native ones have. Convolutions are in `tfjs-convolutions.ts`.
 
 import * as tf from '@tensorflow/tfjs-core';
 import type { Node, Op, Shape } from '../graph/graph.ts';
+import { conv2d, conv2dFilterGrad, conv2dInputGrad } from './tfjs-convolutions.ts';
 
 /** One node with its input values. */
 export interface Call {
@@ -15,8 +15,7 @@ export interface Call {
   readonly attributes: Node['attributes'];
 }
 
-type Kernel = (call: Call) => tf.Tensor | readonly tf.Tensor[];
-type Extents = readonly [number, number, number, number];
+export type Kernel = (call: Call) => tf.Tensor | readonly tf.Tensor[];
 
 /** Computes one node. The caller disposes the result; what is created on the way goes with the caller's tidy. */
 export function computeNode(op: Op, call: Call): readonly tf.Tensor[] {
@@ -45,35 +44,6 @@ function targetShape({ inputs: [x], inputShapes: [from], shape }: Call): number[
   return kept ? [x!.shape[0]!, ...shape.slice(1)] : [...shape];
 }
 
-function paddingOf(attributes: Node['attributes']): Extents {
-  return attributes.padding as unknown as Extents;
-}
-
-function toChannelsLast(x: tf.Tensor): tf.Tensor4D {
-  return tf.transpose(x as tf.Tensor4D, [0, 2, 3, 1]);
-}
-
-function toChannelsFirst(x: tf.Tensor): tf.Tensor4D {
-  return tf.transpose(x as tf.Tensor4D, [0, 3, 1, 2]);
-}
-
-/** [O, C, KH, KW] → [KH, KW, C, O]. */
-function toFilter(weight: tf.Tensor): tf.Tensor4D {
-  return tf.transpose(weight as tf.Tensor4D, [2, 3, 1, 0]);
-}
-
-/** [N, C, H, W] → zero-padded [N, H′, W′, C]. */
-function paddedChannelsLast(x: tf.Tensor, [top, left, bottom, right]: Extents): tf.Tensor4D {
-  const last = toChannelsLast(x);
-  if (top + left + bottom + right === 0) return last;
-  return tf.pad(last, [
-    [0, 0],
-    [top, bottom],
-    [left, right],
-    [0, 0],
-  ]);
-}
-
 /** [C] as [1, C, 1, …], to broadcast against [N, C, …]. */
 function perChannel(vector: tf.Tensor, like: tf.Tensor): tf.Tensor {
   return tf.reshape(
@@ -81,36 +51,6 @@ function perChannel(vector: tf.Tensor, like: tf.Tensor): tf.Tensor {
     like.shape.map((extent, axis) => (axis === 1 ? extent : 1)),
   );
 }
-
-const conv2d: Kernel = ({ inputs: [x, weight, bias], attributes }) => {
-  const padded = paddedChannelsLast(x!, paddingOf(attributes));
-  const y = tf.conv2d(padded, toFilter(weight!), attributes.stride as number, 'valid');
-  return toChannelsFirst(bias ? tf.add(y, bias) : y);
-};
-
-/** The gradient of the padded image by the transposed convolution, then the padding cut off. */
-const conv2dInputGrad: Kernel = ({ inputs: [dy, weight], shape, attributes }) => {
-  const [, c, h, w] = shape as Extents;
-  const [top, left, bottom, right] = paddingOf(attributes);
-  const padded: [number, number, number, number] = [dy!.shape[0]!, h + top + bottom, w + left + right, c];
-  const stride = attributes.stride as number;
-  const dx = tf.conv2dTranspose(toChannelsLast(dy!), toFilter(weight!), padded, stride, 'valid');
-  return toChannelsFirst(tf.slice(dx, [0, top, left, 0], [padded[0], h, w, c]));
-};
-
-const conv2dFilterGrad: Kernel = ({ inputs: [x, dy], shape, attributes }) => {
-  const [o, c, kh, kw] = shape as Extents;
-  const stride = attributes.stride as number;
-  // tfjs-core exports this kernel's name but no function for it.
-  const dw: tf.Tensor4D = tf
-    .engine()
-    .runKernel(
-      tf.Conv2DBackpropFilter,
-      { x: paddedChannelsLast(x!, paddingOf(attributes)), dy: toChannelsLast(dy!) },
-      { strides: [stride, stride], pad: 'valid', dataFormat: 'NHWC', filterShape: [kh, kw, c, o] },
-    );
-  return tf.transpose(dw, [3, 2, 0, 1]);
-};
 
 const normalizeGroups: Kernel = ({ inputs: [x], attributes }) => {
   const groups = attributes.groups as number;
