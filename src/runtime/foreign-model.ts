@@ -30,7 +30,7 @@ export async function openForeignDenoiser(
   provider: ExecutionProvider,
 ): Promise<ForeignDenoiser> {
   checkImages(image, shape);
-  const session = await createSession(new Uint8Array(bytes), provider);
+  const session = await createSession(new Uint8Array(bytes).slice(), provider);
   const predict = async (x: Float32Array, t: Float32Array) => {
     // a time of shape [] or [1] is one index for the whole batch
     const times = time.shape.length === 0 || time.shape[0] === 1 ? t.slice(0, 1) : t;
@@ -50,7 +50,7 @@ export async function openForeignClassifier(
   provider: ExecutionProvider,
 ): Promise<ForeignClassifier> {
   checkImages(image, shape);
-  const session = await createSession(new Uint8Array(bytes), provider);
+  const session = await createSession(new Uint8Array(bytes).slice(), provider);
   const imageSize = shape.reduce((product, extent) => product * extent, 1);
   const outputs = features ? [logits.name, features.name] : [logits.name];
   const run = async (x: Float32Array) => {

@@ -1,0 +1,125 @@
+import { describe, expect, it } from 'vitest';
+import { drawShape } from '../../fixtures/shapes.ts';
+import type { DenoiserSpec, NetworkSpec } from '../../src/networks/network.ts';
+import { exportOnnx } from '../../src/runtime/export-onnx.ts';
+import { initialWeights } from '../../src/training/initial-weights.ts';
+import { classifierSignature, denoiserSignature } from '../../src/weights/onnx-signature.ts';
+import { DDPM_SCHEDULE } from '../../src/weights/unet-settings.ts';
+import { packWeights } from '../../src/weights/weights.ts';
+import type { Pool } from '../../src/workers/pool.ts';
+import { PoolRunner, pack } from '../../src/workers/pool-runner.ts';
+import type { DenoiserRef, NetworkRef } from '../../src/workers/protocol.ts';
+import { testPool } from '../support/pools.ts';
+
+const denoiserSpec: DenoiserSpec = {
+  kind: 'unet',
+  config: {
+    resolution: 32,
+    inChannels: 3,
+    outChannels: 3,
+    ch: 8,
+    chMult: [1, 2],
+    numResBlocks: 1,
+    attnResolutions: [16],
+    normGroups: 4,
+  },
+};
+const denoiser = network('denoiser', denoiserSpec);
+const observer = network('observer', {
+  kind: 'small-cnn',
+  config: { shape: [3, 32, 32], classes: 10, widths: [8, 16] },
+});
+const plan = {
+  depth: 50,
+  rounds: 2,
+  steps: 3,
+  keep: 2,
+  kept: 'estimate',
+  variance: 'fixed-small',
+  seed: 5,
+} as const;
+const samples = Array.from({ length: 6 }, (_, i) => drawShape('train', i));
+
+function network(id: string, spec: NetworkSpec): NetworkRef {
+  return { kind: 'network', id, spec, weights: packWeights(initialWeights(spec, 1)) };
+}
+
+function shared(bytes: Uint8Array): SharedArrayBuffer {
+  const memory = new SharedArrayBuffer(bytes.length);
+  new Uint8Array(memory).set(bytes);
+  return memory;
+}
+
+function runnerOn(pool: Pool, model: DenoiserRef = denoiser): PoolRunner {
+  return new PoolRunner(pool, { denoiser: model, schedule: DDPM_SCHEDULE, plan, observer, quantile: 0.8 });
+}
+
+/** Candidates and labels of all samples, worked on in batches of a size. */
+async function observeAll(runner: PoolRunner, size: number) {
+  const images: Float32Array[] = [];
+  const labels: unknown[] = [];
+  for (let at = 0; at < samples.length; at += size) {
+    const candidates = await runner.diffuse(samples.slice(at, at + size));
+    if (!candidates.ok) throw new Error(candidates.failure.message);
+    images.push(candidates.value.images.slice());
+    const observed = await runner.observe(candidates.value);
+    if (!observed.ok) throw new Error(observed.failure.message);
+    labels.push(...observed.value);
+  }
+  return { images: images.flatMap((part) => [...part]), labels };
+}
+
+describe('Pool', () => {
+  it('gives the same candidates and labels for any number of workers and any batch size', async () => {
+    const whole = await observeAll(runnerOn(testPool(1)), 6);
+    expect(whole.images.length).toBe(6 * 4 * 3072);
+    expect(await observeAll(runnerOn(testPool(2)), 4)).toEqual(whole);
+    expect(await observeAll(runnerOn(testPool(2)), 1)).toEqual(whole);
+  });
+
+  it('chooses among the allowed images only, and counts denoiser calls', async () => {
+    const runner = runnerOn(testPool(1));
+    const raw = await runner.choose(samples.map((sample) => ({ sample, among: [0] })));
+    expect(raw).toEqual({ ok: true, value: samples.map(({ pixels }) => pixels) });
+    const candidates = await runner.diffuse(samples.slice(0, 1));
+    const third = await runner.choose([{ sample: samples[0]!, among: [3] }]);
+    if (!candidates.ok || !third.ok) throw new Error('the pool failed');
+    const expected = candidates.value.images
+      .subarray(2 * 3072, 3 * 3072)
+      .map((v) => Math.round((v + 1) * 127.5));
+    expect([...third.value[0]!]).toEqual([...expected]);
+    expect(runner.denoiserCalls).toBe((6 + 1 + 1) * 2 * 3);
+  });
+
+  it('runs an exported denoiser and classifier as it runs the networks themselves', async () => {
+    const pool = testPool(1);
+    const bytes = shared(exportOnnx(denoiserSpec, initialWeights(denoiserSpec, 1), DDPM_SCHEDULE));
+    const signature = denoiserSignature(new Uint8Array(bytes), 'test');
+    const foreign = runnerOn(pool, { kind: 'onnx', id: 'foreign', bytes, signature });
+    expect(await observeAll(foreign, 6)).toEqual(await observeAll(runnerOn(pool), 6));
+
+    const exported = shared(exportOnnx(observer.spec, initialWeights(observer.spec, 1)));
+    const { pixels, shape } = pack(samples);
+    const model = {
+      kind: 'onnx',
+      id: 'foreign',
+      bytes: exported,
+      signature: classifierSignature(new Uint8Array(exported), 'test'),
+    } as const;
+    const found = await pool.run<'classify'>({ kind: 'classify', model, pixels, shape });
+    const own = await pool.run<'classify'>({ kind: 'classify', model: observer, pixels, shape });
+    expect(found.features).toEqual(own.features);
+    found.probabilities.forEach((p, i) => {
+      expect(p).toBeCloseTo(own.probabilities[i]!, 6);
+    });
+  });
+
+  it('reports what went wrong in a worker under its own error class', async () => {
+    const gray = drawShape('train', 0).pixels.subarray(0, 1024);
+    const sample = { id: 'gray', label: 0, pixels: gray, shape: [1, 32, 32] as const };
+    await expect(runnerOn(testPool(1)).diffuse([sample])).rejects.toMatchObject({
+      code: 'engine',
+      message: expect.stringContaining('found'),
+    });
+  });
+});
