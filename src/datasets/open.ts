@@ -6,12 +6,13 @@ import { DatasetError, SampleError } from '../errors.ts';
 import { readCifarBinary } from './cifar-binary.ts';
 import { readClassFolders } from './class-folders.ts';
 import { unescapeId } from './description.ts';
-import type { Entry } from './entry.ts';
+import { damagedEntry, type Entry } from './entry.ts';
+import { IdSet } from './id-set.ts';
 import { countIdxClasses, labelsBeside, readIdx } from './idx.ts';
 import { type DatasetFormat, type Recognised, recognise, stemOf } from './recognise.ts';
 import type { ImageShape, ReadResult } from './sample.ts';
 import { decodeEntry, settleEntry } from './settle.ts';
-import { readShapes, SHAPE_CLASSES } from './shapes.ts';
+import { readShapes } from './shapes.ts';
 import { readWebDataset } from './webdataset.ts';
 
 const CIFAR_SHAPE: ImageShape = [3, 32, 32];
@@ -94,7 +95,6 @@ async function countClasses(
   const [{ format, description, classNames }] = parts as [Recognised];
   const told = options.classes ?? description?.classes ?? classNames?.length;
   if (told !== undefined && told > 0) return told;
-  if (format === 'shapes') return SHAPE_CLASSES.length;
   if (format === 'cifar-binary') return (options.labelBytes ?? 1) > 1 ? 100 : 10;
   if (format === 'idx') {
     const counts = await Promise.all(
@@ -146,14 +146,25 @@ async function* readRange(
 
 async function* entriesOf(parts: readonly Recognised[], options: DatasetOptions): AsyncGenerator<Entry> {
   const prefixes = prefixesOf(parts);
+  // the other formats number their samples, or name them by their files
+  const seen = parts[0]!.format === 'webdataset' ? new IdSet() : undefined;
   for (const [i, part] of parts.entries()) {
     for (const [j, file] of part.files.entries()) {
-      for await (const entry of entriesOfFile(part, file, i, options)) {
-        const prefix = prefixes[i]![j]!;
-        yield prefix && entry.id !== undefined ? { ...entry, id: `${prefix}/${entry.id}` } : entry;
+      const prefix = prefixes[i]![j]!;
+      for await (const found of entriesOfFile(part, file, i, options)) {
+        const entry = prefix && found.id !== undefined ? { ...found, id: `${prefix}/${found.id}` } : found;
+        const again = entry.id !== undefined && seen?.add(entry.id) === false;
+        yield again ? repeated(entry) : entry;
       }
     }
   }
+}
+
+function repeated(entry: Entry): Entry {
+  return damagedEntry(
+    entry,
+    `expected every sample to have its own name, found ${entry.id} again; rename it or repack the shard`,
+  );
 }
 
 function entriesOfFile(part: Recognised, file: string, index: number, options: DatasetOptions) {

@@ -5,6 +5,7 @@
 import { existsSync, type Stats } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { SHAPE_CLASSES } from '../../fixtures/shapes.ts';
 import { DatasetError } from '../errors.ts';
 import { ByteReader } from './byte-reader.ts';
 import { listClassFolders } from './class-folders.ts';
@@ -33,7 +34,9 @@ export interface Recognised {
  * @throws {DatasetError} when there is nothing or nothing known
  */
 export async function recognise(source: string, format?: DatasetFormat): Promise<Recognised> {
-  if (format === 'shapes' || source.startsWith('shapes:')) return { format: 'shapes', files: [source] };
+  if (format === 'shapes' || source.startsWith('shapes:')) {
+    return { format: 'shapes', files: [source], classNames: SHAPE_CLASSES };
+  }
   const found = await stat(source).catch((error: NodeJS.ErrnoException): Stats => {
     throw new DatasetError(
       `expected a dataset at ${source}, found ${error.code ?? error.message}; check dataset.source`,

@@ -1,11 +1,9 @@
 // The bundled procedural dataset as a source like any other: `shapes:train`, `shapes:test`, and `shapes:denoiser`
 // for further images that are in neither. See `fixtures/shapes.ts` for what it shows.
 
-import { drawShape, SHAPE_CLASSES, SHAPE_SPLITS, type ShapeSplit, shapeId } from '../../fixtures/shapes.ts';
+import { drawShape, SHAPE_SPLITS, type ShapeSplit, shapeId } from '../../fixtures/shapes.ts';
 import { DatasetError } from '../errors.ts';
 import type { Entry } from './entry.ts';
-
-export { SHAPE_CLASSES };
 
 /**
  * Draws the samples of a split one by one.

@@ -176,9 +176,11 @@ describe('bad samples are set aside, the others are read', () => {
     expect(bad[0]!.message).toMatch(message);
   });
 
-  test('one name twice gives two samples, not half of each', async () => {
-    const twice = await tar([...samplesOf(1), ...samplesOf(1)]);
-    expect(ids((await read(twice)).samples)).toEqual(['key0', 'key0']);
+  test('a name that occurs again', async () => {
+    const { samples, bad } = await read(await tar([...samplesOf(1), ...samplesOf(2)]));
+    expect(ids(samples)).toEqual(['key0', 'key1']);
+    expect(bad[0]).toMatchObject({ id: 'key0', offset: 2048 });
+    expect(bad[0]!.message).toMatch(/expected every sample to have its own name, found key0 again; rename/);
   });
 
   test('an image beyond the limit is not even read into memory', async () => {

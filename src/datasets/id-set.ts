@@ -1,0 +1,36 @@
+// Remembers which ids were seen, in 16 to 32 bytes an id whatever its length: open addressing over 53-bit hashes.
+// Among a million ids two different ones share a hash with a chance of 1 in 20,000.
+
+import { randomKey } from '../math/random.ts';
+
+const FIRST_SLOTS = 1 << 10;
+
+export class IdSet {
+  #slots = new Float64Array(FIRST_SLOTS);
+  #used = 0;
+
+  /** @returns whether the id is new */
+  add(id: string): boolean {
+    const { high, low } = randomKey(0, id);
+    const hash = high * 2 ** 21 + (low >>> 11) || 1; // 0 marks a free slot
+    if (!insert(this.#slots, hash)) return false;
+    if (++this.#used * 2 > this.#slots.length) this.#grow();
+    return true;
+  }
+
+  #grow(): void {
+    const larger = new Float64Array(2 * this.#slots.length);
+    for (const hash of this.#slots) if (hash !== 0) insert(larger, hash);
+    this.#slots = larger;
+  }
+}
+
+function insert(slots: Float64Array, hash: number): boolean {
+  let at = hash % slots.length;
+  while (slots[at] !== 0) {
+    if (slots[at] === hash) return false;
+    at = (at + 1) % slots.length;
+  }
+  slots[at] = hash;
+  return true;
+}
