@@ -5,17 +5,19 @@ import { move, transferableSymbol, valueSymbol, workerData } from 'piscina';
 import type { Outcome } from '../errors.ts';
 import { toFailure } from '../errors.ts';
 import { createEngine } from '../runtime/create-engine.ts';
+import { expectRunning, stoppable } from '../runtime/stoppable-engine.ts';
 import { InferenceHost } from './inference-host.ts';
 import { ModelCache } from './model-cache.ts';
-import type { EngineOptions, Task, TaskResults } from './protocol.ts';
+import type { Task, TaskResults, WorkerData } from './protocol.ts';
 import { TrainingHost } from './training-host.ts';
 
-const options = workerData as EngineOptions;
-const engine = createEngine(options);
+const options = workerData as WorkerData;
+const engine = createEngine(options).then((ready) => stoppable(ready, options.stop));
 const training = engine.then((ready) => new TrainingHost(ready));
 const inference = engine.then((ready) => new InferenceHost(new ModelCache(ready, options.executionProvider)));
 
 async function answer(task: Task): Promise<TaskResults[keyof TaskResults] | undefined> {
+  expectRunning(options.stop);
   switch (task.kind) {
     case 'gradient':
       return (await training).gradient(task);

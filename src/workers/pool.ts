@@ -7,7 +7,7 @@ import { Piscina } from 'piscina';
 import type { Outcome } from '../errors.ts';
 import { fromFailure } from '../errors.ts';
 import type { TrainingPool } from '../training/trainer.ts';
-import type { EngineOptions, GradientTask, Task, TaskResults, UpdateTask } from './protocol.ts';
+import type { EngineOptions, GradientTask, Task, TaskResults, UpdateTask, WorkerData } from './protocol.ts';
 
 export interface PoolOptions extends EngineOptions {
   /** Worker threads; 0 is one a core. */
@@ -20,6 +20,9 @@ const FROM_SOURCE = import.meta.url.endsWith('.ts');
 export class Pool implements TrainingPool {
   readonly workers: number;
   readonly #piscina: Piscina<Task, Outcome<unknown>>;
+  readonly #running = new Set<Promise<unknown>>();
+  /** Workers look here before every call of a network. */
+  readonly #stop = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
 
   constructor({ workers, ...engine }: PoolOptions) {
     this.workers = workers || availableParallelism();
@@ -30,7 +33,7 @@ export class Pool implements TrainingPool {
       maxThreads: this.workers,
       concurrentTasksPerWorker: 1,
       atomics: 'disabled',
-      workerData: engine,
+      workerData: { ...engine, stop: this.#stop } satisfies WorkerData,
     });
   }
 
@@ -39,7 +42,9 @@ export class Pool implements TrainingPool {
     task: Extract<Task, { kind: K }>,
     transfer: readonly ArrayBuffer[] = [],
   ): Promise<TaskResults[K]> {
-    const outcome = await this.#piscina.run(task, { transferList: [...transfer] });
+    const running = this.#piscina.run(task, { transferList: [...transfer] });
+    this.#running.add(running);
+    const outcome = await running.finally(() => this.#running.delete(running));
     if (!outcome.ok) throw fromFailure(outcome.failure);
     return outcome.value as TaskResults[K];
   }
@@ -52,8 +57,10 @@ export class Pool implements TrainingPool {
     return this.run<'update'>(task);
   }
 
-  /** Ends all workers; tasks that still wait are rejected. */
+  /** Ends all workers after the network calls that they are in; tasks that still wait fail. */
   async close(): Promise<void> {
+    Atomics.store(this.#stop, 0, 1);
+    await Promise.allSettled(this.#running);
     await this.#piscina.destroy();
   }
 }

@@ -16,6 +16,12 @@ export interface EngineOptions {
   readonly tfjsBackend: TfjsBackend;
 }
 
+/** What a worker is born with. */
+export interface WorkerData extends EngineOptions {
+  /** In shared memory: anything but 0 tells the worker to compute nothing any more. */
+  readonly stop: Int32Array;
+}
+
 /** Weights of one network in shared memory, back to back in the order of `names`; offsets count float32 values. */
 export interface SharedWeights {
   readonly names: readonly string[];
