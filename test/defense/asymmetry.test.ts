@@ -1,0 +1,127 @@
+// The detector against simulated datasets whose truth is known: classes that are confused pairwise, some brittler
+// than others, and poison that purification sends back to where it came from.
+
+import { describe, expect, it } from 'vitest';
+import { asymmetryDetector } from '../../src/defense/asymmetry.ts';
+import { Contingency, type TransitionTable } from '../../src/defense/contingency.ts';
+import { RandomStream, randomKey } from '../../src/math/random.ts';
+
+const detect = asymmetryDetector({ threshold: 2 });
+
+interface Dataset {
+  readonly classes: number;
+  readonly samples: number;
+  /** Largest factor between the brittleness of two classes. */
+  readonly brittleness: number;
+  readonly poison?: { readonly target: number; readonly share: number; readonly restored: number };
+}
+
+/** Counts of one simulated dataset; similar classes are confused up to 50 times as often as unlike ones. */
+function simulate({ classes, samples, brittleness, poison }: Dataset, seed: number): TransitionTable {
+  const stream = new RandomStream(randomKey(seed, 'simulated table'));
+  const similarity = Array.from({ length: classes * classes }, () => 50 ** stream.uniform());
+  const brittle = Array.from({ length: classes }, () => brittleness ** stream.uniform());
+  const count = {
+    samples: new Array<number>(classes).fill(0),
+    destinations: new Array<number>(classes ** 2).fill(0),
+  };
+  for (let i = 0; i < samples; i++) {
+    const given = stream.integer(classes);
+    const poisoned = poison !== undefined && stream.uniform() < poison.share;
+    const label = poisoned ? poison.target : given;
+    const seen =
+      poisoned && stream.uniform() >= poison.restored
+        ? label
+        : confused(stream, given, classes, similarity, brittle);
+    count.samples[label]!++;
+    count.destinations[label * classes + seen]!++;
+  }
+  const zeros = new Array<number>(classes).fill(0);
+  return { classes, ...count, moved: zeros, kept: new Array<number>(classes ** 2).fill(0) };
+}
+
+/** The label that a clean sample of `given` is seen as: a tenth leaves, or more from a brittle class. */
+function confused(
+  stream: RandomStream,
+  given: number,
+  classes: number,
+  similarity: readonly number[],
+  brittle: readonly number[],
+): number {
+  if (stream.uniform() > 0.1 * brittle[given]!) return given;
+  const weights = brittle.map((_, other) =>
+    other === given ? 0 : similarity[Math.min(given, other) * classes + Math.max(given, other)]!,
+  );
+  let left = stream.uniform() * weights.reduce((sum, weight) => sum + weight, 0);
+  return weights.findIndex((weight) => {
+    left -= weight;
+    return left < 0;
+  });
+}
+
+function flaggedOf(dataset: Dataset, runs: number): number[][] {
+  return Array.from({ length: runs }, (_, seed) => [...detect(simulate(dataset, seed)).targetLabels]);
+}
+
+describe('asymmetryDetector', () => {
+  it.each([
+    { classes: 10, samples: 5000, brittleness: 2 },
+    { classes: 10, samples: 500, brittleness: 2 },
+    { classes: 43, samples: 8000, brittleness: 1.5 },
+    { classes: 2, samples: 2000, brittleness: 1.5 },
+  ])('flags no class of clean datasets: $classes classes, $samples samples', (dataset) => {
+    expect(flaggedOf(dataset, 100).filter((labels) => labels.length > 0)).toEqual([]);
+  });
+
+  it.each([
+    { classes: 10, samples: 10_000, brittleness: 2, poison: { target: 3, share: 0.1, restored: 0.9 } },
+    { classes: 10, samples: 10_000, brittleness: 1.2, poison: { target: 0, share: 0.05, restored: 0.9 } },
+    { classes: 43, samples: 20_000, brittleness: 1.5, poison: { target: 42, share: 0.1, restored: 0.5 } },
+  ])('flags exactly the attacked label: $classes classes, $poison.share poisoned', (dataset) => {
+    const flagged = flaggedOf(dataset, 50);
+    expect(flagged).toEqual(flagged.map(() => [dataset.poison.target]));
+  });
+
+  it('accuses at most at the stated rate at the edge of what is honest', () => {
+    // class 0 leaves one and a half times as often as it is arrived at: 1 in 100 datasets at most
+    const stream = new RandomStream(randomKey(1, 'edge'));
+    let accused = 0;
+    for (let run = 0; run < 1000; run++) {
+      const destinations = new Array<number>(25).fill(0);
+      for (let i = 0; i < 300; i++) {
+        const other = 1 + stream.integer(4);
+        destinations[stream.uniform() < 3 / 5 ? other : other * 5]!++;
+      }
+      accused += detect({ ...new Contingency(5).table(), destinations }).targetLabels.length;
+    }
+    expect(accused).toBeLessThanOrEqual(10);
+  });
+
+  it('says nothing where there is nothing: no samples, one class, no transitions', () => {
+    for (const classes of [0, 1, 10]) {
+      const verdict = detect(new Contingency(classes).table());
+      expect(verdict.targetLabels).toEqual([]);
+      expect(verdict.classes.every(({ metric, score }) => metric === null && score === null)).toBe(true);
+    }
+    const still = detect({ ...new Contingency(2).table(), samples: [50, 50], destinations: [50, 0, 0, 50] });
+    expect(still.targetLabels).toEqual([]);
+    expect(still.samples).toBe(100);
+  });
+
+  it('judges merged windows as it judges the whole', () => {
+    const parts = [1, 2, 3].map((seed) =>
+      simulate(
+        { classes: 10, samples: 4000, brittleness: 1.5, poison: { target: 5, share: 0.1, restored: 0.9 } },
+        seed,
+      ),
+    );
+    const merge = (order: readonly number[]) => {
+      const all = new Contingency(10);
+      for (const i of order) all.merge(parts[i]!);
+      return detect(all.table());
+    };
+    expect(merge([0, 1, 2])).toEqual(merge([2, 0, 1]));
+    expect(merge([0, 1, 2]).targetLabels).toEqual([5]);
+    expect(merge([0, 1, 2]).classes[5]!.score!).toBeGreaterThan(detect(parts[0]!).classes[5]!.score!);
+  });
+});
