@@ -28,7 +28,7 @@ export class Pool implements TrainingPool {
     this.workers = workers || availableParallelism();
     this.#piscina = new Piscina({
       filename: new URL(`./network.worker.${FROM_SOURCE ? 'ts' : 'js'}`, import.meta.url).href,
-      execArgv: FROM_SOURCE ? ['--import', 'tsx'] : [],
+      execArgv: FROM_SOURCE ? ['--import', registerTsx()] : [],
       minThreads: this.workers,
       maxThreads: this.workers,
       concurrentTasksPerWorker: 1,
@@ -63,4 +63,10 @@ export class Pool implements TrainingPool {
     await Promise.allSettled(this.#running);
     await this.#piscina.destroy();
   }
+}
+
+/** A module that lets a worker thread import TypeScript; `--import tsx` leaves out what it imports later. */
+function registerTsx(): string {
+  const api = JSON.stringify(import.meta.resolve('tsx/esm/api'));
+  return `data:text/javascript,${encodeURIComponent(`import { register } from ${api}; register();`)}`;
 }
