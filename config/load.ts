@@ -84,11 +84,10 @@ export function loadSettings({ file, env = {}, args = new Map(), readPreset }: C
 }
 
 /** Limits that depend on another option. */
-function checkTogether({ attack, dataset, diffusion }: Settings): void {
+function checkTogether({ diffusion }: Settings): void {
   const limits: [name: string, value: number, limit: number, why: string][] = [
     ['diffusion.steps', diffusion.steps, diffusion.depth, 'diffusion.depth'],
     ['diffusion.keep', diffusion.keep, diffusion.steps, 'diffusion.steps'],
-    ['attack.target', attack.target, dataset.classes - 1, 'dataset.classes − 1'],
   ];
   for (const [name, value, limit, why] of limits) {
     if (value > limit) throw new ConfigError(`${name}: expected at most ${limit} (${why}), found ${value}`);

@@ -18,19 +18,32 @@ import {
 const ANY_COUNT = { min: 0, max: 1e9 };
 const SOME_COUNT = { min: 1, max: 1e9 };
 
+const SHARDS = integer(
+  'Parts of a training step that are computed at the same time; more help only with as many workers.',
+  2,
+  { min: 1, max: 64, unit: 'parts' },
+);
+
 export const schema = {
   preset: choice(
     "Values that stand below those of the file: this project's own, or those of the reference implementation.",
     ['default', 'paper'],
     'default',
   ),
-  saveFolderName: text('Name of the record folder of this run.', 'run', { pattern: /^[A-Za-z0-9_][\w.-]*$/ }),
+  saveFolderName: text('Name of the record folder of run and purify.', 'run', {
+    pattern: /^[A-Za-z0-9_][\w.-]*$/,
+  }),
   recordRoot: text('Folder that holds the record folders.', 'record'),
-  overwrite: flag('Replace the record folder or the output of an earlier run.', false),
+  overwrite: flag('Replace the record folder of an earlier run.', false),
   seed: integer('Key of all random numbers.', 0, { min: 0, max: 2 ** 32 - 1 }),
   logLevel: choice('How much is logged.', ['error', 'warn', 'info', 'debug'], 'info'),
 
   engine: choice('What executes the networks: ONNX Runtime or TensorFlow.js.', ['onnx', 'tfjs'], 'onnx'),
+  tfjsBackend: choice(
+    'Backend of the tfjs engine; each is a package of its own.',
+    ['node-gpu', 'node', 'cpu'],
+    'node-gpu',
+  ),
   executionProvider: choice('Device of the onnx engine.', ['cpu', 'webgpu', 'cuda'], 'cpu'),
   workers: integer('Worker threads; 0 means one a processor core.', 0, { min: 0, max: 256, unit: 'threads' }),
   inFlight: integer('Samples between the reader and the writer at any time.', 512, {
@@ -40,19 +53,27 @@ export const schema = {
   }),
 
   dataset: {
-    name: text('Name of the dataset in the metrics.', 'dataset'),
+    name: optionalText('Name of the dataset in the metrics; that of its source where not set.'),
     root: text('Folder that relative sources start from.', '.', { env: 'DATAELIXIR_DATA' }),
     train: texts('Sources to purify or to train on: files, folders, or shapes:train.', []),
     test: texts('Sources to evaluate on.', []),
     format: choice(
       'Format of the sources; auto recognises it.',
-      ['auto', 'folders', 'idx', 'cifar', 'webdataset'],
+      ['auto', 'class-folders', 'idx', 'cifar-binary', 'webdataset'],
       'auto',
     ),
-    classes: integer('Number of classes; labels are 0 to classes − 1.', 10, {
-      min: 2,
-      max: 100_000,
-      unit: 'classes',
+    classes: optionalInteger(
+      'Number of classes; labels are 0 to classes − 1. Where not set, the source tells.',
+      {
+        min: 2,
+        max: 100_000,
+        unit: 'classes',
+      },
+    ),
+    channels: optionalInteger('Channels to convert images to where nothing is lost by it: 1 or 3.', {
+      min: 1,
+      max: 3,
+      unit: 'channels',
     }),
     offset: integer('Training samples to skip at the start.', 0, { ...ANY_COUNT, unit: 'samples' }),
     limit: optionalInteger('Training samples to use after the skipped ones; all where not set.', {
@@ -98,6 +119,7 @@ export const schema = {
     }),
     momentum: real('Momentum of SGD.', 0.9, { min: 0, max: 0.9999 }),
     weightDecay: real('Weight decay of SGD.', 5e-4, { min: 0, max: 1 }),
+    shards: SHARDS,
   },
 
   benign: {
@@ -111,7 +133,7 @@ export const schema = {
 
   denoiser: {
     path: optionalText(
-      'Denoiser weights: safetensors, PyTorch checkpoint, diffusers folder or ONNX file; where there is no such file and denoiser.sources is set, `run` trains one and writes it there (safetensors).',
+      'Denoiser weights: safetensors, PyTorch checkpoint, diffusers folder or ONNX file; where there is no such file, run and purify train one on denoiser.sources and write it there as safetensors.',
     ),
     sources: texts('Sources to train a denoiser on; they must not hold the dataset to purify.', []),
     offset: integer('Denoiser training samples to skip at the start.', 0, { ...ANY_COUNT, unit: 'samples' }),
@@ -129,21 +151,13 @@ export const schema = {
       max: 64,
     }),
     blocks: integer('Residual blocks at each resolution.', 1, { min: 1, max: 16, unit: 'blocks' }),
+    groups: integer('Groups of the group normalisation, at most.', 8, { min: 1, max: 1024, unit: 'groups' }),
     attention: integers('Side lengths of the resolutions with self-attention.', [], {
       min: 1,
       max: 1024,
       unit: 'pixels',
     }),
     steps: integer('Training steps.', 4000, { min: 1, max: 1e8, unit: 'steps' }),
-    minutes: real(
-      'Training time after which it stops earlier than denoiser.steps; 0 means no such limit.',
-      0,
-      {
-        min: 0,
-        max: 1e6,
-        unit: 'minutes',
-      },
-    ),
     batch: integer('Images in a training step.', 64, { min: 1, max: 65_536, unit: 'images' }),
     learningRate: real('Learning rate of Adam.', 2e-4, { min: 0, max: 1 }),
     ema: real('Decay of the running mean of the weights, which is what is kept.', 0.999, {
@@ -154,6 +168,17 @@ export const schema = {
       min: 1,
       max: 1000,
       unit: 'schedule steps',
+    }),
+    warmup: integer('Steps over which the learning rate rises to its peak.', 200, {
+      min: 1,
+      max: 1e6,
+      unit: 'steps',
+    }),
+    shards: SHARDS,
+    checkpointEvery: integer('Steps after which the training state is written beside denoiser.path.', 500, {
+      min: 1,
+      max: 1e8,
+      unit: 'steps',
     }),
     resume: flag('Go on from the training state beside denoiser.path.', false),
   },
@@ -185,24 +210,71 @@ export const schema = {
   },
 
   detect: {
+    rule: choice(
+      "Statistic that flags labels: asymmetry of the flow between labels, or the paper's divergence.",
+      ['asymmetry', 'divergence'],
+      'asymmetry',
+    ),
+    threshold: real(
+      'Score above which a label is flagged: −log₁₀ of the corrected p-value (asymmetry), scaled MADs (divergence).',
+      2,
+      { min: 0, max: 1e6 },
+    ),
+    sides: choice(
+      'Whether divergence flags labels that stand out to either side.',
+      ['one-sided', 'two-sided'],
+      'one-sided',
+    ),
+    minority: integer('Candidates with the second label from which on all candidates count (τ).', 5, {
+      min: 1,
+      max: 100_000,
+      unit: 'candidates',
+    }),
     window: integer('Samples after which the running estimate is renewed.', 1000, {
       min: 1,
       max: 1e9,
       unit: 'samples',
     }),
-    threshold: real('Score above which a label is flagged.', 2, { min: 0, max: 1e6, unit: 'scaled MADs' }),
-    minority: integer('Votes of the second label from which on all candidates are kept (τ).', 5, {
-      min: 1,
-      max: 100_000,
-      unit: 'candidates',
+  },
+
+  repair: {
+    stable: choice(
+      'Samples of a flagged class whose label stayed the same throughout.',
+      ['keep', 'purify', 'drop'],
+      'purify',
+    ),
+    unanimous: choice(
+      'Samples of a flagged class whose candidates agree on another label.',
+      ['purify', 'wait', 'drop'],
+      'purify',
+    ),
+    mixed: choice(
+      'Samples of a flagged class whose candidates disagree; wait asks the benign model.',
+      ['purify', 'wait', 'drop'],
+      'wait',
+    ),
+    rawAllowed: flag('Whether the raw image may be taken as the purified one.', false),
+    quantile: real('Which of the allowed images is taken, by rank of distance from the raw one.', 0.8, {
+      min: 0,
+      max: 0.999,
+      unit: 'fraction',
     }),
+    confidence: real(
+      'Probability that the benign model must give its label; samples below it are dropped.',
+      0,
+      {
+        min: 0,
+        max: 1,
+        unit: 'probability',
+      },
+    ),
   },
 
   output: {
     path: optionalText(
-      'Where the dataset or model that the command makes is written; inside the record where not set.',
+      'Where the dataset or model that the command makes is written; run and purify write into the record where not set.',
     ),
-    format: choice('Format of a written dataset.', ['folders', 'webdataset'], 'folders'),
+    format: choice('Format of a written dataset.', ['class-folders', 'webdataset'], 'class-folders'),
   },
 } as const;
 

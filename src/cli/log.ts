@@ -1,6 +1,6 @@
 // What a run says while it works: lines `[stage] text` on stderr and, with times, in the record's log file. On a
 // terminal the progress of the current stage stands in one line that is rewritten; elsewhere it becomes a plain
-// line every tenth of the work or every ten seconds. Results never pass through here: they go to stdout.
+// line every tenth of the work, but at most one a second and at least one in ten. Results never pass through here: they go to stdout.
 
 /** How much is logged, least first. */
 const LEVELS = ['error', 'warn', 'info', 'debug'] as const;
@@ -14,7 +14,7 @@ export interface Terminal {
 }
 
 const REWRITE_MS = 100;
-const PLAIN_MS = 10_000;
+const PLAIN_MS = { least: 1000, most: 10_000 };
 const PLAIN_SHARE = 0.1;
 const BAR_WIDTH = 24;
 
@@ -67,15 +67,20 @@ export class Log {
   progress(stage: string, done: number, total: number | undefined, unit: string): void {
     const now = this.#now();
     if (this.#progress?.stage !== stage || done === 0) {
-      this.#progress = { stage, startedAt: now, shownAt: now - REWRITE_MS, shownShare: 0 };
+      this.#progress = {
+        stage,
+        startedAt: now,
+        shownAt: now - (this.#terminal.isTTY ? REWRITE_MS : 0),
+        shownShare: 0,
+      };
     }
     const state = this.#progress;
     const share = total ? done / total : 0;
     const elapsed = now - state.shownAt;
     const due = this.#terminal.isTTY
       ? elapsed >= REWRITE_MS || done === total
-      : share >= state.shownShare + PLAIN_SHARE ||
-        elapsed >= PLAIN_MS ||
+      : (share >= state.shownShare + PLAIN_SHARE && elapsed >= PLAIN_MS.least) ||
+        elapsed >= PLAIN_MS.most ||
         (done === total && state.shownShare < 1);
     if (!due) return;
     state.shownAt = now;

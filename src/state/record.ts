@@ -27,8 +27,8 @@ const PARTS = [
   'verdict.json',
   'quarantine.ndjson',
   'models',
-  'poisoned',
   'purified',
+  'truth.ndjson',
 ];
 
 export interface Rates {
@@ -84,7 +84,7 @@ export class RunRecord {
   ): RunRecord {
     const folder = join(root, name);
     const found = existsSync(folder) ? readdirSync(folder) : [];
-    const foreign = found.find((entry) => !PARTS.includes(entry.replace(/\.tmp$/, '')));
+    const foreign = found.find((entry) => !isPart(entry));
     if (foreign !== undefined) {
       throw new ConfigError(
         `expected a new folder or an earlier record at ${folder}, found "${foreign}" in it; choose another --save-folder-name`,
@@ -118,6 +118,11 @@ export class RunRecord {
   finish(metrics: Metrics): void {
     this.writeJson(METRICS, metrics);
   }
+}
+
+/** A part, whole or half written, or a folder for temporary files. */
+function isPart(entry: string): boolean {
+  return PARTS.includes(entry.replace(/\.(tmp|partial)$/, '')) || entry.startsWith('scratch-');
 }
 
 /** Writes beside the file and renames, so that no reader and no crash ever sees half of it. */

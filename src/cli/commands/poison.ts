@@ -1,0 +1,71 @@
+// `poison`: a folder with the poisoned dataset (`train/`), what only the attacker knows (`truth.ndjson`), and, where
+// a test set is named, its triggered images for the attack success rate (`triggered/`).
+
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { Journal } from '../../../streams/operators/journal.ts';
+import type { Truth } from '../../attacks/truth.ts';
+import type { DatasetInfo } from '../../datasets/open.ts';
+import type { Sample } from '../../datasets/sample.ts';
+import { openWriter } from '../../datasets/writer.ts';
+import { ConfigError } from '../../errors.ts';
+import { attackOf, poisoned } from '../attack.ts';
+import type { Context } from '../commands.ts';
+import { fillStore, openTest, openTraining, refuseToLog, writerOptions } from '../datasets.ts';
+import { fillTestStores } from '../evaluation.ts';
+import { withScratch } from '../workspace.ts';
+
+export async function poison(context: Context): Promise<void> {
+  const { settings, log } = context;
+  const folder = emptyFolder(settings.output.path);
+  const dataset = await openTraining(context);
+  const attack = attackOf(settings, dataset.info);
+  if (attack === undefined)
+    throw new ConfigError('attack.name: expected an attack, found none; pass --attack');
+  const test = await openTest(context, dataset.info);
+  await withScratch(async (scratch) => {
+    const store = await fillStore(context, join(scratch, 'raw'), dataset, refuseToLog(context));
+    const truth = new Journal<Truth>(join(folder, 'truth.ndjson'));
+    let stamped = 0;
+    const samples = function* () {
+      for (const { sample, truth: line } of poisoned(store, attack, settings)) {
+        truth.append(line);
+        if (line.poisoned) stamped++;
+        yield sample;
+      }
+    };
+    await writeAll(context, join(folder, 'train'), dataset.info, samples());
+    truth.close();
+    log.info('poison', `${stamped} of ${store.count} samples poisoned, written to ${folder}`);
+    if (test === undefined) return;
+    const { triggered } = await fillTestStores(context, scratch, test, attack);
+    if (triggered) await writeAll(context, join(folder, 'triggered'), test.info, triggered.stream());
+  });
+}
+
+function emptyFolder(path: string | null): string {
+  if (path === null) throw new ConfigError('output.path: expected a folder to write to, found none; set it');
+  if (!existsSync(path) || readdirSync(path).length === 0) return path;
+  throw new ConfigError(`output.path: expected a new or empty folder, found ${path} in use; choose another`);
+}
+
+async function writeAll(
+  { settings, log, signal }: Context,
+  target: string,
+  info: DatasetInfo,
+  samples: Iterable<Sample>,
+): Promise<void> {
+  const writer = await openWriter(target, writerOptions(settings, info));
+  let done = 0;
+  try {
+    for (const sample of samples) {
+      signal.throwIfAborted();
+      await writer.write(sample);
+      log.progress('write', ++done, undefined, 'samples');
+    }
+    await writer.close();
+  } catch (error) {
+    await writer.abort();
+    throw error;
+  }
+}

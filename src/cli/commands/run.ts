@@ -1,0 +1,129 @@
+// `run`: the paper's experiment. A dataset is poisoned, observed and purified; three classifiers with one training
+// budget, on the clean, the poisoned and the purified data, tell what the attack did and what is left of it.
+
+import { join } from 'node:path';
+import { Journal } from '../../../streams/operators/journal.ts';
+import type { Attack } from '../../attacks/poison.ts';
+import type { Truth } from '../../attacks/truth.ts';
+import type { DatasetInfo } from '../../datasets/open.ts';
+import { SampleStore } from '../../datasets/sample-store.ts';
+import type { Metrics } from '../../state/record.ts';
+import type { Pool } from '../../workers/pool.ts';
+import type { ClassifierRef } from '../../workers/protocol.ts';
+import { attackOf, poisoned } from '../attack.ts';
+import type { Context } from '../commands.ts';
+import { fillStore, openTest, openTraining } from '../datasets.ts';
+import { prepareDenoiser } from '../denoiser.ts';
+import { fillTestStores, ratesOf, type TestStores } from '../evaluation.ts';
+import { loadClassifier, trainOn } from '../models.ts';
+import { type Purified, purifyInto } from '../purification.ts';
+import { costOf, createRecord, type OpenRecord } from '../record.ts';
+import { comparison } from '../table.ts';
+import { detectionFigures } from '../truth.ts';
+import { StageClock, withPool, withScratch } from '../workspace.ts';
+
+export async function run(context: Context): Promise<void> {
+  const { settings, log, stdout } = context;
+  const dataset = await openTraining(context);
+  const { info } = dataset;
+  const attack = attackOf(settings, info);
+  const test = await openTest(context, info);
+  const open = createRecord(context);
+  const clock = new StageClock();
+  await withScratch(async (scratch) => {
+    const raw = await clock.time('read', () =>
+      fillStore(context, join(scratch, 'raw'), dataset, open.refuse),
+    );
+    const stores = test && (await fillTestStores(context, scratch, test, attack));
+    await withPool(context, async (pool) => {
+      const denoiser = await clock.time('denoiser', () => prepareDenoiser(context, pool, scratch, info));
+      const observed = await clock.time('poison', () => poisonStore(context, raw, attack, scratch, open));
+      const clean =
+        attack && stores && (await clock.time('clean', () => trainOn(pool, context, 'clean', raw, info)));
+      const observer = await clock.time('observer', () => observerOf(context, pool, observed.store, info));
+      const parts = { info, store: observed.store, observer, denoiser, open, scratch, clock };
+      const purified = await purifyInto(context, pool, parts);
+      const rates = await clock.time('evaluate', () =>
+        evaluate(pool, stores, { clean, backdoored: observer, defended: purified.benign }),
+      );
+      const detection = await detectionOf(purified, observed.truth);
+      open.quarantine.close();
+      const { name, rate, target } = settings.attack;
+      const metrics: Metrics = {
+        dataset: {
+          name: info.name,
+          train: raw.count,
+          ...(stores && { test: stores.clean.count }),
+          classes: info.classes,
+        },
+        ...(attack && { attack: { name, rate, target } }),
+        ...rates,
+        detection,
+        cost: costOf(clock, purified.denoiserCalls, raw.count),
+      };
+      open.record.finish(metrics);
+      log.info('run', `finished: ${open.record.folder}`);
+      stdout.write(comparison(metrics));
+    });
+  }, open.record.folder);
+}
+
+/** What a defender sees, and what only the attacker knows. */
+interface Poisoned {
+  readonly store: SampleStore;
+  /** Poisoned samples by id; undefined without an attack. */
+  readonly truth: ReadonlyMap<string, Truth> | undefined;
+}
+
+async function poisonStore(
+  { settings, log }: Context,
+  raw: SampleStore,
+  attack: Attack | undefined,
+  scratch: string,
+  { record }: OpenRecord,
+): Promise<Poisoned> {
+  if (attack === undefined) return { store: raw, truth: undefined };
+  const store = new SampleStore(join(scratch, 'poisoned'), raw.shape);
+  const journal = new Journal<Truth>(record.path('truth.ndjson'));
+  const truth = new Map<string, Truth>();
+  for (const { sample, truth: line } of poisoned(raw, attack, settings)) {
+    store.append(sample);
+    journal.append(line);
+    if (line.poisoned) truth.set(line.id, line);
+  }
+  journal.close();
+  log.info('poison', `${truth.size} of ${raw.count} samples poisoned with ${settings.attack.name}`);
+  return { store, truth };
+}
+
+async function observerOf(
+  context: Context,
+  pool: Pool,
+  store: SampleStore,
+  info: DatasetInfo,
+): Promise<ClassifierRef> {
+  const { path } = context.settings.observer;
+  return path === null
+    ? trainOn(pool, context, 'observer', store, info)
+    : loadClassifier(context.locate(path), info);
+}
+
+type Models = Readonly<Record<'clean' | 'backdoored' | 'defended', ClassifierRef | undefined>>;
+
+async function evaluate(
+  pool: Pool,
+  stores: TestStores | undefined,
+  models: Models,
+): Promise<Pick<Metrics, keyof Models>> {
+  const rates: { -readonly [K in keyof Models]?: Metrics['clean'] } = {};
+  for (const name of ['clean', 'backdoored', 'defended'] as const) {
+    const model = models[name];
+    if (stores && model) rates[name] = await ratesOf(pool, model, stores);
+  }
+  return rates as Pick<Metrics, keyof Models>;
+}
+
+async function detectionOf({ verdict, manifest }: Purified, truth: Poisoned['truth']) {
+  const figures = truth && (await detectionFigures(manifest, truth));
+  return { targetLabels: verdict.targetLabels, ...figures };
+}

@@ -1,0 +1,29 @@
+// `train`: a classifier on a dataset as it is, written as an ONNX file that `observer.path` takes.
+
+import { join } from 'node:path';
+import { ConfigError } from '../../errors.ts';
+import type { Context } from '../commands.ts';
+import { fillStore, openTest, openTraining, refuseToLog } from '../datasets.ts';
+import { accuracyOf } from '../evaluation.ts';
+import { trainOn, writeOnnx } from '../models.ts';
+import { withPool, withScratch } from '../workspace.ts';
+
+export async function train(context: Context): Promise<void> {
+  const { settings, log, stdout } = context;
+  const { path } = settings.output;
+  if (path === null)
+    throw new ConfigError('output.path: expected where to write the ONNX file, found none; set it');
+  const dataset = await openTraining(context);
+  const test = await openTest(context, dataset.info);
+  await withScratch(async (scratch) => {
+    const store = await fillStore(context, join(scratch, 'train'), dataset, refuseToLog(context));
+    await withPool(context, async (pool) => {
+      const model = await trainOn(pool, context, 'train', store, dataset.info);
+      await writeOnnx(path, model);
+      log.info('train', `written to ${path}`);
+      if (test === undefined) return;
+      const images = await fillStore(context, join(scratch, 'test'), test, refuseToLog(context));
+      stdout.write(`${JSON.stringify({ ba: await accuracyOf(pool, model, images) })}\n`);
+    });
+  });
+}

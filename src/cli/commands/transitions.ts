@@ -1,0 +1,44 @@
+// `transitions`: steps 2 and 3 of the method as a filter, one JSON object a sample on stdout.
+
+import { once } from 'node:events';
+import { runTransitions } from '../../../streams/transitions.ts';
+import { ConfigError } from '../../errors.ts';
+import { PoolRunner } from '../../workers/pool-runner.ts';
+import type { Context } from '../commands.ts';
+import { openTraining, refuseToLog } from '../datasets.ts';
+import { findDenoiser } from '../denoiser.ts';
+import { loadClassifier } from '../models.ts';
+import { reportTo } from '../report.ts';
+import { planOf } from '../rules.ts';
+import { withPool } from '../workspace.ts';
+
+export async function transitions(context: Context): Promise<void> {
+  const { settings, log, signal, stdout } = context;
+  const { path } = settings.observer;
+  if (path === null) {
+    throw new ConfigError(
+      'observer.path: expected a classifier, found none; make one with `dataelixir train`',
+    );
+  }
+  const dataset = await openTraining(context);
+  const observer = await loadClassifier(context.locate(path), dataset.info);
+  const { model: denoiser, schedule } = await findDenoiser(context, dataset.info.shape);
+  const refuse = refuseToLog(context);
+  await withPool(context, async (pool) => {
+    const { quantile } = settings.repair;
+    await runTransitions(
+      {
+        source: dataset.read(),
+        runner: new PoolRunner(pool, { observer, denoiser, schedule, plan: planOf(settings), quantile }),
+        inFlight: settings.inFlight,
+        batch: settings.diffusion.batch,
+        refuse: refuse,
+        print: async (record) => {
+          if (!stdout.write(`${JSON.stringify(record)}\n`)) await once(stdout, 'drain');
+        },
+        report: reportTo(log),
+      },
+      signal,
+    );
+  });
+}

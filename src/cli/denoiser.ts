@@ -1,0 +1,139 @@
+// Finds the configured denoiser, or trains it and keeps it as a safetensors file that says what network it is. The state of the
+// training stands in a second file beside it, so that a training that was cut off, or was too short, can go on.
+
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Settings } from '../../config/schema.ts';
+import type { DatasetInfo } from '../datasets/open.ts';
+import type { ImageShape } from '../datasets/sample.ts';
+import type { SampleStore } from '../datasets/sample-store.ts';
+import { ConfigError, WeightsError } from '../errors.ts';
+import type { DenoiserSpec } from '../networks/network.ts';
+import { type DenoiserCheckpoint, type DenoiserTraining, trainDenoiser } from '../training/train-denoiser.ts';
+import { networkMetadata } from '../weights/network-metadata.ts';
+import { readSafetensors, writeSafetensors } from '../weights/safetensors.ts';
+import { DDPM_SCHEDULE } from '../weights/unet-settings.ts';
+import type { Pool } from '../workers/pool.ts';
+import type { Context } from './commands.ts';
+import { fillStore, openDenoiserImages, refuseToLog } from './datasets.ts';
+import { type Denoiser, loadDenoiser, progressOf } from './models.ts';
+
+/**
+ * The denoiser that `denoiser.path` names; where there is no such file, one is trained on `denoiser.sources`.
+ *
+ * @throws {ConfigError} when there is neither a file nor a source
+ */
+export async function prepareDenoiser(
+  context: Context,
+  pool: Pool,
+  scratch: string,
+  info: DatasetInfo,
+): Promise<Denoiser> {
+  const { path, sources } = context.settings.denoiser;
+  if (path === null || existsSync(context.locate(path)) || sources.length === 0) {
+    return findDenoiser(context, info.shape);
+  }
+  const images = await openDenoiserImages(context, info);
+  const store = await fillStore(context, join(scratch, 'denoiser'), images, refuseToLog(context));
+  await trainDenoiserTo(context.locate(path), pool, context, store);
+  store.dispose();
+  return findDenoiser(context, info.shape);
+}
+
+/**
+ * The denoiser that `denoiser.path` names.
+ *
+ * @throws {ConfigError} when it names none or the file is missing
+ */
+export function findDenoiser({ settings, locate }: Context, shape: ImageShape): Promise<Denoiser> {
+  const { path } = settings.denoiser;
+  if (path === null || !existsSync(locate(path))) {
+    throw new ConfigError(
+      `denoiser.path: expected a denoiser, found ${path === null ? 'none' : `nothing at ${path}`}; ` +
+        'bring one, or make one with `dataelixir train-denoiser`',
+    );
+  }
+  return loadDenoiser(locate(path), shape);
+}
+
+/** Trains on all images of a store and writes the averaged weights to `path`. */
+export async function trainDenoiserTo(
+  path: string,
+  pool: Pool,
+  context: Context,
+  store: SampleStore,
+): Promise<void> {
+  const { settings, log } = context;
+  const spec = denoiserSpec(settings, store.shape);
+  const state = new StateFile(path, spec);
+  const resume = settings.denoiser.resume ? await state.read() : undefined;
+  if (resume !== undefined) log.info('denoiser', `going on after step ${resume.step}`);
+  await mkdir(dirname(path), { recursive: true });
+  const weights = await trainDenoiser(pool, spec, store, denoiserTraining(settings), {
+    ...(resume && { resume }),
+    checkpoint: { every: settings.denoiser.checkpointEvery, save: (checkpoint) => state.write(checkpoint) },
+    onProgress: progressOf(log, 'denoiser'),
+  });
+  await writeSafetensors(path, weights, networkMetadata(spec, DDPM_SCHEDULE));
+  log.info('denoiser', `written to ${path}`);
+}
+
+function denoiserSpec({ denoiser }: Settings, [channels, height, width]: ImageShape): DenoiserSpec {
+  if (height !== width) {
+    throw new ConfigError(
+      `expected square images to train a UNet on, found ${height}×${width}; bring a denoiser instead`,
+    );
+  }
+  return {
+    kind: 'unet',
+    config: {
+      resolution: height,
+      inChannels: channels,
+      outChannels: channels,
+      ch: denoiser.channels,
+      chMult: denoiser.multipliers,
+      numResBlocks: denoiser.blocks,
+      attnResolutions: denoiser.attention,
+      normGroups: denoiser.groups,
+    },
+  };
+}
+
+function denoiserTraining({ denoiser, seed }: Settings): DenoiserTraining {
+  const { steps, batch, shards, learningRate, warmup, ema, maxStep } = denoiser;
+  return { steps, batch, shards, learningRate, warmup, emaDecay: ema, depth: maxStep, seed };
+}
+
+/** The training state beside a denoiser's weights. */
+class StateFile {
+  readonly #path: string;
+  readonly #spec: DenoiserSpec;
+
+  constructor(weightsPath: string, spec: DenoiserSpec) {
+    this.#path = `${weightsPath.replace(/\.safetensors$/, '')}.state.safetensors`;
+    this.#spec = spec;
+  }
+
+  async write({ step, vectors }: DenoiserCheckpoint): Promise<void> {
+    await writeSafetensors(this.#path, vectors, { step: String(step), ...networkMetadata(this.#spec) });
+  }
+
+  /** @throws {WeightsError} when the state is of another network */
+  async read(): Promise<DenoiserCheckpoint | undefined> {
+    if (!existsSync(this.#path)) return undefined;
+    const { weights: vectors, metadata } = await readSafetensors(this.#path);
+    const step = Number(metadata.step);
+    const expected = networkMetadata(this.#spec);
+    if (
+      Number.isSafeInteger(step) &&
+      Object.entries(expected).every(([key, text]) => metadata[key] === text)
+    ) {
+      return { step, vectors };
+    }
+    throw new WeightsError(
+      `expected the training state of the configured denoiser in ${this.#path}, found that of another; ` +
+        'set denoiser.* as they were, or train without denoiser.resume',
+    );
+  }
+}

@@ -1,0 +1,109 @@
+// The networks of a run: loaded from what the user brings or trained here, as references that workers can run,
+// and written as ONNX files.
+
+import { writeFile } from 'node:fs/promises';
+import type { Settings } from '../../config/schema.ts';
+import type { DatasetInfo } from '../datasets/open.ts';
+import type { ImageShape } from '../datasets/sample.ts';
+import type { SampleStore } from '../datasets/sample-store.ts';
+import { WeightsError } from '../errors.ts';
+import { type ClassifierSpec, imageShape, parametersOf } from '../networks/network.ts';
+import { exportOnnx } from '../runtime/export-onnx.ts';
+import { type TrainingProgress, trainClassifier } from '../training/train-classifier.ts';
+import { loadClassifierWeights, loadDenoiserWeights } from '../weights/load-weights.ts';
+import { DDPM_SCHEDULE, type NoiseSchedule } from '../weights/unet-settings.ts';
+import { packWeights, unpackWeights } from '../weights/weights.ts';
+import type { Pool } from '../workers/pool.ts';
+import type { ClassifierRef, DenoiserRef } from '../workers/protocol.ts';
+import type { Context } from './commands.ts';
+import type { Log } from './log.ts';
+import { trainingOf } from './rules.ts';
+
+/** The network that `classifier` describes, for the images and classes of a dataset. */
+export function classifierSpec({ classifier }: Settings, { shape, classes }: DatasetInfo): ClassifierSpec {
+  return { kind: classifier.network, config: { shape, classes, widths: classifier.widths } };
+}
+
+/** Trains a classifier as configured on a whole store. */
+export async function trainOn(
+  pool: Pool,
+  { settings, log }: Context,
+  stage: string,
+  store: SampleStore,
+  info: DatasetInfo,
+): Promise<ClassifierRef> {
+  const spec = classifierSpec(settings, info);
+  return trainClassifier(pool, spec, { store }, trainingOf(settings), progressOf(log, stage));
+}
+
+/** Shows the steps of a training and, at its end, the loss. */
+export function progressOf(log: Log, stage: string): (progress: TrainingProgress) => void {
+  return ({ step, steps, loss }) => {
+    log.progress(stage, step, steps, 'steps');
+    if (step === steps) log.info(stage, `trained ${steps} steps, last loss ${loss.toFixed(4)}`);
+  };
+}
+
+/**
+ * Loads a classifier for a dataset.
+ *
+ * @throws {WeightsError} when it is for other images or another number of classes
+ */
+export async function loadClassifier(path: string, { shape, classes }: DatasetInfo): Promise<ClassifierRef> {
+  const found = await loadClassifierWeights(path, shape);
+  if (found.kind === 'onnx') {
+    checkClasses(path, found.signature.logits.shape[1] ?? classes, classes);
+    checkShape(path, found.signature.x.shape.slice(1), shape);
+    return { ...found, id: path };
+  }
+  const { weights, ...spec } = found;
+  checkClasses(path, spec.config.classes, classes);
+  checkShape(path, spec.config.shape, shape);
+  return { kind: 'network', id: path, spec, weights: packWeights(weights) };
+}
+
+/** A denoiser and the noise schedule that it was trained with. */
+export interface Denoiser {
+  readonly model: DenoiserRef;
+  readonly schedule: NoiseSchedule;
+}
+
+/**
+ * Loads a denoiser for images of a shape.
+ *
+ * @throws {WeightsError} when it is for other images
+ */
+export async function loadDenoiser(path: string, shape: ImageShape): Promise<Denoiser> {
+  const found = await loadDenoiserWeights(path, shape[1]);
+  if (found.kind === 'onnx') {
+    checkShape(path, found.signature.x.shape.slice(1), shape);
+    return { model: { ...found, id: path }, schedule: DDPM_SCHEDULE };
+  }
+  const spec = { kind: found.kind, config: found.config };
+  checkShape(path, imageShape(spec), shape);
+  const model: DenoiserRef = { kind: 'network', id: path, spec, weights: packWeights(found.weights) };
+  return { model, schedule: found.schedule };
+}
+
+/** Writes a classifier as an ONNX file that any runtime opens; one that came as ONNX is written as it came. */
+export async function writeOnnx(path: string, model: ClassifierRef): Promise<void> {
+  if (model.kind === 'onnx') return writeFile(path, new Uint8Array(model.bytes));
+  const weights = unpackWeights(model.weights, parametersOf(model.spec));
+  await writeFile(path, exportOnnx(model.spec, weights));
+}
+
+/** @param found [C, H, W]; null where the file leaves an extent open */
+function checkShape(path: string, found: readonly (number | null)[], expected: ImageShape): void {
+  if (found.every((extent, i) => extent === null || extent === expected[i])) return;
+  throw new WeightsError(
+    `expected a network for images of [${expected}], found one for [${found}] in ${path}; ` +
+      'set dataset.channels, or bring a network for this dataset',
+  );
+}
+
+function checkClasses(path: string, found: number, expected: number): void {
+  if (found === expected) return;
+  throw new WeightsError(
+    `expected a classifier of ${expected} classes, found ${found} in ${path}; set dataset.classes, or bring another`,
+  );
+}

@@ -1,0 +1,37 @@
+// The record of a run, opened: its folder with the resolved configuration, the log, and the quarantine. Also what
+// every record says in the end about cost.
+
+import { Journal } from '../../streams/operators/journal.ts';
+import type { Refuse } from '../../streams/records.ts';
+import { type Metrics, RunRecord } from '../state/record.ts';
+import type { Context } from './commands.ts';
+import { versions } from './paths.ts';
+import type { StageClock } from './workspace.ts';
+
+/** A record while its run works. */
+export interface OpenRecord {
+  readonly record: RunRecord;
+  /** `quarantine.ndjson`, to be closed by whoever ends the run. */
+  readonly quarantine: Journal<unknown>;
+  readonly refuse: Refuse;
+}
+
+/** Starts the record that the configuration names; log lines go there from now on. */
+export function createRecord({ settings, log }: Context): OpenRecord {
+  const { recordRoot, saveFolderName, overwrite } = settings;
+  const config = { ...settings, versions: versions() };
+  const record = RunRecord.create(recordRoot, saveFolderName, { overwrite, config });
+  log.writeTo((line) => record.log(line));
+  const quarantine = new Journal<unknown>(record.path('quarantine.ndjson'));
+  return { record, quarantine, refuse: async (bad) => quarantine.append(bad) };
+}
+
+/** `denoiserCalls` of the purification of `samples` samples. */
+export function costOf(clock: StageClock, denoiserCalls: number, samples: number): Metrics['cost'] {
+  const peakRssMiB = Math.round(process.resourceUsage().maxRSS / 1024);
+  return {
+    ...(samples > 0 && { denoiserCallsPerSample: denoiserCalls / samples }),
+    seconds: clock.seconds,
+    peakRssMiB,
+  };
+}

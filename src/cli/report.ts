@@ -1,0 +1,23 @@
+// What a stream tells about itself, as lines of the log: progress of its stages and the running estimate.
+
+import type { Report } from '../../streams/progress.ts';
+import type { Estimate } from '../../streams/stages/detect.ts';
+import type { Log } from './log.ts';
+
+/** Shows the progress of all stages but the training, which tells its steps itself. */
+export function reportTo(log: Log): Report {
+  return ({ stage, state, samples, total }) => {
+    if (stage === 'train') return;
+    log.progress(stage, samples, state === 'done' ? samples : total, 'samples');
+  };
+}
+
+/** Tells the estimate after each window. */
+export function estimateTo(log: Log): (estimate: Estimate) => void {
+  return ({ window, verdict }) => {
+    const { samples, targetLabels, classes } = verdict;
+    const scores = classes.map(({ label, score }) => `${label}: ${score === null ? '–' : score.toFixed(2)}`);
+    log.info('detect', `${samples} samples, flagged labels: ${targetLabels.join(', ') || 'none'}`);
+    log.debug('detect', `window ${window}, scores ${scores.join(', ')}`);
+  };
+}

@@ -1,0 +1,32 @@
+// Holds a manifest of decisions against the ground truth, line by line.
+
+import { createReadStream } from 'node:fs';
+import { lines } from '../../streams/operators/lines.ts';
+import type { ManifestEntry } from '../../streams/records.ts';
+import type { Truth } from '../attacks/truth.ts';
+import { type DetectionFigures, DetectionTally } from '../defense/evaluation.ts';
+
+/**
+ * How good the decisions were.
+ *
+ * @param manifest path of the purified dataset's manifest
+ * @param poisoned the truth about the poisoned samples, by id; all others are clean
+ */
+export async function detectionFigures(
+  manifest: string,
+  poisoned: ReadonlyMap<string, Truth>,
+): Promise<DetectionFigures> {
+  const tally = new DetectionTally();
+  for await (const line of lines(createReadStream(manifest))) {
+    const { id, given, label, image }: ManifestEntry = JSON.parse(line);
+    const truth = poisoned.get(id);
+    const dropped = image === 'none';
+    tally.add({
+      poisoned: truth !== undefined,
+      accused: dropped || label !== given,
+      label: dropped ? undefined : label,
+      trueLabel: truth?.trueLabel ?? given,
+    });
+  }
+  return tally.figures();
+}

@@ -1,0 +1,75 @@
+// What a command holds while it works and must give back however it ends: worker threads, a folder for temporary
+// files, and the clock of its stages.
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Settings } from '../../config/schema.ts';
+import { ConfigError } from '../errors.ts';
+import { Pool } from '../workers/pool.ts';
+import type { Context } from './commands.ts';
+
+/** Runs `work` with worker threads, which end with it; an interruption makes their tasks fail at once. */
+export async function withPool<T>(
+  { settings, signal }: Context,
+  work: (pool: Pool) => Promise<T>,
+): Promise<T> {
+  signal.throwIfAborted();
+  const { engine, executionProvider, tfjsBackend } = settings;
+  const pool = new Pool({ engine, executionProvider, tfjsBackend, workers: workersOf(settings) });
+  const close = () => void pool.close();
+  signal.addEventListener('abort', close);
+  try {
+    return await work(pool);
+  } finally {
+    signal.removeEventListener('abort', close);
+    await pool.close();
+  }
+}
+
+/** WebGPU sessions of two threads crash the process (microsoft/onnxruntime issue 32561). */
+function workersOf({ engine, executionProvider, workers }: Settings): number {
+  if (engine !== 'onnx' || executionProvider !== 'webgpu') return workers;
+  if (workers <= 1) return 1;
+  throw new ConfigError(`workers: expected 1 with executionProvider webgpu, found ${workers}`);
+}
+
+/** Runs `work` with a folder of its own, which is removed afterwards. */
+export async function withScratch<T>(work: (folder: string) => Promise<T>, parent = tmpdir()): Promise<T> {
+  const folder = await mkdtemp(join(parent, 'scratch-'));
+  try {
+    return await work(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Seconds by stage; times of one name add up. */
+export class StageClock {
+  readonly #milliseconds = new Map<string, number>();
+  #lap = performance.now();
+
+  /** Times `work`. */
+  async time<T>(stage: string, work: () => Promise<T>): Promise<T> {
+    this.start();
+    const result = await work();
+    this.lap(stage);
+    return result;
+  }
+
+  /** Begins a lap. */
+  start(): void {
+    this.#lap = performance.now();
+  }
+
+  /** Gives the time since the last lap to `stage`. */
+  lap(stage: string): void {
+    const now = performance.now();
+    this.#milliseconds.set(stage, (this.#milliseconds.get(stage) ?? 0) + now - this.#lap);
+    this.#lap = now;
+  }
+
+  get seconds(): Readonly<Record<string, number>> {
+    return Object.fromEntries([...this.#milliseconds].map(([stage, ms]) => [stage, Math.round(ms) / 1000]));
+  }
+}

@@ -1,0 +1,54 @@
+// The program as a process: exit codes, and what goes to stdout and what to stderr.
+
+import { existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { describe, expect, it } from 'vitest';
+import packageJson from '../../package.json' with { type: 'json' };
+import { dataelixir } from './program.ts';
+
+describe('asking for information', () => {
+  it('prints the version', async () => {
+    expect(await dataelixir(['--version'])).toEqual({
+      code: 0,
+      stdout: `${packageJson.version}\n`,
+      stderr: '',
+    });
+  });
+
+  it('prints the help of the program and of a command on stdout', async () => {
+    const program = await dataelixir(['--help']);
+    expect(program).toMatchObject({ code: 0, stderr: '' });
+    expect(program.stdout).toContain('Commands:');
+    const command = await dataelixir(['detect', '--help'], { cwd: tmpdir() });
+    expect(command).toMatchObject({ code: 0, stderr: '' });
+    expect(command.stdout).toContain('dataelixir detect:');
+  });
+
+  it.skipIf(!existsSync('dist/src/cli/main.js'))('runs from dist, from any folder', async () => {
+    const entry = [`${process.cwd()}/dist/src/cli/main.js`];
+    const ended = await dataelixir(['--version'], { cwd: tmpdir() }, entry);
+    expect(ended).toEqual({ code: 0, stdout: `${packageJson.version}\n`, stderr: '' });
+  });
+});
+
+describe('wrong usage ends with 2, one line on stderr and nothing on stdout', () => {
+  it.each([
+    [['purfy'], /^\[dataelixir\] error: unknown command "purfy"; did you mean "purify"\?\n$/],
+    [[], /expected a command, found none/],
+    [['run', '--sede', '1'], /unknown option --sede; did you mean "--seed"\?/],
+    [['run', '--seed', '-1'], /seed: expected a whole number from 0 to 4294967295, found -1/],
+    [['run', 'extra'], /expected no argument after run, found "extra"/],
+    [['run', '--config', 'no/such.yaml'], /cannot read the configuration file .*no\/such\.yaml/],
+  ])('%j', async (args, message) => {
+    const ended = await dataelixir(args);
+    expect(ended).toMatchObject({ code: 2, stdout: '' });
+    expect(ended.stderr).toMatch(message);
+    expect(ended.stderr.trimEnd().split('\n')).toHaveLength(1);
+  });
+
+  it('in the environment', async () => {
+    const ended = await dataelixir(['run'], { env: { DATAELIXIR_ENGINE: 'torch' } });
+    expect(ended).toMatchObject({ code: 2, stdout: '' });
+    expect(ended.stderr).toMatch(/engine: expected one of onnx, tfjs, found "torch"/);
+  });
+});
