@@ -63,7 +63,45 @@ function flaggedOf(dataset: Dataset, runs: number): number[][] {
   return Array.from({ length: runs }, (_, seed) => [...detect(simulate(dataset, seed)).targetLabels]);
 }
 
+// Fashion-MNIST, first 10,000 training images, given label × label after three rounds of purification by a small
+// PyTorch denoiser (PyTorch 1.13): BadNets 3×3 at 10 % with label 0, and the clean dataset.
+// biome-ignore format: one row a class
+const FASHION_BADNETS = [
+  864, 98, 147, 144, 96, 77, 151, 114, 85, 103,
+  11, 845, 6, 36, 2, 0, 3, 0, 0, 0,
+  18, 0, 696, 5, 100, 1, 91, 0, 6, 0,
+  52, 12, 13, 752, 27, 0, 33, 0, 2, 0,
+  6, 1, 130, 44, 599, 0, 107, 0, 2, 0,
+  3, 0, 1, 4, 1, 604, 6, 225, 4, 90,
+  204, 1, 186, 30, 80, 0, 399, 0, 9, 0,
+  0, 0, 0, 0, 0, 12, 0, 795, 1, 74,
+  2, 0, 9, 6, 4, 1, 11, 3, 807, 1,
+  0, 0, 0, 0, 0, 3, 0, 36, 0, 909,
+];
+// biome-ignore format: one row a class
+const FASHION_CLEAN = [
+  842, 1, 40, 33, 6, 0, 48, 1, 3, 0,
+  12, 945, 6, 33, 1, 0, 6, 0, 1, 0,
+  19, 0, 839, 7, 75, 1, 81, 0, 3, 0,
+  67, 15, 31, 822, 22, 0, 36, 0, 2, 0,
+  9, 0, 230, 47, 577, 0, 115, 0, 3, 0,
+  3, 0, 3, 3, 1, 593, 4, 254, 2, 173,
+  274, 1, 258, 22, 67, 0, 405, 0, 8, 0,
+  0, 0, 0, 0, 0, 13, 0, 835, 1, 137,
+  7, 0, 10, 7, 2, 1, 11, 3, 882, 2,
+  0, 0, 0, 1, 0, 1, 0, 19, 0, 1018,
+];
+
 describe('asymmetryDetector', () => {
+  it('tells BadNets on real images from brittle classes', () => {
+    const empty = new Contingency(10).table();
+    const attacked = detect({ ...empty, destinations: FASHION_BADNETS });
+    expect(attacked.targetLabels).toEqual([0]);
+    expect(attacked.classes[0]!.score!).toBeGreaterThan(30);
+    const clean = detect({ ...empty, destinations: FASHION_CLEAN });
+    for (const { score } of [...attacked.classes.slice(1), ...clean.classes]) expect(score).toBeLessThan(0.1);
+  });
+
   it.each([
     { classes: 10, samples: 5000, brittleness: 2 },
     { classes: 10, samples: 500, brittleness: 2 },
