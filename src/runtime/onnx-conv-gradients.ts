@@ -1,6 +1,6 @@
 // The two gradients of a convolution as ONNX operators. The input gradient is itself a convolution with flipped
-// weights (transposed convolution for larger strides). The filter gradient is one matrix product per kernel row
-// against the shifted input, which on the CPU is about twice as fast as the convolution formulation.
+// weights (transposed convolution for larger strides). The filter gradient is one matrix product of shifted
+// copies, which on the CPU is two to three times as fast as the convolution formulation.
 
 import { int, ints } from '../weights/onnx-proto.ts';
 import type { Site } from './onnx-lowering.ts';
@@ -43,39 +43,59 @@ export function lowerInputGrad({ e, inputs, inputShapes, output, shape, attribut
   e.emit('ConvTranspose', [dy, weight], geometry, output);
 }
 
-/** dL/dw of a convolution from x [N, C, H, W] and dL/dy [N, O, H′, W′]. */
+/**
+ * dL/dw of a convolution from x [N, C, H, W] and dL/dy [N, O, H′, W′].
+ *
+ * dw[o, c, i, j] sums dy[o] times x[c] shifted by (i, j) over all images and pixels. With the copies of x that are
+ * shifted by j side by side, and those of dy shifted by −i, all kernel taps are one product of large matrices. For
+ * larger strides both shifts are made on x.
+ */
 export function lowerFilterGrad({ e, inputs, inputShapes, output, shape, attributes }: Site): void {
   const [x, dy] = inputs as readonly [string, string];
-  const [n, c] = inputShapes[0] as Extents;
+  const [n, c, h] = inputShapes[0] as Extents;
   const [, o, outH, outW] = inputShapes[1] as Extents;
   const [, , kh, kw] = shape as Extents;
   const stride = attributes.stride as number;
   const [top, left, bottom, right] = attributes.padding as Extents;
-  const positions = outH * outW * n;
-  // Channels first: a kernel tap is then a shift within each channel's images, and both transpositions move
-  // whole images at a time.
+  // channels first, so that transposing and shifting move whole rows of pixels
   const byChannel = (name: string) => e.emit('Transpose', [name], [ints('perm', [1, 0, 2, 3])]);
-  const dyRows = e.emit('Reshape', [byChannel(dy), e.integers([o, positions])]);
-  let images = byChannel(x);
-  if (top + left + bottom + right > 0) {
-    const zero = e.floats(Float32Array.of(0), []);
-    images = e.emit('Pad', [images, e.integers([top, left, bottom, right]), zero, e.integers([2, 3])]);
+  const pad = (name: string, axis: number, before: number, after: number) =>
+    before === 0 && after === 0
+      ? name
+      : e.emit('Pad', [
+          name,
+          e.integers([before, after]),
+          e.floats(Float32Array.of(0), []),
+          e.integers([axis]),
+        ]);
+  /** Copies of `from` that begin at `starts` along an axis, stacked along the channels. */
+  const shifted = (from: string, axis: number, starts: readonly number[], count: number) => {
+    const copies = starts.map((start) => {
+      const end = start + (count - 1) * stride + 1;
+      return e.emit('Slice', [from, ...[start, end, axis, stride].map((value) => e.integers([value]))]);
+    });
+    return copies.length === 1 ? copies[0]! : e.emit('Concat', copies, [int('axis', 0)]);
+  };
+  const product = (a: string, rows: number, b: string, columns: number, positions: number) => {
+    const left = e.emit('Reshape', [a, e.integers([rows, positions])]);
+    const right = e.emit('Reshape', [b, e.integers([columns, positions])]);
+    return e.emit('MatMul', [left, e.emit('Transpose', [right], [ints('perm', [1, 0])])]);
+  };
+  const columns = shifted(pad(byChannel(x), 3, left, right), 3, range(kw), outW);
+  if (stride === 1) {
+    const dyRows = pad(byChannel(dy), 2, kh - 1 - top, h + top - outH);
+    const starts = range(kh).map((i) => kh - 1 - i);
+    const taps = product(shifted(dyRows, 2, starts, h), kh * o, columns, kw * c, n * h * outW);
+    const split = e.emit('Reshape', [taps, e.integers([kh, o, kw, c])]);
+    e.emit('Transpose', [split], [ints('perm', [1, 3, 0, 2])], output);
+  } else {
+    const patches = shifted(pad(columns, 2, top, bottom), 2, range(kh), outH);
+    const taps = product(byChannel(dy), o, patches, kh * kw * c, n * outH * outW);
+    const split = e.emit('Reshape', [taps, e.integers([o, kh, kw, c])]);
+    e.emit('Transpose', [split], [ints('perm', [0, 3, 1, 2])], output);
   }
-  const cut = (from: string, axis: number, start: number, count: number) =>
-    e.emit('Slice', [
-      from,
-      e.integers([start]),
-      e.integers([start + (count - 1) * stride + 1]),
-      e.integers([axis]),
-      e.integers([stride]),
-    ]);
-  const shifts = Array.from({ length: kw }, (_, j) => cut(images, 3, j, outW));
-  const wide = kw === 1 ? shifts[0]! : e.emit('Concat', shifts, [int('axis', 0)]);
-  const products = Array.from({ length: kh }, (_, i) => {
-    const taps = e.emit('Reshape', [cut(wide, 2, i, outH), e.integers([kw * c, positions])]);
-    const product = e.emit('MatMul', [dyRows, e.emit('Transpose', [taps], [ints('perm', [1, 0])])]);
-    return e.emit('Reshape', [product, e.integers([o, 1, kw, c])]);
-  });
-  const stacked = kh === 1 ? products[0]! : e.emit('Concat', products, [int('axis', 1)]);
-  e.emit('Transpose', [stacked], [ints('perm', [0, 3, 1, 2])], output);
+}
+
+function range(length: number): number[] {
+  return Array.from({ length }, (_, i) => i);
 }
