@@ -107,6 +107,12 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   interruption.abort(error);
 });
 
+// What no code awaits, such as the death of an idle worker, ends the run like any other failure.
+process.on('uncaughtException', (error) => {
+  fail(error);
+  interruption.abort(error);
+});
+
 await main(process.argv.slice(2)).catch(fail);
 // Standard input may still be open after an interruption.
 if (interruption.signal.aborted) process.exit();

@@ -15,6 +15,8 @@ const options = workerData as WorkerData;
 const engine = createEngine(options).then((ready) => stoppable(ready, options.stop));
 const training = engine.then((ready) => new TrainingHost(ready));
 const inference = engine.then((ready) => new InferenceHost(new ModelCache(ready, options.executionProvider)));
+// An engine that does not start is reported by the tasks; until one comes, its failure must not end the thread.
+void Promise.allSettled([training, inference]);
 
 async function answer(task: Task): Promise<TaskResults[keyof TaskResults] | undefined> {
   expectRunning(options.stop);
