@@ -9,19 +9,24 @@ import type { WriterOptions } from '../datasets/writer.ts';
 import { ConfigError } from '../errors.ts';
 import type { Context } from './commands.ts';
 
-type Range = { readonly offset?: number; readonly limit?: number | null };
+/** What part of the sources is meant, and what to call it. */
+interface Part {
+  readonly name?: string | null;
+  readonly offset?: number;
+  readonly limit?: number | null;
+}
 
 /** The dataset to work on. @throws {ConfigError} when none is named */
 export function openTraining(context: Context): Promise<Dataset> {
-  const { train, offset, limit } = context.settings.dataset;
-  return open(context, 'dataset.train', train, { offset, limit });
+  const { train, name, offset, limit } = context.settings.dataset;
+  return open(context, 'dataset.train', train, { name, offset, limit });
 }
 
 /** The test set; undefined when none is named. */
 export async function openTest(context: Context, like?: DatasetInfo): Promise<Dataset | undefined> {
-  const { test, testLimit } = context.settings.dataset;
+  const { test, name, testLimit } = context.settings.dataset;
   if (test.length === 0) return undefined;
-  return open(context, 'dataset.test', test, { limit: testLimit }, like);
+  return open(context, 'dataset.test', test, { name, limit: testLimit }, like);
 }
 
 /** Images to train a denoiser on. */
@@ -35,17 +40,17 @@ function open(
   { settings, locate }: Context,
   option: string,
   sources: readonly string[],
-  { offset, limit }: Range,
+  { name, offset, limit }: Part,
   like?: DatasetInfo,
 ): Promise<Dataset> {
   if (sources.length === 0) {
     throw new ConfigError(`${option}: expected at least one source, found none; name a file or a folder`);
   }
-  const { name, format, channels } = settings.dataset;
+  const { format, channels } = settings.dataset;
   const classes = like?.classes ?? settings.dataset.classes;
   const paths = sources.map((source) => pathOf(source, settings, locate));
   return openDataset(paths, {
-    ...(name !== null && { name }),
+    ...(name && { name }),
     ...(format !== 'auto' && { format }),
     ...(classes !== null && { classes }),
     ...(channels !== null && { channels: channels === 1 ? 1 : 3 }),

@@ -15,7 +15,8 @@ export interface ProgramOptions {
   readonly stdin?: string;
 }
 
-const SOURCE = ['--import', import.meta.resolve('tsx'), resolve('src/cli/main.ts')];
+/** How Node runs the program from source. */
+export const SOURCE = ['--import', import.meta.resolve('tsx'), resolve('src/cli/main.ts')];
 
 /** Runs `dataelixir …args` from source, or the given entry file. */
 export function dataelixir(
