@@ -16,7 +16,7 @@ export interface Terminal {
 const REWRITE_MS = 100;
 const PLAIN_MS = { least: 1000, most: 10_000 };
 const PLAIN_SHARE = 0.1;
-const BAR_WIDTH = 24;
+const BAR_WIDTH = 20;
 
 interface Progress {
   readonly stage: string;
@@ -86,7 +86,7 @@ export class Log {
     state.shownAt = now;
     state.shownShare = share;
     const text = describe(done, total, unit, (now - state.startedAt) / 1000);
-    if (this.#terminal.isTTY) this.#bar(stage, share, text);
+    if (this.#terminal.isTTY) this.#bar(stage, total === undefined ? undefined : share, text);
     else this.info(stage, text);
   }
 
@@ -107,18 +107,19 @@ export class Log {
     this.#terminal.write(`[${stage}] ${mark}${text}\n`);
   }
 
-  #bar(stage: string, share: number, text: string): void {
+  #bar(stage: string, share: number | undefined, text: string): void {
     if (LEVELS.indexOf('info') > LEVELS.indexOf(this.#level)) return;
-    const filled = Math.round(Math.min(1, share) * BAR_WIDTH);
-    const bar = `[${stage}] ${'█'.repeat(filled)}${'░'.repeat(BAR_WIDTH - filled)} ${text}`;
-    this.#terminal.write(`\r\u001b[K${bar.slice(0, (this.#terminal.columns ?? 80) - 1)}`);
+    const filled = Math.round(Math.min(1, share ?? 0) * BAR_WIDTH);
+    const bar = share === undefined ? '' : `${'█'.repeat(filled)}${'░'.repeat(BAR_WIDTH - filled)} `;
+    const line = `[${stage}] ${bar}${text}`;
+    this.#terminal.write(`\r\u001b[K${line.slice(0, (this.#terminal.columns ?? 80) - 1)}`);
     this.#barShown = true;
   }
 }
 
 function describe(done: number, total: number | undefined, unit: string, seconds: number): string {
   const rate = seconds > 0 && done > 0 ? done / seconds : 0;
-  const speed = rate > 0 ? `, ${rate >= 10 ? rate.toFixed(0) : rate.toFixed(2)} ${unit}/s` : '';
+  const speed = rate > 0 ? `, ${rate >= 10 ? rate.toFixed(0) : rate.toFixed(2)}/s` : '';
   if (!total) return `${done} ${unit}${speed}`;
   const left = rate > 0 && done < total ? `, ${Math.ceil((total - done) / rate)} s left` : '';
   return `${Math.floor((100 * done) / total)} % (${done} of ${total} ${unit}${speed}${left})`;
