@@ -20,41 +20,35 @@ import { fillStore, openDenoiserImages, refuseToLog } from './datasets.ts';
 import { type Denoiser, loadDenoiser, progressOf } from './models.ts';
 
 /**
- * The denoiser that `denoiser.path` names; where there is no such file, one is trained on `denoiser.sources`.
+ * Path of the configured denoiser, checked before any work begins.
  *
- * @throws {ConfigError} when there is neither a file nor a source
+ * @param trainable whether one can be trained on `denoiser.sources` where the file is missing
+ * @throws {ConfigError} when no file is named, or it is missing and cannot be made
  */
+export function denoiserPath({ settings, locate }: Context, trainable: boolean): string {
+  const { path, sources } = settings.denoiser;
+  if (path !== null && (existsSync(locate(path)) || (trainable && sources.length > 0))) return locate(path);
+  throw new ConfigError(
+    `denoiser.path: expected a denoiser, found ${path === null ? 'none' : `nothing at ${path}`}; ` +
+      'bring one, or make one with `dataelixir train-denoiser`',
+  );
+}
+
+/** The denoiser at a path; where there is no such file, one is trained on `denoiser.sources` first. */
 export async function prepareDenoiser(
+  path: string,
   context: Context,
   pool: Pool,
   scratch: string,
   info: DatasetInfo,
 ): Promise<Denoiser> {
-  const { path, sources } = context.settings.denoiser;
-  if (path === null || existsSync(context.locate(path)) || sources.length === 0) {
-    return findDenoiser(context, info.shape);
+  if (!existsSync(path)) {
+    const images = await openDenoiserImages(context, info);
+    const store = await fillStore(context, join(scratch, 'denoiser'), images, refuseToLog(context));
+    await trainDenoiserTo(path, pool, context, store);
+    store.dispose();
   }
-  const images = await openDenoiserImages(context, info);
-  const store = await fillStore(context, join(scratch, 'denoiser'), images, refuseToLog(context));
-  await trainDenoiserTo(context.locate(path), pool, context, store);
-  store.dispose();
-  return findDenoiser(context, info.shape);
-}
-
-/**
- * The denoiser that `denoiser.path` names.
- *
- * @throws {ConfigError} when it names none or the file is missing
- */
-export function findDenoiser({ settings, locate }: Context, shape: ImageShape): Promise<Denoiser> {
-  const { path } = settings.denoiser;
-  if (path === null || !existsSync(locate(path))) {
-    throw new ConfigError(
-      `denoiser.path: expected a denoiser, found ${path === null ? 'none' : `nothing at ${path}`}; ` +
-        'bring one, or make one with `dataelixir train-denoiser`',
-    );
-  }
-  return loadDenoiser(locate(path), shape);
+  return loadDenoiser(path, info.shape);
 }
 
 /** Trains on all images of a store and writes the averaged weights to `path`. */

@@ -8,7 +8,7 @@ import type { Pool } from '../../workers/pool.ts';
 import type { ClassifierRef } from '../../workers/protocol.ts';
 import type { Context } from '../commands.ts';
 import { fillStore, openTraining } from '../datasets.ts';
-import { prepareDenoiser } from '../denoiser.ts';
+import { denoiserPath, prepareDenoiser } from '../denoiser.ts';
 import { loadClassifier, trainOn } from '../models.ts';
 import { type Purification, purifyInto } from '../purification.ts';
 import { costOf, createRecord } from '../record.ts';
@@ -16,6 +16,7 @@ import { StageClock, withPool, withScratch } from '../workspace.ts';
 
 export async function purify(context: Context): Promise<void> {
   const { log, stdout } = context;
+  const path = denoiserPath(context, true);
   const dataset = await openTraining(context);
   const { info } = dataset;
   const open = createRecord(context);
@@ -23,7 +24,9 @@ export async function purify(context: Context): Promise<void> {
   const clock = new StageClock();
   await withScratch(async (scratch) => {
     await withPool(context, async (pool) => {
-      const denoiser = await clock.time('denoiser', () => prepareDenoiser(context, pool, scratch, info));
+      const denoiser = await clock.time('denoiser', () =>
+        prepareDenoiser(path, context, pool, scratch, info),
+      );
       const observed = await clock.time('observer', () =>
         observe(context, pool, dataset, scratch, open.refuse),
       );

@@ -13,7 +13,7 @@ import type { ClassifierRef } from '../../workers/protocol.ts';
 import { attackOf, poisoned } from '../attack.ts';
 import type { Context } from '../commands.ts';
 import { fillStore, openTest, openTraining } from '../datasets.ts';
-import { prepareDenoiser } from '../denoiser.ts';
+import { denoiserPath, prepareDenoiser } from '../denoiser.ts';
 import { fillTestStores, ratesOf, type TestStores } from '../evaluation.ts';
 import { loadClassifier, trainOn } from '../models.ts';
 import { type Purified, purifyInto } from '../purification.ts';
@@ -24,6 +24,7 @@ import { StageClock, withPool, withScratch } from '../workspace.ts';
 
 export async function run(context: Context): Promise<void> {
   const { settings, log, stdout } = context;
+  const path = denoiserPath(context, true);
   const dataset = await openTraining(context);
   const { info } = dataset;
   const attack = attackOf(settings, info);
@@ -36,7 +37,9 @@ export async function run(context: Context): Promise<void> {
     );
     const stores = test && (await fillTestStores(context, scratch, test, attack));
     await withPool(context, async (pool) => {
-      const denoiser = await clock.time('denoiser', () => prepareDenoiser(context, pool, scratch, info));
+      const denoiser = await clock.time('denoiser', () =>
+        prepareDenoiser(path, context, pool, scratch, info),
+      );
       const observed = await clock.time('poison', () => poisonStore(context, raw, attack, scratch, open));
       const clean =
         attack && stores && (await clock.time('clean', () => trainOn(pool, context, 'clean', raw, info)));

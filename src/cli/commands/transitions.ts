@@ -6,8 +6,8 @@ import { ConfigError } from '../../errors.ts';
 import { PoolRunner } from '../../workers/pool-runner.ts';
 import type { Context } from '../commands.ts';
 import { openTraining, refuseToLog } from '../datasets.ts';
-import { findDenoiser } from '../denoiser.ts';
-import { loadClassifier } from '../models.ts';
+import { denoiserPath } from '../denoiser.ts';
+import { loadClassifier, loadDenoiser } from '../models.ts';
 import { reportTo } from '../report.ts';
 import { planOf } from '../rules.ts';
 import { withPool } from '../workspace.ts';
@@ -22,7 +22,7 @@ export async function transitions(context: Context): Promise<void> {
   }
   const dataset = await openTraining(context);
   const observer = await loadClassifier(context.locate(path), dataset.info);
-  const { model: denoiser, schedule } = await findDenoiser(context, dataset.info.shape);
+  const { model: denoiser, schedule } = await loadDenoiser(denoiserPath(context, false), dataset.info.shape);
   const refuse = refuseToLog(context);
   await withPool(context, async (pool) => {
     const { quantile } = settings.repair;
