@@ -1,0 +1,89 @@
+// What purification removed, added up: raw minus purified, pixel by pixel, for each given label, apart for samples
+// whose label the purification moved and for those it did not. Whole numbers only, so that windows, workers and
+// machines add up to the same bits in any order.
+
+import { ShapeError } from '../errors.ts';
+
+/** Sums over images of one kind. */
+export interface ResidualSums {
+  readonly count: number;
+  /** [C × H × W] sums of raw − purified, in 8-bit pixel values. */
+  readonly sums: Float64Array;
+  /** [C × H × W] sums of its squares. */
+  readonly squares: Float64Array;
+}
+
+type Row = { count: number; sums: Float64Array; squares: Float64Array };
+type Rows = Map<number, Row>;
+
+export class Residuals {
+  /** Values of an image: C × H × W. */
+  readonly size: number;
+  readonly #moved: Rows = new Map();
+  readonly #stayed: Rows = new Map();
+
+  constructor(size: number) {
+    this.size = size;
+  }
+
+  /**
+   * Counts one sample.
+   *
+   * @param given    label that came with it
+   * @param moved    whether the purified image has another one
+   * @param raw      uint8 [C, H, W]
+   * @param purified uint8 [C, H, W], what the last round made of it
+   * @throws {ShapeError} when an image has another size
+   */
+  add(given: number, moved: boolean, raw: Uint8Array, purified: Uint8Array): void {
+    if (raw.length !== this.size || purified.length !== this.size) {
+      throw new ShapeError(
+        `expected images of ${this.size} values, found ${raw.length} raw and ${purified.length} purified; ` +
+          'add images of one size only',
+      );
+    }
+    const row = this.#row(moved ? this.#moved : this.#stayed, given);
+    row.count += 1;
+    for (let i = 0; i < this.size; i++) {
+      const residual = raw[i]! - purified[i]!;
+      row.sums[i]! += residual;
+      row.squares[i]! += residual * residual;
+    }
+  }
+
+  /** Adds the sums of others up. */
+  merge(other: Residuals): void {
+    for (const [label, sums] of other.#moved) addInto(this.#row(this.#moved, label), sums);
+    for (const [label, sums] of other.#stayed) addInto(this.#row(this.#stayed, label), sums);
+  }
+
+  /** Of the samples given `label` that moved. */
+  moved(label: number): ResidualSums {
+    return this.#moved.get(label) ?? nothing(this.size);
+  }
+
+  /** Of all samples that stayed, but for those given one of `labels`. */
+  stayedExcept(labels: readonly number[]): ResidualSums {
+    const all = nothing(this.size);
+    for (const [label, sums] of this.#stayed) if (!labels.includes(label)) addInto(all, sums);
+    return all;
+  }
+
+  #row(rows: Rows, label: number): Row {
+    const row = rows.get(label) ?? nothing(this.size);
+    rows.set(label, row);
+    return row;
+  }
+}
+
+function nothing(size: number): Row {
+  return { count: 0, sums: new Float64Array(size), squares: new Float64Array(size) };
+}
+
+function addInto(total: Row, more: ResidualSums): void {
+  total.count += more.count;
+  for (let i = 0; i < total.sums.length; i++) {
+    total.sums[i]! += more.sums[i]!;
+    total.squares[i]! += more.squares[i]!;
+  }
+}

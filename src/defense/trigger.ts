@@ -1,0 +1,79 @@
+// The trigger of a flagged class, as recovered from what purification removed: the mean residual of the samples that
+// left the class, less the mean residual of honest samples, is the trigger itself. It says where images must be
+// replaced, so that all the rest of a raw image can stay. This is not in the paper, which replaces whole images; a
+// class of nothing but purified images trains a model that misses real ones.
+
+import type { ImageShape } from '../datasets/sample.ts';
+import type { ResidualSums, Residuals } from './residuals.ts';
+
+/** Share of the largest difference, and standard errors, that a value must exceed to belong to the trigger. */
+const MIN_SHARE = 0.25;
+const MIN_ERRORS = 5;
+
+/** What is known of one class's trigger. */
+export interface Trigger {
+  readonly label: number;
+  /** float32 [C, H, W] in 8-bit pixel values: what purification takes from samples that left, beyond the usual. */
+  readonly pattern: Float32Array;
+  /** uint8 [H, W], 1 where images are replaced: where the pattern stands out in any channel, and one pixel around. */
+  readonly mask: Uint8Array;
+}
+
+/**
+ * Finds the trigger of a flagged label; undefined where no pixel stands out, as with too few samples.
+ *
+ * @param targets all flagged labels: their samples do not tell what is usual
+ */
+export function locateTrigger(
+  residuals: Residuals,
+  label: number,
+  targets: readonly number[],
+  shape: ImageShape,
+): Trigger | undefined {
+  const left = residuals.moved(label);
+  const honest = residuals.stayedExcept(targets);
+  if (left.count < 2 || honest.count < 2) return undefined;
+  const pattern = Float32Array.from(left.sums, (sum, i) => sum / left.count - honest.sums[i]! / honest.count);
+  const core = coreOf(pattern, left, honest);
+  return core.includes(1) ? { label, pattern, mask: widened(core, shape) } : undefined;
+}
+
+/** The raw image with everything under the mask taken from the purified one; without a trigger, the purified one. */
+export function replaceTrigger(
+  raw: Uint8Array,
+  purified: Uint8Array,
+  trigger: Pick<Trigger, 'mask'> | undefined,
+): Uint8Array {
+  if (!trigger) return purified;
+  const { mask } = trigger;
+  return raw.map((value, i) => (mask[i % mask.length] ? purified[i]! : value));
+}
+
+/** uint8 [C, H, W], 1 where the pattern is significant. */
+function coreOf(pattern: Float32Array, left: ResidualSums, honest: ResidualSums): Uint8Array {
+  const largest = pattern.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  return Uint8Array.from(pattern, (value, i) => {
+    const error = Math.sqrt(squaredErrorOf(left, i) + squaredErrorOf(honest, i));
+    return Math.abs(value) > Math.max(MIN_SHARE * largest, MIN_ERRORS * error) ? 1 : 0;
+  });
+}
+
+/** Squared standard error of a mean; never below that of the rounding to whole pixel values. */
+function squaredErrorOf({ count, sums, squares }: ResidualSums, i: number): number {
+  const mean = sums[i]! / count;
+  return Math.max(squares[i]! / count - mean * mean, 1 / 12) / count;
+}
+
+/** [C, H, W] to [H, W]: 1 wherever any channel has a 1 within one pixel. */
+function widened(core: Uint8Array, [, height, width]: ImageShape): Uint8Array {
+  const mask = new Uint8Array(height * width);
+  for (const [i, inside] of core.entries()) {
+    if (!inside) continue;
+    const y = Math.floor(i / width) % height;
+    const x = i % width;
+    for (let v = Math.max(0, y - 1); v <= Math.min(height - 1, y + 1); v++) {
+      mask.fill(1, v * width + Math.max(0, x - 1), v * width + Math.min(width, x + 2));
+    }
+  }
+  return mask;
+}
