@@ -239,19 +239,19 @@ export const schema = {
 
   repair: {
     stable: choice(
-      'Samples of a flagged class whose label stayed the same throughout.',
-      ['keep', 'purify', 'drop'],
-      'purify',
+      'Samples of a flagged class whose label stayed the same throughout; restore purifies them where the trigger stands and takes the observer’s label of the result.',
+      ['keep', 'restore', 'purify', 'drop'],
+      'restore',
     ),
     unanimous: choice(
       'Samples of a flagged class whose candidates agree on another label.',
-      ['purify', 'wait', 'drop'],
-      'purify',
+      ['restore', 'purify', 'wait', 'drop'],
+      'restore',
     ),
     mixed: choice(
       'Samples of a flagged class whose candidates disagree; wait asks the benign model.',
-      ['purify', 'wait', 'drop'],
-      'wait',
+      ['restore', 'purify', 'wait', 'drop'],
+      'restore',
     ),
     rawAllowed: flag('Whether the raw image may be taken as the purified one.', false),
     quantile: real('Which of the allowed images is taken, by rank of distance from the raw one.', 0.8, {

@@ -7,6 +7,7 @@ import type { ReadResult } from '../src/datasets/sample.ts';
 import type { SampleStore } from '../src/datasets/sample-store.ts';
 import type { DatasetWriter } from '../src/datasets/writer.ts';
 import type { RepairPolicy } from '../src/defense/repair.ts';
+import type { Residuals } from '../src/defense/residuals.ts';
 import type { Verdict } from '../src/defense/target-label.ts';
 import { abortable } from './operators/abortable.ts';
 import { Credit } from './operators/credited.ts';
@@ -30,6 +31,8 @@ export interface PurifyParts {
   readonly runner: Runner;
   readonly trainer: BenignTrainer;
   readonly detection: Detection;
+  /** Empty; filled with what purification removes. */
+  readonly residuals: Residuals;
   readonly policy: RepairPolicy;
   readonly writer: Pick<DatasetWriter, 'write'>;
   /** Most samples in flight at a time. */

@@ -21,6 +21,22 @@ export interface Observation {
   readonly raw: number;
   /** Of the candidates: one row a round, in order of time. */
   readonly labels: readonly (readonly number[])[];
+  /** The last candidate: uint8 [C, H, W]. */
+  readonly purified: Uint8Array;
+}
+
+/** A sample and where its trigger may stand. */
+export interface Restoration {
+  readonly sample: Sample;
+  /** uint8 [H, W]: 1 where the image is to be purified; undefined for all of it. */
+  readonly mask: Uint8Array | undefined;
+}
+
+/** A repaired image and the observer's label of it. */
+export interface Repaired {
+  /** uint8 [C, H, W]. */
+  readonly pixels: Uint8Array;
+  readonly label: number;
 }
 
 /** Which images of a sample may become its purified image. */
@@ -40,6 +56,11 @@ export interface Runner {
 
   /** Step 3: labels of all raw images and candidates, in the order of the batch. May consume `candidates`. */
   observe(candidates: Candidates): Promise<Outcome<readonly Observation[]>>;
+
+  /**
+   * Makes the candidates again and repairs each image: the last candidate inside the mask, the raw image outside.
+   */
+  restore(batch: readonly Restoration[]): Promise<Outcome<readonly Repaired[]>>;
 
   /**
    * Step 5: makes the candidates again, from the same random numbers, and takes one image for each sample from those

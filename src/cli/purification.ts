@@ -9,6 +9,7 @@ import type { DatasetInfo } from '../datasets/open.ts';
 import type { ReadResult } from '../datasets/sample.ts';
 import { SampleStore } from '../datasets/sample-store.ts';
 import { openWriter } from '../datasets/writer.ts';
+import { Residuals } from '../defense/residuals.ts';
 import { OnlineBenignTrainer } from '../training/benign-trainer.ts';
 import type { Pool } from '../workers/pool.ts';
 import { PoolRunner } from '../workers/pool-runner.ts';
@@ -71,6 +72,7 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
         runner,
         trainer,
         detection: detectionOf(settings, info.classes),
+        residuals: new Residuals(info.shape[0] * info.shape[1] * info.shape[2]),
         policy: policyOf(settings),
         writer,
         inFlight: settings.inFlight,

@@ -7,8 +7,11 @@ import { agrees } from './consensus.ts';
 import { decideOutcome, type OutcomeRule } from './outcome.ts';
 import { imagesLabelled, type KeptImages, keepCandidates } from './transitions.ts';
 
-/** `keep` the raw image and the given label, `purify` the image, `wait` for the benign model, or `drop` the sample. */
-export type Action = 'keep' | 'purify' | 'wait' | 'drop';
+/**
+ * `keep` the raw image and the given label; `restore` the image where the trigger stands and take the observer's
+ * label of the result; `purify` the whole image by taking a candidate; `wait` for the benign model; or `drop` it.
+ */
+export type Action = 'keep' | 'restore' | 'purify' | 'wait' | 'drop';
 
 export interface RepairPolicy {
   /** τ of step 3: from so many candidates of the second label on, all are kept. */
@@ -29,10 +32,13 @@ export const PAPER_POLICY: RepairPolicy = {
   confidence: 0,
 };
 
-/** Purified images for every sample of a flagged class. */
+/**
+ * Every sample of a flagged class is purified, but only where the trigger stands: classes whose images are all
+ * smoothed train a model that misses the real ones (docs/repair.md).
+ */
 export const DEFAULT_POLICY: RepairPolicy = {
   minority: 5,
-  actions: { stable: 'purify', unanimous: 'purify', mixed: 'wait' },
+  actions: { stable: 'restore', unanimous: 'restore', mixed: 'restore' },
   rawAllowed: false,
   confidence: 0,
 };

@@ -13,8 +13,7 @@ export interface ResidualSums {
   readonly squares: Float64Array;
 }
 
-type Row = { count: number; sums: Float64Array; squares: Float64Array };
-type Rows = Map<number, Row>;
+type Rows = Map<number, { count: number; sums: Float64Array; squares: Float64Array }>;
 
 export class Residuals {
   /** Values of an image: C × H × W. */
@@ -30,7 +29,7 @@ export class Residuals {
    * Counts one sample.
    *
    * @param given    label that came with it
-   * @param moved    whether the purified image has another one
+   * @param moved    whether most of its candidates have another one
    * @param raw      uint8 [C, H, W]
    * @param purified uint8 [C, H, W], what the last round made of it
    * @throws {ShapeError} when an image has another size
@@ -69,18 +68,21 @@ export class Residuals {
     return all;
   }
 
-  #row(rows: Rows, label: number): Row {
+  #row(rows: Rows, label: number) {
     const row = rows.get(label) ?? nothing(this.size);
     rows.set(label, row);
     return row;
   }
 }
 
-function nothing(size: number): Row {
+function nothing(size: number) {
   return { count: 0, sums: new Float64Array(size), squares: new Float64Array(size) };
 }
 
-function addInto(total: Row, more: ResidualSums): void {
+function addInto(
+  total: { count: number; readonly sums: Float64Array; readonly squares: Float64Array },
+  more: ResidualSums,
+): void {
   total.count += more.count;
   for (let i = 0; i < total.sums.length; i++) {
     total.sums[i]! += more.sums[i]!;

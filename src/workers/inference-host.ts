@@ -3,6 +3,7 @@
 // sample alone.
 
 import { chooseImage, imageDistance } from '../defense/selection.ts';
+import { replaceTrigger } from '../defense/trigger.ts';
 import { diffusionProcess } from '../diffusion/process.ts';
 import type { PredictNoise } from '../diffusion/sampler.ts';
 import { sampleCandidates } from '../diffusion/sampler.ts';
@@ -16,8 +17,11 @@ import type {
   ClassifyTask,
   DiffuseTask,
   ImageBatch,
+  Observed,
   ObserveTask,
   Purifier,
+  Restored,
+  RestoreTask,
 } from './protocol.ts';
 
 /** Images that a classifier sees in one call: enough to keep it busy, few enough to stay in the cache. */
@@ -38,7 +42,7 @@ export class InferenceHost {
     return candidatesOf(await this.#models.denoiser(purifier.denoiser, images.shape), purifier, images);
   }
 
-  async observe({ observer, images, perSample, candidates }: ObserveTask): Promise<Int32Array> {
+  async observe({ observer, images, perSample, candidates }: ObserveTask): Promise<Observed> {
     const classifier = await this.#models.classifier(observer, images.shape);
     const count = images.ids.length;
     const raw = argmaxRows((await classifyAll(classifier, toUnit(images.pixels))).probabilities, count);
@@ -48,7 +52,23 @@ export class InferenceHost {
       labels[n * (1 + perSample)] = raw[n]!;
       labels.set(kept.subarray(n * perSample, (n + 1) * perSample), n * (1 + perSample) + 1);
     }
-    return labels;
+    return { labels, purified: lastOf(candidates, count, perSample) };
+  }
+
+  async restore({ purifier, observer, images, masks }: RestoreTask): Promise<Restored> {
+    const denoiser = await this.#models.denoiser(purifier.denoiser, images.shape);
+    const candidates = await candidatesOf(denoiser, purifier, images);
+    const count = images.ids.length;
+    const size = images.pixels.length / count;
+    const purified = lastOf(candidates, count, candidates.length / images.pixels.length);
+    const pixels = new Uint8Array(images.pixels.length);
+    masks.forEach((mask, n) => {
+      const imageOf = (all: Uint8Array) => all.subarray(n * size, (n + 1) * size);
+      pixels.set(replaceTrigger(imageOf(images.pixels), imageOf(purified), mask), n * size);
+    });
+    const classifier = await this.#models.classifier(observer, images.shape);
+    const { probabilities } = await classifyAll(classifier, toUnit(pixels));
+    return { pixels, labels: argmaxRows(probabilities, count) };
   }
 
   async choose({ purifier, observer, images, among, quantile }: ChooseTask): Promise<Uint8Array> {
@@ -109,6 +129,17 @@ function candidatesOf(
   const noise = (out: Float32Array, sample: number, round: number, step: number) =>
     fillNormal(out, keys[sample]!, round, step);
   return sampleCandidates(process, predict, noise, toUnit(images.pixels), count);
+}
+
+/** The last candidate of each image: uint8 [N, C, H, W]. */
+function lastOf(candidates: Float32Array, count: number, perSample: number): Uint8Array {
+  const size = candidates.length / count / perSample;
+  const last = new Uint8Array(count * size);
+  for (let n = 0; n < count; n++) {
+    const from = ((n + 1) * perSample - 1) * size;
+    last.set(toBytes(candidates.subarray(from, from + size)), n * size);
+  }
+  return last;
 }
 
 /** Runs a classifier over any number of images [N, C, H, W] in [−1, 1]. */

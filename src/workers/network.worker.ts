@@ -31,6 +31,8 @@ async function answer(task: Task): Promise<TaskResults[keyof TaskResults] | unde
       return (await inference).diffuse(task);
     case 'observe':
       return (await inference).observe(task);
+    case 'restore':
+      return (await inference).restore(task);
     case 'choose':
       return (await inference).choose(task);
   }

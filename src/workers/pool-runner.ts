@@ -1,7 +1,14 @@
 // The pool as the stages see it: batches of samples in, candidates, labels and chosen images out. It packs
 // samples into tasks and knows which networks and which plan to use; it decides nothing.
 
-import type { Candidates, Observation, Runner, Selection } from '../../streams/runner.ts';
+import type {
+  Candidates,
+  Observation,
+  Repaired,
+  Restoration,
+  Runner,
+  Selection,
+} from '../../streams/runner.ts';
 import type { Sample } from '../datasets/sample.ts';
 import type { Outcome } from '../errors.ts';
 import { DataElixirError, toFailure } from '../errors.ts';
@@ -54,7 +61,7 @@ export class PoolRunner implements Runner {
   async observe({ samples, perSample, images }: Candidates): Promise<Outcome<readonly Observation[]>> {
     const { observer, plan } = this.#options;
     return outcomeOf(async () => {
-      const labels = await this.#pool.run<'observe'>(
+      const { labels, purified } = await this.#pool.run<'observe'>(
         { kind: 'observe', observer, images: pack(samples), perSample, candidates: images },
         [images.buffer as ArrayBuffer],
       );
@@ -63,8 +70,25 @@ export class PoolRunner implements Runner {
         const rows = Array.from({ length: plan.rounds }, (_, r) =>
           kept.slice(r * plan.keep, (r + 1) * plan.keep),
         );
-        return { raw: raw!, labels: rows };
+        const size = purified.length / samples.length;
+        return { raw: raw!, labels: rows, purified: purified.subarray(n * size, (n + 1) * size) };
       });
+    });
+  }
+
+  async restore(batch: readonly Restoration[]): Promise<Outcome<readonly Repaired[]>> {
+    const { observer } = this.#options;
+    this.#count(batch.length);
+    return outcomeOf(async () => {
+      const { pixels, labels } = await this.#pool.run<'restore'>({
+        kind: 'restore',
+        purifier: this.#purifier,
+        observer,
+        images: pack(batch.map(({ sample }) => sample)),
+        masks: batch.map(({ mask }) => mask),
+      });
+      const size = pixels.length / batch.length;
+      return batch.map((_, n) => ({ pixels: pixels.slice(n * size, (n + 1) * size), label: labels[n]! }));
     });
   }
 

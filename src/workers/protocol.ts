@@ -134,13 +134,38 @@ export interface DiffuseTask {
   readonly images: ImageBatch;
 }
 
-/** Step 3. Result: int32 [N, 1 + perSample] labels, the raw image's first. */
+/** Step 3: what the observer sees on the way, and where the way ends. */
 export interface ObserveTask {
   readonly kind: 'observe';
   readonly observer: ClassifierRef;
   readonly images: ImageBatch;
   readonly perSample: number;
   readonly candidates: Float32Array;
+}
+
+/** Labels int32 [N, 1 + perSample], the raw image's first; last candidates uint8 [N, C, H, W]. */
+export interface Observed {
+  readonly labels: Int32Array;
+  readonly purified: Uint8Array;
+}
+
+/**
+ * The default repair, with the candidates made again: the last candidate where the trigger stands, the raw image
+ * elsewhere, and the observer's label of the result.
+ */
+export interface RestoreTask {
+  readonly kind: 'restore';
+  readonly purifier: Purifier;
+  readonly observer: ClassifierRef;
+  readonly images: ImageBatch;
+  /** uint8 [H, W] each: 1 where the sample's trigger may stand; undefined for the whole image. */
+  readonly masks: readonly (Uint8Array | undefined)[];
+}
+
+/** Images uint8 [N, C, H, W] and their labels [N]. */
+export interface Restored {
+  readonly pixels: Uint8Array;
+  readonly labels: Int32Array;
 }
 
 /** Step 5 with the candidates made again. Result: uint8 [N, C, H, W], one of `among[n]` each (0 is the raw image). */
@@ -153,7 +178,14 @@ export interface ChooseTask {
   readonly quantile: number;
 }
 
-export type Task = GradientTask | UpdateTask | ClassifyTask | DiffuseTask | ObserveTask | ChooseTask;
+export type Task =
+  | GradientTask
+  | UpdateTask
+  | ClassifyTask
+  | DiffuseTask
+  | ObserveTask
+  | RestoreTask
+  | ChooseTask;
 
 /** What each task resolves to. */
 export interface TaskResults {
@@ -161,6 +193,7 @@ export interface TaskResults {
   readonly update: undefined;
   readonly classify: Classified;
   readonly diffuse: Float32Array;
-  readonly observe: Int32Array;
+  readonly observe: Observed;
+  readonly restore: Restored;
   readonly choose: Uint8Array;
 }

@@ -2,6 +2,8 @@
 // candidate is held any more.
 
 import { mergeMap, type OperatorFunction, pipe } from 'rxjs';
+import type { Residuals } from '../../src/defense/residuals.ts';
+import { keepCandidates } from '../../src/defense/transitions.ts';
 import { inOrder } from '../operators/in-order.ts';
 import { quarantine } from '../operators/quarantine.ts';
 import { counted, type Report } from '../progress.ts';
@@ -13,11 +15,14 @@ import type { DiffusedBatch } from './diffuse.ts';
 /** Labels each batch as it comes. A batch that fails is diffused again, sample by sample, to find the bad one. */
 export function observe({
   runner,
+  residuals,
   refuse,
   report,
   expected,
 }: {
   readonly runner: Runner;
+  /** Gathers what purification removed, where somebody wants to know. */
+  readonly residuals?: Residuals;
   readonly refuse: Refuse;
   readonly report: Report;
   /** Samples that will come, where that is known. */
@@ -38,9 +43,20 @@ export function observe({
     ),
     mergeMap((attempts) => attempts),
     quarantine(refuse),
-    mergeMap(({ items, value }) => items.map((item, i) => recordOf(item, value[i]!))),
+    mergeMap(({ items, value }) =>
+      items.map((item, i) => {
+        const record = recordOf(item, value[i]!);
+        residuals?.add(record.label, hasMoved(record), item.sample.pixels, value[i]!.purified);
+        return record;
+      }),
+    ),
     counted('observe', report, () => expected),
   );
+}
+
+/** Whether most candidates have another label than the sample; τ plays no part in the majority. */
+function hasMoved({ label, raw, labels }: PlacedRecord): boolean {
+  return keepCandidates(raw, labels, Number.POSITIVE_INFINITY).majority !== label;
 }
 
 function recordOf({ index, sample }: PlacedSample, { raw, labels }: Observation): PlacedRecord {

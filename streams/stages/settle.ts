@@ -4,7 +4,8 @@
 import { bufferCount, mergeMap, type OperatorFunction, pipe } from 'rxjs';
 import type { Sample } from '../../src/datasets/sample.ts';
 import type { SampleStore } from '../../src/datasets/sample-store.ts';
-import type { Repair } from '../../src/defense/repair.ts';
+import type { Action, Repair } from '../../src/defense/repair.ts';
+import type { Outcome } from '../../src/errors.ts';
 import { inOrder } from '../operators/in-order.ts';
 import { type Either, quarantine } from '../operators/quarantine.ts';
 import type {
@@ -23,6 +24,8 @@ import { rawSamples } from './raw-samples.ts';
 export interface Planned {
   readonly record: PlacedRecord;
   readonly repair: Repair;
+  /** Where the image is purified, if the repair is to restore it: uint8 [H, W]; all of it where undefined. */
+  readonly mask?: Uint8Array | undefined;
 }
 
 export interface SettleParts {
@@ -57,30 +60,62 @@ async function settleGroup(group: readonly Planned[], parts: SettleParts): Promi
   const records = group.map(({ record }) => record);
   const raw = rawSamples(parts.store, records);
   const cases = group.map((planned, at) => ({ planned, raw: raw[at]! }));
-  const purified = await purifyCases(cases.filter(needsImage), parts);
-  const next = purified.values();
-  return cases.map((item) => (needsImage(item) ? next.next().value! : { ok: true, value: untouched(item) }));
+  const [chosen, restored] = await Promise.all([
+    inBatches(cases.filter(byAction('purify')), parts.batch, (some) => choose(some, parts.runner)),
+    inBatches(cases.filter(byAction('restore')), parts.batch, (some) => restore(some, parts.runner)),
+  ]);
+  const next = { purify: chosen.values(), restore: restored.values() };
+  return cases.map((item) => {
+    const { action } = item.planned.repair;
+    if (action === 'purify' || action === 'restore') return next[action].next().value!;
+    return { ok: true, value: untouched(item) };
+  });
 }
 
-function needsImage({ planned }: Case): boolean {
-  return planned.repair.action === 'purify';
+function byAction(action: Action): (item: Case) => boolean {
+  return ({ planned }) => planned.repair.action === action;
 }
 
-/** Has images chosen in full batches, all of them handed over at once; the runner queues what must wait. */
-async function purifyCases(
+/** Step 5: takes one of the sample's own candidates. */
+async function choose(cases: readonly Case[], runner: Runner): Promise<Outcome<readonly SettledSample[]>> {
+  const images = await runner.choose(
+    cases.map(({ planned, raw }) => ({ sample: raw, among: planned.repair.among })),
+  );
+  if (!images.ok) return images;
+  return { ok: true, value: cases.map((item, i) => settledWith(item, 'purified', images.value[i]!)) };
+}
+
+/** Purifies where the trigger stands; the observer names the label of the result. */
+async function restore(cases: readonly Case[], runner: Runner): Promise<Outcome<readonly SettledSample[]>> {
+  const repaired = await runner.restore(
+    cases.map(({ planned, raw }) => ({ sample: raw, mask: planned.mask })),
+  );
+  if (!repaired.ok) return repaired;
+  const settled = cases.map(({ planned: { record, repair }, raw }, i) => {
+    const { pixels, label } = repaired.value[i]!;
+    const reason = `${repair.reason}; without the trigger the observer says ${label}`;
+    return settledWith(
+      { planned: { record, repair: { ...repair, label, reason } }, raw },
+      'purified',
+      pixels,
+    );
+  });
+  return { ok: true, value: settled };
+}
+
+/** Works in full batches, all of them handed over at once; the runner queues what must wait. */
+async function inBatches(
   cases: readonly Case[],
-  { runner, batch }: SettleParts,
+  batch: number,
+  work: (cases: readonly Case[]) => Promise<Outcome<readonly SettledSample[]>>,
 ): Promise<readonly Settled[]> {
-  const choose = (some: readonly Case[]) =>
-    runner.choose(some.map(({ planned, raw }) => ({ sample: raw, among: planned.repair.among })));
   const starts = Array.from({ length: Math.ceil(cases.length / batch) }, (_, i) => i * batch);
   const attempts = await Promise.all(
-    starts.map((from) => attempted('select', cases.slice(from, from + batch), ({ raw }) => raw.id, choose)),
+    starts.map((from) => attempted('select', cases.slice(from, from + batch), ({ raw }) => raw.id, work)),
   );
   return attempts.flat().flatMap((attempt): readonly Settled[] => {
     if (!attempt.ok) return [attempt];
-    const { items, value } = attempt.value;
-    return items.map((item, i) => ({ ok: true, value: settledWith(item, 'purified', value[i]!) }));
+    return attempt.value.value.map((value) => ({ ok: true, value }));
   });
 }
 

@@ -8,6 +8,7 @@ import { drawShape, SHAPES_SHAPE } from '../../fixtures/shapes.ts';
 import { SampleStore } from '../../src/datasets/sample-store.ts';
 import { openWriter } from '../../src/datasets/writer.ts';
 import { DEFAULT_POLICY } from '../../src/defense/repair.ts';
+import { Residuals } from '../../src/defense/residuals.ts';
 import { divergenceDetector } from '../../src/defense/target-label.ts';
 import type { ClassifierSpec, DenoiserSpec, NetworkSpec } from '../../src/networks/network.ts';
 import { inferenceGraph } from '../../src/networks/network.ts';
@@ -93,6 +94,7 @@ async function purificationSeconds(runner: PoolRunner): Promise<number> {
         detector: divergenceDetector({ threshold: Number.POSITIVE_INFINITY, sides: 'one-sided' }),
         window: 100,
       },
+      residuals: new Residuals(SHAPES_SHAPE[0] * SHAPES_SHAPE[1] * SHAPES_SHAPE[2]),
       policy: DEFAULT_POLICY,
       writer,
       inFlight: 128,

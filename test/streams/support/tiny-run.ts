@@ -2,6 +2,7 @@
 
 import type { ReadResult, Sample } from '../../../src/datasets/sample.ts';
 import { DEFAULT_POLICY } from '../../../src/defense/repair.ts';
+import { Residuals } from '../../../src/defense/residuals.ts';
 import type { Progress } from '../../../streams/progress.ts';
 import { type PurifyParts, runPurification } from '../../../streams/purify.ts';
 import type { ManifestEntry, PlacedRecord, Refuse } from '../../../streams/records.ts';
@@ -30,6 +31,7 @@ export class TinyRun {
       runner: this.runner,
       trainer: this.trainer,
       detection,
+      residuals: new Residuals(4),
       policy: { ...DEFAULT_POLICY, minority: detection.minority },
       writer: { write: async (sample) => void this.written.push(sample) },
       inFlight: 64,

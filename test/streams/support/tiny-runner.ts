@@ -7,7 +7,15 @@ import type { Sample } from '../../../src/datasets/sample.ts';
 import type { Prediction } from '../../../src/defense/repair.ts';
 import type { Outcome } from '../../../src/errors.ts';
 import { murmur3 } from '../../../src/math/random.ts';
-import type { BenignTrainer, Candidates, Observation, Runner, Selection } from '../../../streams/runner.ts';
+import type {
+  BenignTrainer,
+  Candidates,
+  Observation,
+  Repaired,
+  Restoration,
+  Runner,
+  Selection,
+} from '../../../streams/runner.ts';
 
 export const CLASSES = 6;
 export const TARGET = 0;
@@ -35,7 +43,7 @@ export function hashOf(id: string): number {
 export class TinyRunner implements Runner {
   readonly concurrency: number;
   /** What was asked of it, for tests that count. */
-  readonly calls = { diffuse: 0, observe: 0, choose: 0, largestBatch: 0 };
+  readonly calls = { diffuse: 0, observe: 0, restore: 0, choose: 0, largestBatch: 0 };
 
   constructor(concurrency = 2) {
     this.concurrency = concurrency;
@@ -61,7 +69,23 @@ export class TinyRunner implements Runner {
           return labelOf(bytesOf(images.subarray(at, at + SIZE)));
         }),
       ),
+      purified: lastOf(images.subarray(n * PER_SAMPLE * SIZE, (n + 1) * PER_SAMPLE * SIZE)),
     }));
+    return { ok: true, value };
+  }
+
+  async restore(batch: readonly Restoration[]): Promise<Outcome<readonly Repaired[]>> {
+    this.calls.restore += 1;
+    const failure = await this.#begin(
+      'restore',
+      batch.map(({ sample }) => sample),
+    );
+    if (failure) return failure;
+    const value = batch.map(({ sample, mask }) => {
+      const purified = lastOf(candidatesOf(sample));
+      const pixels = sample.pixels.map((raw, i) => (mask === undefined || mask[i] ? purified[i]! : raw));
+      return { pixels, label: labelOf(pixels) };
+    });
     return { ok: true, value };
   }
 
@@ -142,6 +166,10 @@ function candidatesOf({ id, pixels }: Sample): Float32Array {
     if (hash % 11 === 0 && k % 2 === 0) images[k * SIZE] = Math.min(1, images[k * SIZE]! + STEP / 127.5);
   }
   return images;
+}
+
+function lastOf(candidates: Float32Array): Uint8Array {
+  return bytesOf(candidates.subarray(candidates.length - SIZE));
 }
 
 function bytesOf(image: Float32Array): Uint8Array {
