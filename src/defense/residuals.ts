@@ -13,7 +13,8 @@ export interface ResidualSums {
   readonly squares: Float64Array;
 }
 
-type Rows = Map<number, { count: number; sums: Float64Array; squares: Float64Array }>;
+type Row = { count: number; sums: Float64Array; squares: Float64Array };
+type Rows = Map<number, Row>;
 
 export class Residuals {
   /** Values of an image: C × H × W. */
@@ -29,7 +30,7 @@ export class Residuals {
    * Counts one sample.
    *
    * @param given    label that came with it
-   * @param moved    whether most of its candidates have another one
+   * @param moved    whether the purified image has another one
    * @param raw      uint8 [C, H, W]
    * @param purified uint8 [C, H, W], what the last round made of it
    * @throws {ShapeError} when an image has another size
@@ -68,21 +69,18 @@ export class Residuals {
     return all;
   }
 
-  #row(rows: Rows, label: number) {
+  #row(rows: Rows, label: number): Row {
     const row = rows.get(label) ?? nothing(this.size);
     rows.set(label, row);
     return row;
   }
 }
 
-function nothing(size: number) {
+function nothing(size: number): Row {
   return { count: 0, sums: new Float64Array(size), squares: new Float64Array(size) };
 }
 
-function addInto(
-  total: { count: number; readonly sums: Float64Array; readonly squares: Float64Array },
-  more: ResidualSums,
-): void {
+function addInto(total: Row, more: ResidualSums): void {
   total.count += more.count;
   for (let i = 0; i < total.sums.length; i++) {
     total.sums[i]! += more.sums[i]!;

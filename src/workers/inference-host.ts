@@ -64,7 +64,7 @@ export class InferenceHost {
     const pixels = new Uint8Array(images.pixels.length);
     masks.forEach((mask, n) => {
       const imageOf = (all: Uint8Array) => all.subarray(n * size, (n + 1) * size);
-      pixels.set(replaceTrigger(imageOf(images.pixels), imageOf(purified), mask), n * size);
+      pixels.set(replaceTrigger(imageOf(images.pixels), imageOf(purified), mask && { mask }), n * size);
     });
     const classifier = await this.#models.classifier(observer, images.shape);
     const { probabilities } = await classifyAll(classifier, toUnit(pixels));
