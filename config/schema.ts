@@ -106,14 +106,14 @@ export const schema = {
       ['small-cnn', 'preactresnet18'],
       'small-cnn',
     ),
-    widths: integers('Channels of the stages of the network.', [32, 64, 128], {
+    widths: integers('Channels of the stages of the network.', [16, 32, 64, 128], {
       min: 1,
       max: 4096,
       unit: 'channels',
     }),
     epochs: integer('Passes over the training set.', 10, { min: 1, max: 10_000, unit: 'epochs' }),
     batch: integer('Samples in a training step.', 128, { min: 2, max: 65_536, unit: 'samples' }),
-    learningRate: real('Learning rate of SGD at the start; it falls to 0 along a cosine.', 0.01, {
+    learningRate: real('Learning rate of SGD at the start; it falls to 0 along a cosine.', 0.05, {
       min: 0,
       max: 10,
     }),
@@ -141,12 +141,12 @@ export const schema = {
       ...SOME_COUNT,
       unit: 'samples',
     }),
-    channels: integer('Channels of the UNet at full resolution.', 32, {
+    channels: integer('Channels of the UNet at full resolution.', 16, {
       min: 1,
       max: 1024,
       unit: 'channels',
     }),
-    multipliers: integers('Channels at each resolution, in multiples of denoiser.channels.', [1, 2, 2], {
+    multipliers: integers('Channels at each resolution, in multiples of denoiser.channels.', [1, 2, 4], {
       min: 1,
       max: 64,
     }),
@@ -157,10 +157,10 @@ export const schema = {
       max: 1024,
       unit: 'pixels',
     }),
-    steps: integer('Training steps.', 4000, { min: 1, max: 1e8, unit: 'steps' }),
+    steps: integer('Training steps.', 2500, { min: 1, max: 1e8, unit: 'steps' }),
     batch: integer('Images in a training step.', 64, { min: 1, max: 65_536, unit: 'images' }),
-    learningRate: real('Learning rate of Adam.', 2e-4, { min: 0, max: 1 }),
-    ema: real('Decay of the running mean of the weights, which is what is kept.', 0.999, {
+    learningRate: real('Learning rate of Adam at its peak.', 2e-3, { min: 0, max: 1 }),
+    ema: real('Decay of the running mean of the weights, which is what is kept.', 0.995, {
       min: 0,
       max: 0.999_999,
     }),
@@ -169,7 +169,7 @@ export const schema = {
       max: 1000,
       unit: 'schedule steps',
     }),
-    warmup: integer('Steps over which the learning rate rises to its peak.', 200, {
+    warmup: integer('Steps over which the learning rate rises to its peak.', 100, {
       min: 1,
       max: 1e6,
       unit: 'steps',
@@ -184,14 +184,14 @@ export const schema = {
   },
 
   diffusion: {
-    depth: integer('Noise that a round adds (T).', 150, { min: 1, max: 1000, unit: 'schedule steps' }),
-    rounds: integer('Rounds of adding noise and removing it (n).', 3, { min: 1, max: 100, unit: 'rounds' }),
-    steps: integer('Denoiser calls in a round, at most diffusion.depth.', 6, {
+    depth: integer('Noise that a round adds (T).', 200, { min: 1, max: 1000, unit: 'schedule steps' }),
+    rounds: integer('Rounds of adding noise and removing it (n).', 5, { min: 1, max: 100, unit: 'rounds' }),
+    steps: integer('Denoiser calls in a round, at most diffusion.depth.', 3, {
       min: 1,
       max: 1000,
       unit: 'calls',
     }),
-    keep: integer('Candidate images kept from the end of each round (m), at most diffusion.steps.', 3, {
+    keep: integer('Candidate images kept from the end of each round (m), at most diffusion.steps.', 1, {
       min: 1,
       max: 1000,
       unit: 'images',
@@ -204,7 +204,7 @@ export const schema = {
     variance: choice(
       'Variance of a reverse step (Ho et al. 2020, section 3.2).',
       ['fixed-large', 'fixed-small'],
-      'fixed-large',
+      'fixed-small',
     ),
     batch: integer('Images in a denoiser call.', 16, { min: 1, max: 4096, unit: 'images' }),
   },
@@ -225,7 +225,7 @@ export const schema = {
       ['one-sided', 'two-sided'],
       'one-sided',
     ),
-    minority: integer('Candidates with the second label from which on all candidates count (τ).', 5, {
+    minority: integer('Candidates with the second label from which on all candidates count (τ).', 2, {
       min: 1,
       max: 100_000,
       unit: 'candidates',
