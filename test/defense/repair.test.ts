@@ -5,10 +5,16 @@ import {
   decideConsensus,
   decideRepair,
   PAPER_POLICY,
+  type RepairPolicy,
 } from '../../src/defense/repair.ts';
 
 // raw image and two rounds of four candidates; τ = 2 in both policies here
 const paper = { ...PAPER_POLICY, minority: 2 };
+const candidates: RepairPolicy = {
+  ...DEFAULT_POLICY,
+  minority: 2,
+  actions: { stable: 'purify', unanimous: 'purify', mixed: 'wait' },
+};
 const ours = { ...DEFAULT_POLICY, minority: 2 };
 const stable = {
   label: 0,
@@ -46,10 +52,10 @@ describe('decideRepair', () => {
     }
   });
 
-  it('keeps the raw image of a stable sample in the paper, and replaces it by default', () => {
+  it('keeps the raw image of a stable sample in the paper, or takes a candidate', () => {
     expect(decideRepair(stable, [0], paper)).toMatchObject({ action: 'keep', label: 0, rule: 'stable' });
     // candidate 7 (image 7) wandered and is not kept; image 0 is raw
-    expect(decideRepair(stable, [0], ours)).toMatchObject({
+    expect(decideRepair(stable, [0], candidates)).toMatchObject({
       action: 'purify',
       label: 0,
       rule: 'stable',
@@ -64,7 +70,7 @@ describe('decideRepair', () => {
       label: 3,
       among: [0, ...among],
     });
-    expect(decideRepair(unanimous, [0], ours)).toMatchObject({ action: 'purify', label: 3, among });
+    expect(decideRepair(unanimous, [0], candidates)).toMatchObject({ action: 'purify', label: 3, among });
   });
 
   it('lets a mixed sample wait, or does what the policy says', () => {
@@ -76,6 +82,12 @@ describe('decideRepair', () => {
     });
     const dropping = { ...ours, actions: { ...ours.actions, mixed: 'drop' as const } };
     expect(decideRepair(mixed, [0], dropping)).toMatchObject({ action: 'drop', rule: 'mixed' });
+  });
+
+  it('restores every sample of a flagged class by default', () => {
+    for (const sample of [stable, unanimous, mixed]) {
+      expect(decideRepair(sample, [0], ours)).toMatchObject({ action: 'restore', among: [] });
+    }
   });
 
   it('says why', () => {

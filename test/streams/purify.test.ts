@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { ReadResult, Sample } from '../../src/datasets/sample.ts';
-import { DEFAULT_POLICY, PAPER_POLICY } from '../../src/defense/repair.ts';
+import { DEFAULT_POLICY, PAPER_POLICY, type RepairPolicy } from '../../src/defense/repair.ts';
 import { type PurifyParts, purify } from '../../streams/purify.ts';
 import { TinyRun } from './support/tiny-run.ts';
 import { imageOf, sampleOf, TARGET } from './support/tiny-runner.ts';
@@ -16,6 +16,13 @@ function tinyRun(source?: AsyncIterable<ReadResult>, changes?: Partial<PurifyPar
   runs.push(run);
   return run;
 }
+
+/** Takes candidates as the paper does, but raw images never; mixed samples wait for the benign model. */
+const CANDIDATES: RepairPolicy = {
+  ...DEFAULT_POLICY,
+  minority: detection.minority,
+  actions: { stable: 'purify', unanimous: 'purify', mixed: 'wait' },
+};
 
 /** For what happens soon after, on a machine that may be busy. */
 const PATIENCE = { timeout: 20_000, interval: 5 };
@@ -39,30 +46,46 @@ function watched(samples: Iterable<Sample>) {
   return { seen, source: results() };
 }
 
+/** Poisoned samples lost trigger and label, but for every seventh whose trigger the tiny diffusion leaves whole. */
+function expectRepaired(samples: readonly Sample[], run: TinyRun): void {
+  const repaired = new Map(run.written.map((sample) => [sample.id, sample]));
+  const rules = new Map(run.manifest.map(({ id, rule }) => [id, rule]));
+  const poison = samples.filter((sample) => bright(sample) && rules.get(sample.id) !== 'stable');
+  expect(poison.length).toBeGreaterThan(25);
+  for (const { id } of poison) {
+    const sample = repaired.get(id)!;
+    expect([id, sample.label, bright(sample)]).toEqual([id, trueLabel(sample), false]);
+  }
+  const untouched = samples.filter(({ label }) => label !== TARGET);
+  expect(untouched.map(({ id }) => repaired.get(id))).toEqual(untouched);
+}
+
 describe('purify', () => {
-  it('repairs a poisoned dataset: the target is flagged, labels and images of its samples are repaired', async () => {
+  it('repairs a poisoned dataset: the target is flagged, its samples lose the trigger and get their labels', async () => {
     const samples = poisoned(300);
     const run = tinyRun(readResults(samples));
     const summary = await run.run();
     expect(summary.verdict.targetLabels).toEqual([TARGET]);
     expect(summary).toMatchObject({ written: 300, dropped: 0, refused: 0 });
-    expect(run.written.length).toBe(300);
+    expect(new Set(Object.keys(summary.rules))).toEqual(
+      new Set(['unflagged', 'stable', 'unanimous', 'mixed']),
+    );
+    expectRepaired(samples, run);
+    expect(run.runner.calls.choose).toBe(0);
+    expect(run.trainer.finished).toBe(1);
+    const mixed = run.manifest.find(({ rule, label, given }) => rule === 'mixed' && label !== given)!;
+    expect(mixed.reason).toMatch(/^class 0 is flagged; .*; without the trigger the observer says [1-5]$/);
+  });
 
-    const poison = samples.filter((sample) => bright(sample));
-    const repaired = new Map(run.written.map((sample) => [sample.id, sample]));
-    const rules = new Map(run.manifest.map(({ id, rule }) => [id, rule]));
-    expect(poison.length).toBeGreaterThan(30);
-    for (const { id } of poison) {
-      const sample = repaired.get(id)!;
-      if (rules.get(id) === 'stable') continue; // the tiny diffusion leaves every seventh trigger whole
-      expect([id, sample.label, bright(sample)]).toEqual([id, trueLabel(sample), false]);
-    }
-    const unflagged = run.manifest.filter(({ rule }) => rule === 'unflagged');
-    const given = new Map(samples.map((sample) => [sample.id, sample]));
-    for (const { id } of unflagged) expect(repaired.get(id)).toEqual(given.get(id));
-    expect(new Set(rules.values())).toEqual(
+  it('repairs it with candidates and the benign model, as the paper does', async () => {
+    const samples = poisoned(300);
+    const run = tinyRun(readResults(samples), { policy: CANDIDATES });
+    const { rules } = await run.run();
+    expect(new Set(Object.keys(rules))).toEqual(
       new Set(['unflagged', 'stable', 'unanimous', 'agreed', 'consensus']),
     );
+    expectRepaired(samples, run);
+    expect(run.runner.calls.restore).toBe(0);
   });
 
   it('writes in source order, one manifest line a sample, each with rule and reason', async () => {
@@ -79,9 +102,12 @@ describe('purify', () => {
     }
   });
 
-  it('gives the same bytes whatever the workers, batches and credit', async () => {
+  it.each([
+    ['default', {}],
+    ['candidates', { policy: CANDIDATES }],
+  ])('gives the same bytes whatever the workers, batches and credit: %s policy', async (_, changes) => {
     const samples = [...poisoned(90), sampleOf('x-diffuse', 1, 1), sampleOf('y-observe', 2, 2)];
-    const reference = tinyRun(readResults(samples), { inFlight: 1, batch: 1 }, 1);
+    const reference = tinyRun(readResults(samples), { ...changes, inFlight: 1, batch: 1 }, 1);
     await reference.run();
     const settings = [
       [1, 64, 8],
@@ -90,7 +116,7 @@ describe('purify', () => {
       [3, 16, 16],
     ] as const;
     for (const [concurrency, inFlight, batch] of settings) {
-      const run = tinyRun(readResults(samples), { inFlight, batch }, concurrency);
+      const run = tinyRun(readResults(samples), { ...changes, inFlight, batch }, concurrency);
       await run.run();
       expect(run.transitions).toEqual(reference.transitions);
       expect(run.manifest).toEqual(reference.manifest);
@@ -103,8 +129,9 @@ describe('purify', () => {
   it('comes to an end with every small credit and batch', async () => {
     const samples = poisoned(40);
     for (let inFlight = 1; inFlight <= 9; inFlight++) {
-      for (const batch of [1, 2, 3, 5, 9]) {
-        const run = tinyRun(readResults(samples), { inFlight, batch });
+      for (const batch of [1, 2, 3, 4, 9]) {
+        const policy = batch % 2 ? CANDIDATES : { ...DEFAULT_POLICY, minority: 2 };
+        const run = tinyRun(readResults(samples), { inFlight, batch, policy });
         expect((await run.run()).written).toBe(40);
         expect(run.runner.calls.largestBatch).toBeLessThanOrEqual(Math.min(inFlight, batch));
       }
@@ -195,7 +222,7 @@ describe('purify', () => {
   });
 
   it('drops what the benign model is not sure of, with a line but without an image', async () => {
-    const policy = { ...DEFAULT_POLICY, minority: 2, confidence: 1.1 };
+    const policy = { ...CANDIDATES, confidence: 1.1 };
     const run = tinyRun(readResults(poisoned(150)), { policy });
     const summary = await run.run();
     const dropped = run.manifest.filter(({ rule }) => rule === 'dropped');
@@ -207,7 +234,7 @@ describe('purify', () => {
   });
 
   it('learns settled samples first, then those it agreed on, and never those it labelled alone', async () => {
-    const run = tinyRun(readResults(poisoned(300)));
+    const run = tinyRun(readResults(poisoned(300)), { policy: CANDIDATES });
     await run.run();
     expect(run.trainer.finished).toBe(2);
     const rules = new Map(run.manifest.map(({ id, rule }) => [id, rule]));
@@ -218,7 +245,7 @@ describe('purify', () => {
   });
 
   it('reports every stage to its end', async () => {
-    const run = tinyRun(readResults(poisoned(150)));
+    const run = tinyRun(readResults(poisoned(150)), { policy: CANDIDATES });
     await run.run();
     const done = run.progress.filter(({ state }) => state === 'done');
     expect(done.map(({ stage }) => stage)).toEqual([
@@ -257,7 +284,7 @@ describe('purify, when something is bad', () => {
       yield* readResults(samples);
       yield { ok: false, quarantined: { ...unreadable, offset: 9 } };
     }
-    const run = tinyRun(results(), { inFlight: 20, batch: 8 });
+    const run = tinyRun(results(), { inFlight: 20, batch: 8, policy: CANDIDATES });
     const summary = await run.run();
     const ids = run.refused.flatMap((found) => ('stage' in found ? [`${found.id} ${found.stage}`] : []));
     expect(ids).toEqual(
@@ -274,13 +301,13 @@ describe('purify, when something is bad', () => {
   });
 
   it('ends with the error when a worker dies, and closes source and files', async () => {
-    for (const method of ['diffuse', 'observe', 'choose', 'classify', 'add']) {
+    for (const method of ['diffuse', 'observe', 'restore', 'choose', 'classify', 'add']) {
       const samples = poisoned(300);
       for (const i of [40, 50, 60, 70, 80, 90, 100]) {
         samples.splice(i, 0, sampleOf(`crash-${i}-${method}`, TARGET, 4, true));
       }
       const { seen, source } = watched(samples);
-      const run = tinyRun(source);
+      const run = tinyRun(source, method === 'restore' ? {} : { policy: CANDIDATES });
       await expect(run.run()).rejects.toThrow(/worker died of crash-\d+-/);
       await vi.waitFor(() => expect([seen.closed, run.scratch.openFiles()]).toEqual([true, []]), PATIENCE);
     }

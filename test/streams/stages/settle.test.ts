@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Action } from '../../../src/defense/repair.ts';
 import type { Refuse } from '../../../streams/records.ts';
 import { type Planned, settle } from '../../../streams/stages/settle.ts';
-import { imageOf, sampleOf, TinyRunner } from '../support/tiny-runner.ts';
+import { hashOf, imageOf, sampleOf, TinyRunner } from '../support/tiny-runner.ts';
 import { Scratch } from '../support/tiny-world.ts';
 
 let scratch: Scratch;
@@ -49,6 +49,27 @@ describe('settle', () => {
     expect(purified!.pixels.subarray(0, 3)).toEqual(imageOf(2, true).subarray(0, 3));
   });
 
+  it('restores images where the trigger stands, with the label that the observer gives to the result', async () => {
+    const mask = Uint8Array.of(0, 0, 0, 1);
+    const dimmed = [...'abcdefgh'].filter((id) => hashOf(id) % 7 < 6 && hashOf(id) % 11 > 0).slice(0, 2);
+    const planned = plans(...dimmed.map((id) => [id, 'restore'] as const)).map((plan) => ({ ...plan, mask }));
+    const settled = await run(planned, 2).settled;
+    for (const item of settled) {
+      if (item.kind === 'waiting') throw new Error('expected a settled sample');
+      const { sample, entry } = item;
+      expect([...sample.pixels.subarray(0, 3)]).toEqual([...imageOf(2, true).subarray(0, 3)]);
+      expect([sample.pixels[3], sample.label]).toEqual([200, 2]);
+      expect(entry).toMatchObject({ given: 0, label: 2, image: 'purified', rule: 'mixed' });
+      expect(entry.reason).toBe('a test; without the trigger the observer says 2');
+    }
+  });
+
+  it('refuses the sample that cannot be restored', async () => {
+    const { settled, refused } = run(plans(['a', 'restore'], ['b-restore', 'restore']), 2);
+    expect((await settled).length).toBe(1);
+    expect(refused).toMatchObject([{ stage: 'select', id: 'b-restore' }]);
+  });
+
   it('fills batches across what needs no image, and asks for nothing else', async () => {
     const actions: [string, Action][] = Array.from({ length: 40 }, (_, i) => [
       `s${i}`,
@@ -56,7 +77,7 @@ describe('settle', () => {
     ]);
     const { settled, runner } = run(plans(...actions), 20, 5);
     expect((await settled).length).toBe(40);
-    expect(runner.calls).toEqual({ diffuse: 0, observe: 0, choose: 2, largestBatch: 5 });
+    expect(runner.calls).toEqual({ diffuse: 0, observe: 0, restore: 0, choose: 2, largestBatch: 5 });
   });
 
   it('refuses the sample whose image cannot be made, and settles those beside it', async () => {
