@@ -37,7 +37,7 @@ export const PAPER_POLICY: RepairPolicy = {
  * smoothed train a model that misses the real ones (docs/repair.md).
  */
 export const DEFAULT_POLICY: RepairPolicy = {
-  minority: 5,
+  minority: 2,
   actions: { stable: 'restore', unanimous: 'restore', mixed: 'restore' },
   rawAllowed: false,
   confidence: 0,

@@ -104,7 +104,7 @@ describe('what is wrong is named', () => {
       'classifier: { widths: [0] }',
       /classifier\.widths: expected a list of whole numbers from 1 to 4096, found \[0\]/,
     ],
-    ['diffusion: { depth: 5 }', /diffusion\.steps: expected at most 5 \(diffusion\.depth\), found \d+/],
+    ['diffusion: { depth: 2 }', /diffusion\.steps: expected at most 2 \(diffusion\.depth\), found \d+/],
     ['- a', /test\.yaml: expected a mapping of options, found a list/],
     ['a: [', /test\.yaml is not valid YAML/],
   ])('%s', (text, message) => {
