@@ -127,12 +127,12 @@ describe('purify', () => {
   });
 
   it('comes to an end with every small credit and batch', async () => {
-    const samples = poisoned(40);
-    for (let inFlight = 1; inFlight <= 9; inFlight++) {
+    const samples = poisoned(24);
+    for (const inFlight of [1, 2, 3, 4, 5, 8]) {
       for (const batch of [1, 2, 3, 4, 9]) {
         const policy = batch % 2 ? CANDIDATES : { ...DEFAULT_POLICY, minority: 2 };
         const run = tinyRun(readResults(samples), { inFlight, batch, policy });
-        expect((await run.run()).written).toBe(40);
+        expect((await run.run()).written).toBe(24);
         expect(run.runner.calls.largestBatch).toBeLessThanOrEqual(Math.min(inFlight, batch));
       }
     }
