@@ -214,16 +214,18 @@ const translations: Readonly<Record<Node['op'], (site: Site) => void>> = {
     }
     e.emit('Reshape', [normalized, e.integers(keepLeading(inputShapes[0]!, shape))], [], output);
   },
-  // In training mode with momentum 0 the "running" outputs are this batch's mean and biased variance. ONNX Runtime
-  // writes them over the running inputs (its issue 29790), so these are fresh zeros, two of them, and no initializers.
-  batchNorm: ({ e, inputs: [x, scale, bias], outputs, attributes }) => {
-    const zeros = [e.emit('Sub', [scale!, scale!]), e.emit('Sub', [bias!, bias!])];
-    const mode = [
-      float('epsilon', attributes.epsilon as number),
-      float('momentum', 0),
-      int('training_mode', 1),
-    ];
-    e.nodes.push(node('BatchNormalization', [x!, scale!, bias!, ...zeros], outputs, mode));
+  // Not BatchNormalization's training mode: only the CPU provider has it, it can give both statistics one buffer
+  // (onnxruntime issue 29790), and it is no faster.
+  batchNorm: ({ e, inputs, outputs, shape, attributes }) => {
+    const [x, scale, bias] = inputs as readonly [string, string, string];
+    const [y, mean, variance] = outputs as readonly [string, string, string];
+    const axes = e.integers([0, 2, 3]);
+    const kept = e.emit('ReduceMean', [x, axes], [int('keepdims', 1)]);
+    e.emit('Reshape', [kept, e.integers([shape[1]!])], [], mean);
+    const centred = e.emit('Sub', [x, kept]);
+    e.emit('ReduceMean', [e.emit('Mul', [centred, centred]), axes], [int('keepdims', 0)], variance);
+    const epsilon = float('epsilon', attributes.epsilon as number);
+    e.emit('BatchNormalization', [x, scale, bias, mean, variance], [epsilon], y);
   },
   upsample2x: ({ e, inputs, output }) => {
     const scales = e.floats(Float32Array.of(1, 1, 2, 2));

@@ -105,7 +105,7 @@ describe('the onnx engine', () => {
     await expect(engine.load(smallNetwork(1))).rejects.toThrow(/nonsense.*use cpu/s);
   });
 
-  // ONNX Runtime once gave both statistics the same memory: its issue 29790.
+  // In its own training mode ONNX Runtime gave both statistics the same memory: its issue 29790.
   it('keeps the two statistics of a normalisation apart when the graph goes on with them', async () => {
     const graph = graphOf([[4, 2, 3, 3], [2], [2]], (g, [x, scale, bias]) => {
       const [, mean, variance] = op.batchNorm(g, x!, scale!, bias!, 1e-5);

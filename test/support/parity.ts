@@ -70,12 +70,14 @@ export function trainingBatch(i: number): { readonly x: Float32Array; readonly y
  */
 const BIAS_CHANGES: Readonly<Record<string, Readonly<Record<number, number>>>> = {
   'layer1.0.bn1': { 4: -5e-7 },
-  'layer1.1.bn2': { 0: -5e-7, 1: 5e-7, 4: -1e-6, 7: 1e-6 },
+  'layer1.1.bn1': { 4: 5e-7, 5: 2e-6 },
+  'layer1.1.bn2': { 0: -5e-7, 1: 5e-7, 4: -1e-6, 7: 3e-6 },
+  'layer2.0.bn1': { 3: 5e-7 },
   'layer2.1.bn2': { 11: -6e-6 },
   'layer3.0.bn2': { 30: -6e-6 },
   'layer3.1.bn1': { 21: 4e-6 },
   'layer4.1.bn1': { 2: 3e-6, 49: 5e-6 },
-  'layer4.1.bn2': { 28: -3e-6 },
+  'layer4.1.bn2': { 28: -4e-6 },
 };
 
 /** {@link classifierWeights} with the changes above. */
