@@ -26,7 +26,7 @@ export class TfjsEngine implements Engine {
   private constructor() {}
 
   /** Loads a backend. @throws {EngineError} when its package is not installed or does not start */
-  static async create(backend: TfjsBackend = 'node-gpu'): Promise<TfjsEngine> {
+  static async create(backend: TfjsBackend): Promise<TfjsEngine> {
     const { package: packageName, name } = BACKENDS[backend];
     // Without this the CPU backend prints advice to the console.
     tf.enableProdMode();
@@ -36,8 +36,8 @@ export class TfjsEngine implements Engine {
     } catch (cause) {
       throw new EngineError(
         `expected the optional package ${packageName} for engine tfjs, found: ${firstLine(cause)}; install it with ` +
-          `\`npm install --ignore-scripts=false ${packageName}\` (the native packages download libtensorflow), ` +
-          'or set engine to onnx',
+          `\`npm install --ignore-scripts=false ${packageName}\` (the native ones download libtensorflow then) and set workers to 1 ` +
+          '(they load in one thread only), or set engine to onnx',
         { cause },
       );
     }
