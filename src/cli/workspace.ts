@@ -27,11 +27,16 @@ export async function withPool<T>(
   }
 }
 
-/** WebGPU sessions of two threads crash the process (microsoft/onnxruntime issue 32561). */
-function workersOf({ engine, executionProvider, workers }: Settings): number {
-  if (engine !== 'onnx' || executionProvider !== 'webgpu') return workers;
+/**
+ * Devices that one thread of a process owns: WebGPU sessions of two threads crash the process
+ * (microsoft/onnxruntime issue 32561), and TensorFlow's addon loads in one thread only (tensorflow/tfjs issue 8388).
+ */
+function workersOf({ engine, executionProvider, tfjsBackend, workers }: Settings): number {
+  const device = engine === 'onnx' ? `executionProvider ${executionProvider}` : `tfjsBackend ${tfjsBackend}`;
+  const owned = engine === 'onnx' ? executionProvider === 'webgpu' : tfjsBackend !== 'cpu';
+  if (!owned) return workers;
   if (workers <= 1) return 1;
-  throw new ConfigError(`workers: expected 1 with executionProvider webgpu, found ${workers}`);
+  throw new ConfigError(`workers: expected 1 with ${device}, found ${workers}; leave workers at 0 or set 1`);
 }
 
 /** Runs `work` with a folder of its own, which is removed afterwards. */

@@ -91,6 +91,26 @@ describe('Pool', () => {
     expect(runner.denoiserCalls).toBe((6 + 1 + 1) * 2 * 3);
   });
 
+  it('restores: the last candidate inside the mask, raw pixels outside, and the label of the result', async () => {
+    const pool = testPool(1);
+    const runner = runnerOn(pool);
+    const [sample] = samples as [(typeof samples)[0]];
+    const mask = new Uint8Array(1024).fill(1, 0, 100);
+    const candidates = await runner.diffuse([sample]);
+    const repaired = await runner.restore([
+      { sample, mask },
+      { sample, mask: undefined },
+    ]);
+    if (!candidates.ok || !repaired.ok) throw new Error('the pool failed');
+    const last = candidates.value.images.subarray(3 * 3072).map((v) => Math.round((v + 1) * 127.5));
+    const [partly, wholly] = repaired.value;
+    expect([...partly!.pixels]).toEqual([...sample.pixels].map((raw, i) => (i % 1024 < 100 ? last[i] : raw)));
+    expect([...wholly!.pixels]).toEqual([...last]);
+    const { pixels, shape } = pack([{ ...sample, pixels: partly!.pixels }]);
+    const seen = await pool.run<'classify'>({ kind: 'classify', model: observer, pixels, shape });
+    expect(partly!.label).toBe(seen.probabilities.indexOf(Math.max(...seen.probabilities)));
+  });
+
   it('runs an exported denoiser and classifier as it runs the networks themselves', async () => {
     const pool = testPool(1);
     const bytes = shared(exportOnnx(denoiserSpec, initialWeights(denoiserSpec, 1), DDPM_SCHEDULE));
