@@ -126,7 +126,7 @@ async function findShape(
     }
   }
   throw new DatasetError(
-    `expected at least one readable sample in ${sources.join(', ')}, found ${bad ? `${bad} bad ones` : 'an empty dataset'}${reason}; check dataset.source`,
+    `expected at least one readable sample in ${sources.join(', ')}, found ${bad ? `${bad} bad ones` : 'an empty dataset'}${reason}; check the path`,
   );
 }
 

@@ -39,7 +39,7 @@ export async function recognise(source: string, format?: DatasetFormat): Promise
   }
   const found = await stat(source).catch((error: NodeJS.ErrnoException): Stats => {
     throw new DatasetError(
-      `expected a dataset at ${source}, found ${error.code ?? error.message}; check dataset.source`,
+      `expected a dataset at ${source}, found ${error.code ?? error.message}; check the path`,
     );
   });
   if (found.isDirectory()) return recogniseFolder(source, format);

@@ -14,7 +14,7 @@ export async function* readShapes(source: string): AsyncGenerator<Entry> {
   const split = source.replace(/^shapes:/, '');
   if (!isSplit(split)) {
     const known = Object.keys(SHAPE_SPLITS).map((name) => `shapes:${name}`);
-    throw new DatasetError(`expected ${known.join(', ')}, found ${source}; correct dataset.source`);
+    throw new DatasetError(`expected ${known.join(', ')}, found ${source}; correct the source`);
   }
   for (let index = 0; index < SHAPE_SPLITS[split].count; index++) {
     yield { id: shapeId(split, index), source, offset: index, decode: () => drawShape(split, index) };

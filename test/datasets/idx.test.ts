@@ -179,7 +179,7 @@ describe('damaged files', () => {
   test('refuses an empty dataset and missing labels', async () => {
     write(idx([0, 3, 5], Buffer.alloc(0)), idx([0], Buffer.alloc(0)));
     await expect(openDataset(images, { classes: 2 })).rejects.toThrow(
-      /found an empty dataset; check dataset.source/,
+      /found an empty dataset; check the path/,
     );
     images = join(folder, 'alone-images-idx3-ubyte');
     writeFileSync(images, imageBytes(1));
