@@ -16,6 +16,7 @@ import { PoolRunner } from '../workers/pool-runner.ts';
 import type { ClassifierRef } from '../workers/protocol.ts';
 import type { Context } from './commands.ts';
 import { writerOptions } from './datasets.ts';
+import { writeTriggers } from './evidence.ts';
 import { classifierSpec, type Denoiser, progressOf, writeOnnx } from './models.ts';
 import type { OpenRecord } from './record.ts';
 import { estimateTo, reportTo } from './report.ts';
@@ -63,6 +64,7 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
   const target = settings.output.path ?? record.path('purified');
   const writer = await openWriter(target, writerOptions(settings, info));
   const manifest = join(scratch, 'manifest.ndjson');
+  const residuals = new Residuals(info.shape[0] * info.shape[1] * info.shape[2]);
   clock.start();
   try {
     const summary = await runPurification(
@@ -72,7 +74,7 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
         runner,
         trainer,
         detection: detectionOf(settings, info.classes),
-        residuals: new Residuals(info.shape[0] * info.shape[1] * info.shape[2]),
+        residuals,
         policy: policyOf(settings),
         writer,
         inFlight: settings.inFlight,
@@ -90,6 +92,7 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
     const published = target.endsWith('.tar') ? `${target}.manifest.ndjson` : join(target, 'manifest.ndjson');
     await rename(manifest, published);
     record.writeJson('verdict.json', summary.verdict);
+    await writeTriggers(record.path('evidence'), residuals, summary.verdict.targetLabels, info.shape);
     await writeOnnx(record.path('models', 'observer.onnx'), observer);
     if (trainer.model) await writeOnnx(record.path('models', 'benign.onnx'), trainer.model);
     return { ...summary, benign: trainer.model, manifest: published, denoiserCalls: runner.denoiserCalls };

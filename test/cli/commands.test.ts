@@ -293,7 +293,18 @@ describe('endings', () => {
       /denoiser\.path: .*none\.ckpt/,
     ],
     ['damaged weights', 4, ['purify', '--denoiser-path', 'config.yaml'], /config\.yaml/],
-    ['missing engine', 5, ['purify', '--engine', 'tfjs'], /@tensorflow\/tfjs-node-gpu .*install it/],
+    [
+      'missing engine',
+      5,
+      ['purify', '--engine', 'tfjs', '--workers', '1'],
+      /@tensorflow\/tfjs-node-gpu .*install it/,
+    ],
+    [
+      'a device for one thread',
+      2,
+      ['purify', '--engine', 'tfjs'],
+      /workers: expected 1 with tfjsBackend node-gpu/,
+    ],
     [
       'an attack that does not fit',
       2,
