@@ -34,7 +34,7 @@ export const PAPER_POLICY: RepairPolicy = {
 
 /**
  * Every sample of a flagged class is purified, but only where the trigger stands: classes whose images are all
- * smoothed train a model that misses the real ones (docs/repair.md).
+ * smoothed train a model that misses the real ones (docs/experiments.md).
  */
 export const DEFAULT_POLICY: RepairPolicy = {
   minority: 2,
