@@ -3,7 +3,6 @@
 
 import type { SampleStore } from '../datasets/sample-store.ts';
 import { DatasetError } from '../errors.ts';
-import { toUnit } from '../math/pixels.ts';
 import { RandomStream, randomKey } from '../math/random.ts';
 import type { ClassifierSpec } from '../networks/network.ts';
 import { packWeights } from '../weights/weights.ts';
@@ -89,5 +88,5 @@ function labelledShard(pixels: Uint8Array, labels: Int32Array, classes: number):
   labels.forEach((label, i) => {
     targets[i * classes + label] = 1;
   });
-  return { kind: 'labelled', x: toUnit(pixels), targets };
+  return { kind: 'labelled', x: pixels, targets };
 }

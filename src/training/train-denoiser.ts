@@ -71,7 +71,14 @@ export async function trainDenoiser(
       const draw = new RandomStream(randomKey(options.seed, 'denoiser images'), step, shard);
       const chosen = Uint32Array.from({ length: shardSize }, () => draw.integer(store.count));
       const { pixels } = store.read(chosen);
-      return { kind: 'noisy' as const, pixels, seed: options.seed, step, depth: options.depth };
+      return {
+        kind: 'noisy' as const,
+        pixels,
+        count: shardSize,
+        seed: options.seed,
+        step,
+        depth: options.depth,
+      };
     });
     const loss = await trainer.step(shards, adamNumbers(options, step));
     run.onProgress?.({ step: step + 1, steps: options.steps, loss });

@@ -65,10 +65,10 @@ export interface TrainingJob {
   readonly state: readonly SharedArrayBuffer[];
 }
 
-/** A shard for a classifier: float32 [B, C, H, W] in [−1, 1] and float32 [B, classes] target distributions. */
+/** A shard for a classifier: [B, C, H, W], as pixels or as float32 in [−1, 1], and float32 [B, classes] target distributions. */
 export interface LabelledShard {
   readonly kind: 'labelled';
-  readonly x: Float32Array;
+  readonly x: Uint8Array | Float32Array;
   readonly targets: Float32Array;
 }
 
@@ -76,6 +76,8 @@ export interface LabelledShard {
 export interface NoisyShard {
   readonly kind: 'noisy';
   readonly pixels: Uint8Array;
+  /** B. */
+  readonly count: number;
   readonly seed: number;
   readonly step: number;
   readonly depth: number;

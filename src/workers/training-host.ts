@@ -12,7 +12,7 @@ import { imageShape } from '../networks/network.ts';
 import type { Engine, Executable, NamedArrays } from '../runtime/executor.ts';
 import { trainingOrder } from '../training/initial-weights.ts';
 import { adamUpdate, GRADIENT, lossStep, runningAverageUpdate, sgdUpdate } from '../training/step-graphs.ts';
-import type { GradientTask, NoisyShard, TrainingJob, UpdateTask } from './protocol.ts';
+import type { GradientTask, LabelledShard, NoisyShard, TrainingJob, UpdateTask } from './protocol.ts';
 
 /** What a worker keeps of a job between its steps. */
 interface LoadedJob {
@@ -20,6 +20,8 @@ interface LoadedJob {
   /** The worker's own copies, flat, and views of them by name. */
   readonly weights: Float32Array;
   readonly gradients: Float32Array;
+  /** Input images of the step, filled anew each time: fresh arrays would pile up faster than they are collected. */
+  readonly images: Float32Array;
   readonly feeds: NamedArrays;
   readonly into: NamedArrays;
 }
@@ -39,9 +41,7 @@ export class TrainingHost {
     const loaded = await this.#load(job);
     loaded.weights.set(new Float32Array(job.weights.values));
     const inputs =
-      data.kind === 'labelled'
-        ? { x: data.x, y: data.targets }
-        : noised(data, sizeOf(imageShape(job.spec)), shard);
+      data.kind === 'labelled' ? labelled(loaded.images, data) : noised(loaded.images, data, shard);
     const { loss } = await loaded.step.run({ ...loaded.feeds, ...inputs }, loaded.into);
     new Float32Array(job.gradients[shard]!).set(loaded.gradients);
     return loss![0]!;
@@ -89,7 +89,8 @@ export class TrainingHost {
       if (trained) feeds[name] = weights.subarray(offset, offset + sizeOf(shape));
       into[`${GRADIENT}${name}`] = gradients.subarray(offset, offset + sizeOf(shape));
     }
-    return { step, weights, gradients, feeds, into };
+    const images = new Float32Array(job.shardSize * sizeOf(imageShape(job.spec)));
+    return { step, weights, gradients, images, feeds, into };
   }
 
   #loadUpdate(rule: 'sgd' | 'adam' | 'average', shards: number): Promise<Executable> {
@@ -101,18 +102,26 @@ export class TrainingHost {
   }
 }
 
-/** Noise-prediction inputs: each image at its own uniformly drawn step of the schedule below `depth`. */
+/** Classification inputs; fills `x`. */
+function labelled(x: Float32Array, data: LabelledShard): Record<string, Float32Array> {
+  if (data.x instanceof Uint8Array) toUnit(data.x, x);
+  else x.set(data.x);
+  return { x, y: data.targets };
+}
+
+/** Noise-prediction inputs: each image at its own uniformly drawn step of the schedule below `depth`; fills `x`. */
 function noised(
-  { pixels, seed, step, depth }: NoisyShard,
-  size: number,
+  x: Float32Array,
+  { pixels, count, seed, step, depth }: NoisyShard,
   shard: number,
 ): Record<string, Float32Array> {
   const { alphaBars } = linearSchedule();
-  const x = toUnit(pixels);
+  toUnit(pixels, x);
   const noise = new Float32Array(x.length);
   fillNormal(noise, randomKey(seed, 'denoiser noise'), step, shard);
   const steps = new RandomStream(randomKey(seed, 'denoiser steps'), step, shard);
-  const t = Float32Array.from({ length: x.length / size }, () => steps.integer(depth));
+  const t = Float32Array.from({ length: count }, () => steps.integer(depth));
+  const size = x.length / count;
   t.forEach((index, i) => {
     const image = x.subarray(i * size, (i + 1) * size);
     addNoise(image, image, noise.subarray(i * size, (i + 1) * size), alphaBars[index]!);
