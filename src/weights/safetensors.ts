@@ -4,12 +4,12 @@
 
 import { open, rename } from 'node:fs/promises';
 import { WeightsError } from '../errors.ts';
+import { sizeOf } from '../graph/graph.ts';
 import type { ByteSource } from './byte-source.ts';
 import { withFile } from './byte-source.ts';
 import type { ElementType } from './element-types.ts';
 import { ELEMENT_BYTES, toFloat32 } from './element-types.ts';
 import type { Weights, WeightTensor } from './weights.ts';
-import { elementCount } from './weights.ts';
 
 /** The limit of the reference implementation. */
 const MAX_HEADER_BYTES = 100_000_000;
@@ -136,7 +136,7 @@ function toEntry(name: string, value: unknown, file: string): Entry {
     throw damaged(file, `two offsets for ${name}`, JSON.stringify(offsets));
   }
   const [begin, end] = offsets as [number, number];
-  const bytes = elementCount(shape) * ELEMENT_BYTES[type];
+  const bytes = sizeOf(shape) * ELEMENT_BYTES[type];
   if (end - begin !== bytes) throw damaged(file, `${bytes} bytes for ${name} [${shape}]`, `${end - begin}`);
   return { name, type, shape, begin, end };
 }

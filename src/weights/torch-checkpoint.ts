@@ -3,6 +3,7 @@
 // of the training code leave prefixes in the names. An average of the weights is preferred: it samples better.
 
 import { WeightsError } from '../errors.ts';
+import { sizeOf } from '../graph/graph.ts';
 import type { ByteSource } from './byte-source.ts';
 import { withFile } from './byte-source.ts';
 import { ELEMENT_BYTES, toFloat32 } from './element-types.ts';
@@ -11,7 +12,6 @@ import type { TorchFile } from './torch-containers.ts';
 import { openTorchLegacy, openTorchZip } from './torch-containers.ts';
 import { TorchTensor } from './torch-objects.ts';
 import type { Weights, WeightTensor } from './weights.ts';
-import { elementCount } from './weights.ts';
 
 /** Where training code keeps its state_dicts, best first. */
 const KEYS = [
@@ -85,7 +85,7 @@ function withoutPrefixes(tensors: Tensors): Tensors {
 
 /** Tensors may share a storage, but not so many that a small file fills the memory. */
 function expectModest(tensors: Tensors, source: ByteSource): void {
-  const elements = [...tensors.values()].reduce((sum, { shape }) => sum + elementCount(shape), 0);
+  const elements = [...tensors.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   if (elements <= source.size) return;
   throw new WeightsError(
     `expected at most one element per byte of ${source.name}, found ${elements} in ${source.size} bytes; ` +
@@ -95,7 +95,7 @@ function expectModest(tensors: Tensors, source: ByteSource): void {
 
 async function readTensor(source: ByteSource, file: TorchFile, tensor: TorchTensor): Promise<Float32Array> {
   const { storage, offset, shape, stride } = tensor;
-  const count = elementCount(shape);
+  const count = sizeOf(shape);
   if (count === 0) return new Float32Array(0);
   const span = shape.reduce((sum, extent, i) => sum + (extent - 1) * stride[i]!, 1);
   const size = ELEMENT_BYTES[storage.type];
@@ -115,7 +115,7 @@ function isContiguous(shape: readonly number[], stride: readonly number[]): bool
 
 /** Row-major copy of a strided view. */
 function gather(values: Float32Array, shape: readonly number[], stride: readonly number[]): Float32Array {
-  const result = new Float32Array(elementCount(shape));
+  const result = new Float32Array(sizeOf(shape));
   const index = shape.map(() => 0);
   let at = 0;
   for (let i = 0; i < result.length; i++) {

@@ -3,10 +3,10 @@
 // checked as the references are made, so that reading a tensor later stays within its storage.
 
 import { WeightsError } from '../errors.ts';
+import { sizeOf } from '../graph/graph.ts';
 import type { ElementType } from './element-types.ts';
 import type { PickleRules, PickleValue } from './pickle.ts';
 import { PickleGlobal, PickleObject } from './pickle.ts';
-import { elementCount } from './weights.ts';
 
 /** A block of elements of one type somewhere in the checkpoint. */
 export class TorchStorage extends PickleObject {
@@ -125,7 +125,7 @@ function toTensor(args: readonly PickleValue[], source: string): TorchTensor {
   const fits = storage instanceof TorchStorage && isSize(offset) && isSizes(shape) && isSizes(stride);
   if (!fits || shape.length !== stride.length)
     throw damaged(source, 'a tensor with storage, shape and strides');
-  const count = elementCount(shape);
+  const count = sizeOf(shape);
   const last = count === 0 ? -1 : shape.reduce((sum, extent, i) => sum + (extent - 1) * stride[i]!, 0);
   if (!(count <= storage.count && offset + last < storage.count)) {
     throw damaged(source, `a tensor of [${shape}] within its storage of ${storage.count} elements`);

@@ -3,6 +3,8 @@
 // into the shared memory that worker threads read.
 
 import { WeightsError } from '../errors.ts';
+import { sizeOf } from '../graph/graph.ts';
+import { sameShape } from '../graph/operators.ts';
 import type { SharedWeights } from '../workers/protocol.ts';
 
 /** One tensor: float32, row-major. */
@@ -84,7 +86,7 @@ export function unpackWeights(shared: SharedWeights, expected: readonly WeightSh
   return new Map(
     expected.map(({ name, shape }) => {
       const offset = offsets.get(name);
-      const size = elementCount(shape);
+      const size = sizeOf(shape);
       if (offset === undefined || offset + size > capacity) {
         throw new WeightsError(
           `expected ${name} [${shape}] in the shared weights, found ` +
@@ -97,11 +99,6 @@ export function unpackWeights(shared: SharedWeights, expected: readonly WeightSh
   );
 }
 
-/** Number of elements of a shape; 1 for a scalar. */
-export function elementCount(shape: readonly number[]): number {
-  return shape.reduce((product, extent) => product * extent, 1);
-}
-
 function expectFinite(weights: Weights, source: string): void {
   for (const [name, { data }] of weights) {
     for (let i = 0; i < data.length; i++) {
@@ -112,10 +109,6 @@ function expectFinite(weights: Weights, source: string): void {
       );
     }
   }
-}
-
-function sameShape(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((extent, i) => extent === b[i]);
 }
 
 function list(what: string, names: readonly string[]): string {

@@ -10,7 +10,7 @@ import { sampleCandidates } from '../diffusion/sampler.ts';
 import { toBytes, toUnit } from '../math/pixels.ts';
 import { fillNormal, randomKey } from '../math/random.ts';
 import { linearSchedule } from '../math/schedule.ts';
-import type { LoadedClassifier, LoadedDenoiser, ModelCache } from './model-cache.ts';
+import type { LoadedClassifier, ModelCache } from './model-cache.ts';
 import type {
   ChooseTask,
   Classified,
@@ -39,7 +39,7 @@ export class InferenceHost {
   }
 
   async diffuse({ purifier, images }: DiffuseTask): Promise<Float32Array> {
-    return candidatesOf(await this.#models.denoiser(purifier.denoiser, images.shape), purifier, images);
+    return this.#candidates(purifier, images);
   }
 
   async observe({ observer, images, perSample, candidates }: ObserveTask): Promise<Observed> {
@@ -56,8 +56,7 @@ export class InferenceHost {
   }
 
   async restore({ purifier, observer, images, masks }: RestoreTask): Promise<Restored> {
-    const denoiser = await this.#models.denoiser(purifier.denoiser, images.shape);
-    const candidates = await candidatesOf(denoiser, purifier, images);
+    const candidates = await this.#candidates(purifier, images);
     const count = images.ids.length;
     const size = images.pixels.length / count;
     const purified = lastOf(candidates, count, candidates.length / images.pixels.length);
@@ -72,11 +71,7 @@ export class InferenceHost {
   }
 
   async choose({ purifier, observer, images, among, quantile }: ChooseTask): Promise<Uint8Array> {
-    const candidates = await candidatesOf(
-      await this.#models.denoiser(purifier.denoiser, images.shape),
-      purifier,
-      images,
-    );
+    const candidates = await this.#candidates(purifier, images);
     const classifier = await this.#models.classifier(observer, images.shape);
     const count = images.ids.length;
     const size = images.pixels.length / count;
@@ -91,6 +86,19 @@ export class InferenceHost {
       chosen.set(await this.#choose(classifier, raw, views, images.shape, quantile), n * size);
     }
     return chosen;
+  }
+
+  /** Step 2, keyed by the ids: the same images each time it is asked for. */
+  async #candidates(purifier: Purifier, images: ImageBatch): Promise<Float32Array> {
+    const denoiser = await this.#models.denoiser(purifier.denoiser, images.shape);
+    const { length, first, last } = purifier.schedule;
+    const process = diffusionProcess(purifier.plan, linearSchedule(length, first, last));
+    const keys = images.ids.map((id) => randomKey(purifier.plan.seed, id));
+    const count = keys.length;
+    const predict: PredictNoise = (x, timestep) => denoiser(x, new Float32Array(count).fill(timestep));
+    const noise = (out: Float32Array, sample: number, round: number, step: number) =>
+      fillNormal(out, keys[sample]!, round, step);
+    return sampleCandidates(process, predict, noise, toUnit(images.pixels), count);
   }
 
   async #choose(
@@ -114,21 +122,6 @@ export class InferenceHost {
     );
     return views[chooseImage(distances, quantile)]!;
   }
-}
-
-function candidatesOf(
-  denoiser: LoadedDenoiser,
-  purifier: Purifier,
-  images: ImageBatch,
-): Promise<Float32Array> {
-  const { length, first, last } = purifier.schedule;
-  const process = diffusionProcess(purifier.plan, linearSchedule(length, first, last));
-  const keys = images.ids.map((id) => randomKey(purifier.plan.seed, id));
-  const count = keys.length;
-  const predict: PredictNoise = (x, timestep) => denoiser(x, new Float32Array(count).fill(timestep));
-  const noise = (out: Float32Array, sample: number, round: number, step: number) =>
-    fillNormal(out, keys[sample]!, round, step);
-  return sampleCandidates(process, predict, noise, toUnit(images.pixels), count);
 }
 
 /** The last candidate of each image: uint8 [N, C, H, W]. */

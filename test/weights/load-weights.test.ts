@@ -2,6 +2,7 @@ import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { WeightsError } from '../../src/errors.ts';
+import { sizeOf } from '../../src/graph/graph.ts';
 import type { NetworkSpec } from '../../src/networks/network.ts';
 import { parametersOf } from '../../src/networks/network.ts';
 import type { DenoiserWeights } from '../../src/weights/load-weights.ts';
@@ -9,7 +10,6 @@ import { loadClassifierWeights, loadDenoiserWeights } from '../../src/weights/lo
 import { networkMetadata } from '../../src/weights/network-metadata.ts';
 import { writeSafetensors } from '../../src/weights/safetensors.ts';
 import type { Weights } from '../../src/weights/weights.ts';
-import { elementCount } from '../../src/weights/weights.ts';
 import { temporaryFile, temporaryFolder } from './temporary.ts';
 
 const fixtures = new URL('../../fixtures/', import.meta.url).pathname;
@@ -31,7 +31,7 @@ const CNN: NetworkSpec = { kind: 'small-cnn', config: { shape: [1, 28, 28], clas
 function someWeights(spec: NetworkSpec): Weights {
   return new Map(
     parametersOf(spec).map(({ name, shape }, i) => {
-      return [name, { shape, data: new Float32Array(elementCount(shape)).fill(i) }];
+      return [name, { shape, data: new Float32Array(sizeOf(shape)).fill(i) }];
     }),
   );
 }
