@@ -16,8 +16,13 @@ export function trainingOrder(spec: NetworkSpec): readonly ParameterSpec[] {
 
 /** Draws PyTorch's default initial weights; each depends only on the seed and its own name. */
 export function initialWeights(spec: NetworkSpec, seed: number): Weights {
+  return drawWeights(trainingOrder(spec), seed);
+}
+
+/** As `initialWeights`, for the parameters of any graph, in their order. */
+export function drawWeights(parameters: readonly ParameterSpec[], seed: number): Weights {
   return new Map(
-    trainingOrder(spec).map(({ name, shape, initial }) => {
+    parameters.map(({ name, shape, initial }) => {
       const data = new Float32Array(sizeOf(shape));
       if ('constant' in initial) return [name, { shape, data: data.fill(initial.constant) }];
       fillUniform(data, randomKey(seed, name), 0, 0);

@@ -15,6 +15,7 @@ import type {
   ChooseTask,
   Classified,
   ClassifyTask,
+  ComputeTask,
   DiffuseTask,
   ImageBatch,
   Observed,
@@ -86,6 +87,13 @@ export class InferenceHost {
       chosen.set(await this.#choose(classifier, raw, views, images.shape, quantile), n * size);
     }
     return chosen;
+  }
+
+  async compute({ program, feeds }: ComputeTask): Promise<Readonly<Record<string, Float32Array>>> {
+    const executable = await this.#models.program(program);
+    const results = Object.entries(await executable.run(feeds));
+    // Copies, because an engine may hand out memory that cannot be moved to another thread.
+    return Object.fromEntries(results.map(([name, data]) => [name, data.slice()]));
   }
 
   /** Step 2, keyed by the ids: the same images each time it is asked for. */

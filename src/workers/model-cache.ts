@@ -4,11 +4,11 @@
 import type { ImageShape } from '../datasets/sample.ts';
 import { sizeOf } from '../graph/graph.ts';
 import { imageShape, inferenceGraph, parametersOf } from '../networks/network.ts';
-import type { Engine } from '../runtime/executor.ts';
+import type { Engine, Executable } from '../runtime/executor.ts';
 import { openForeignClassifier, openForeignDenoiser } from '../runtime/foreign-model.ts';
 import type { ExecutionProvider } from '../runtime/onnx-engine.ts';
 import { unpackWeights } from '../weights/weights.ts';
-import type { Classified, ClassifierRef, DenoiserRef, NetworkRef } from './protocol.ts';
+import type { Classified, ClassifierRef, DenoiserRef, NetworkRef, Program } from './protocol.ts';
 
 /** @param x [N, C, H, W]; @param t schedule indices [N]; @returns predicted noise like x */
 export type LoadedDenoiser = (x: Float32Array, t: Float32Array) => Promise<Float32Array>;
@@ -46,6 +46,17 @@ export class ModelCache {
   /** @param shape [C, H, W] of the images that it will see */
   classifier(model: ClassifierRef, shape: ImageShape): Promise<LoadedClassifier> {
     return this.#get(`classifier ${model.id}`, () => this.#openClassifier(model, shape));
+  }
+
+  program({ id, graph, weights, anyBatch }: Program): Promise<Executable> {
+    return this.#get(`program ${id}`, async () => {
+      const baked = graph.inputs
+        .filter(({ name }) => weights.names.includes(name))
+        .map((input) => ({ name: input.name, shape: graph.shapes[input.id]! }));
+      const unpacked = unpackWeights(weights, baked);
+      const executable = await this.#engine.load(graph, { weights: unpacked, anyBatch });
+      return [executable, () => executable.dispose()];
+    });
   }
 
   async #openDenoiser(

@@ -35,6 +35,8 @@ async function answer(task: Task): Promise<TaskResults[keyof TaskResults] | unde
       return (await inference).restore(task);
     case 'choose':
       return (await inference).choose(task);
+    case 'compute':
+      return (await inference).compute(task);
   }
 }
 

@@ -19,22 +19,16 @@ const FROM_SOURCE = import.meta.url.endsWith('.ts');
 
 export class Pool implements TrainingPool {
   readonly workers: number;
-  readonly #piscina: Piscina<Task, Outcome<unknown>>;
+  readonly #engine: EngineOptions;
+  /** Threads start with the first task, so that a pool which nobody needs costs nothing. */
+  #piscina: Piscina<Task, Outcome<unknown>> | undefined;
   readonly #running = new Set<Promise<unknown>>();
   /** Workers look here before every call of a network. */
   readonly #stop = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
 
   constructor({ workers, ...engine }: PoolOptions) {
     this.workers = workers || availableParallelism();
-    this.#piscina = new Piscina({
-      filename: new URL(`./network.worker.${FROM_SOURCE ? 'ts' : 'js'}`, import.meta.url).href,
-      execArgv: FROM_SOURCE ? ['--import', registerTsx()] : [],
-      minThreads: this.workers,
-      maxThreads: this.workers,
-      concurrentTasksPerWorker: 1,
-      atomics: 'disabled',
-      workerData: { ...engine, stop: this.#stop } satisfies WorkerData,
-    });
+    this.#engine = engine;
   }
 
   /** Runs one task. @throws the error that the worker reported, by its code */
@@ -42,6 +36,7 @@ export class Pool implements TrainingPool {
     task: Extract<Task, { kind: K }>,
     transfer: readonly ArrayBuffer[] = [],
   ): Promise<TaskResults[K]> {
+    this.#piscina ??= this.#start();
     const running = this.#piscina.run(task, { transferList: [...transfer] });
     this.#running.add(running);
     const outcome = await running.finally(() => this.#running.delete(running));
@@ -61,7 +56,19 @@ export class Pool implements TrainingPool {
   async close(): Promise<void> {
     Atomics.store(this.#stop, 0, 1);
     await Promise.allSettled(this.#running);
-    await this.#piscina.destroy();
+    await this.#piscina?.destroy();
+  }
+
+  #start(): Piscina<Task, Outcome<unknown>> {
+    return new Piscina({
+      filename: new URL(`./network.worker.${FROM_SOURCE ? 'ts' : 'js'}`, import.meta.url).href,
+      execArgv: FROM_SOURCE ? ['--import', registerTsx()] : [],
+      minThreads: this.workers,
+      maxThreads: this.workers,
+      concurrentTasksPerWorker: 1,
+      atomics: 'disabled',
+      workerData: { ...this.#engine, stop: this.#stop } satisfies WorkerData,
+    });
   }
 }
 

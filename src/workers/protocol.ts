@@ -3,6 +3,7 @@
 
 import type { ImageShape } from '../datasets/sample.ts';
 import type { DiffusionPlan } from '../diffusion/plan.ts';
+import type { Graph } from '../graph/graph.ts';
 import type { NetworkSpec } from '../networks/network.ts';
 import type { ExecutionProvider } from '../runtime/onnx-engine.ts';
 import type { TfjsBackend } from '../runtime/tfjs-engine.ts';
@@ -180,6 +181,23 @@ export interface ChooseTask {
   readonly quantile: number;
 }
 
+/** Any graph, such as a step of an attack's training. A worker loads it on first use and keeps it. */
+export interface Program {
+  readonly id: string;
+  readonly graph: Graph;
+  /** Baked in; parameters not named here are feeds. */
+  readonly weights: SharedWeights;
+  /** Whether the leading extent of data inputs may be any. */
+  readonly anyBatch: boolean;
+}
+
+/** Runs a program once. Result: its outputs by name. */
+export interface ComputeTask {
+  readonly kind: 'compute';
+  readonly program: Program;
+  readonly feeds: Readonly<Record<string, Float32Array>>;
+}
+
 export type Task =
   | GradientTask
   | UpdateTask
@@ -187,7 +205,8 @@ export type Task =
   | DiffuseTask
   | ObserveTask
   | RestoreTask
-  | ChooseTask;
+  | ChooseTask
+  | ComputeTask;
 
 /** What each task resolves to. */
 export interface TaskResults {
@@ -198,4 +217,5 @@ export interface TaskResults {
   readonly observe: Observed;
   readonly restore: Restored;
   readonly choose: Uint8Array;
+  readonly compute: Readonly<Record<string, Float32Array>>;
 }
