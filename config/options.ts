@@ -78,6 +78,19 @@ export function choice<const C extends readonly string[]>(
   return { doc, default: value, format: 'de-choice', choices, ...rest };
 }
 
+/** As `choice`, and null where nothing is set. */
+export function optionalChoice<const C extends readonly string[]>(
+  doc: string,
+  choices: C,
+): Option<C[number] | null> {
+  return { doc, default: null, format: 'de-choice', choices, nullable: true };
+}
+
+/** As `real`, and null where nothing is set. */
+export function optionalReal(doc: string, range: Range): Option<number | null> {
+  return { ...real(doc, 0, range), default: null, nullable: true };
+}
+
 /** Yes or no. */
 export function flag(doc: string, value: boolean): Option<boolean> {
   return { doc, default: value, format: 'de-flag' };
@@ -160,7 +173,7 @@ export function registerFormats(): void {
     'de-numbers': { validate: check, coerce: (value: string) => split(value).map(toNumber) },
     'de-text': { validate: check, coerce: (value: string) => (value === '' ? null : value) },
     'de-texts': { validate: check, coerce: split },
-    'de-choice': { validate: check, coerce: (value: string) => value },
+    'de-choice': { validate: check, coerce: (value: string) => (value === '' ? null : value) },
     'de-flag': {
       validate: check,
       coerce: (value: string) => ({ true: true, false: false, 1: true, 0: false })[value] ?? value,

@@ -7,6 +7,7 @@ import {
   flag,
   integer,
   integers,
+  optionalChoice,
   optionalInteger,
   optionalText,
   real,
@@ -85,7 +86,15 @@ export const schema = {
 
   attack: {
     name: choice('Attack that poisons the training set.', ['none', 'badnet'], 'none', { arg: 'attack' }),
-    rate: real('Share of the training samples that is poisoned.', 0.1, { min: 0, max: 1, unit: 'fraction' }),
+    labels: optionalChoice(
+      'Labels of poisoned samples: the target for all, the class after their own, or the target for samples of the target class alone. Where not set, all-to-one.',
+      ['all-to-one', 'all-to-all', 'clean-label'],
+    ),
+    rate: real(
+      'Share of the training samples that is poisoned; of those of the target class where labels are clean.',
+      0.1,
+      { min: 0, max: 1, unit: 'fraction' },
+    ),
     target: integer('Label that the trigger stands for.', 0, { min: 0, max: 99_999, unit: 'label' }),
     patchSize: integer('Side of the square patch.', 3, { min: 1, max: 1024, unit: 'pixels' }),
     patchPosition: choice(

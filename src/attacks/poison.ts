@@ -1,6 +1,7 @@
 // Poisons a dataset: chooses samples, stamps the trigger, changes the labels, and keeps the truth. Every sample
 // draws a rank from the seed and its id; the smallest ranks are poisoned. So exactly the wanted number is chosen,
-// in two passes that keep eight bytes a sample, whatever the order of the samples.
+// in two passes that keep a few bytes a sample, whatever the order of the samples. Images are stamped in batches,
+// because triggers that come out of a network are made many at a time.
 
 import type { Sample } from '../datasets/sample.ts';
 import { ConfigError } from '../errors.ts';
@@ -9,9 +10,25 @@ import type { LabelMap } from './label-map.ts';
 import type { Trigger } from './trigger.ts';
 import type { Truth } from './truth.ts';
 
+/**
+ * Stamps images: new pixels, uint8 [C, H, W], in the order of the samples. What a sample gets depends on it alone;
+ * random numbers are keyed by its id and the seed.
+ */
+export type Stamp = (samples: readonly Sample[]) => Promise<readonly Uint8Array[]>;
+
 export interface Attack {
-  readonly trigger: Trigger;
   readonly labels: LabelMap;
+  /** For training images that are poisoned. */
+  readonly train: Stamp;
+  /** For test images; some attacks show more of their trigger here than in training. */
+  readonly test: Stamp;
+  /** Regularisation samples (WaNet's noise mode, for one): `rate` of all are stamped but keep their labels. */
+  readonly cover?: { readonly rate: number; readonly stamp: Stamp };
+}
+
+/** Stamps one image after the other. */
+export function stampOf(trigger: Trigger): Stamp {
+  return async (samples) => samples.map(trigger);
 }
 
 /** A sample as the attacker leaves it, and what only the attacker knows. */
@@ -20,61 +37,114 @@ export interface PoisonedSample {
   readonly truth: Truth;
 }
 
-/** Whether a sample is among the chosen. */
-export type Selection = (sample: Pick<Sample, 'id' | 'label'>) => boolean;
+/** What becomes of a sample: stamped and relabelled, only stamped, or neither. */
+export type Fate = 'poisoned' | 'cover' | 'untouched';
+export type Selection = (sample: Pick<Sample, 'id' | 'label'>) => Fate;
+
+/** Images that are stamped at a time. */
+const BATCH = 256;
 
 /**
- * Chooses round(rate · N) samples, where N counts all samples or the eligible ones, as the label map says.
+ * Chooses round(rate · N) samples to poison, where N counts all samples or the eligible ones, as the label map
+ * says; then, of the others, round(cover rate · all) as cover.
  *
  * @param samples every sample once, in any order; only ids and labels are read
  * @param rate    in [0, 1]
  * @param seed    unsigned 32-bit integer
- * @throws {ConfigError} when there are fewer eligible samples than that
+ * @throws {ConfigError} when there are fewer samples that can be chosen
  */
 export function selectPoisoned(
   samples: Iterable<Pick<Sample, 'id' | 'label'>>,
-  labels: LabelMap,
+  { labels, cover }: Pick<Attack, 'labels' | 'cover'>,
   rate: number,
   seed: number,
 ): Selection {
-  let total = 0;
-  const drawn: number[] = [];
+  const poisonRanks: number[] = [];
+  const coverRanks: number[] = [];
   for (const { id, label } of samples) {
-    total++;
-    if (labels.eligible(label)) drawn.push(rankOf(seed, id));
+    poisonRanks.push(labels.eligible(label) ? rankOf(seed, `poison/${id}`) : Number.POSITIVE_INFINITY);
+    if (cover) coverRanks.push(rankOf(seed, `cover/${id}`));
   }
-  const count = Math.round(rate * (labels.rateOf === 'all' ? total : drawn.length));
-  if (count > drawn.length) {
-    throw new ConfigError(
-      `expected at least ${count} samples that can be poisoned (${rate} of ${total}), found ${drawn.length}; ` +
-        'lower attack.rate',
-    );
-  }
-  if (count === 0) return () => false;
-  const last = Float64Array.from(drawn).sort()[count - 1]!;
-  return ({ id, label }) => labels.eligible(label) && rankOf(seed, id) <= last;
+  const total = poisonRanks.length;
+  const eligible = poisonRanks.filter(Number.isFinite);
+  const count = Math.round(rate * (labels.rateOf === 'all' ? total : eligible.length));
+  const lastPoisoned = lowest(eligible, count, `${rate} of ${total} to poison`, 'attack.rate');
+  const left = coverRanks.filter((_, i) => poisonRanks[i]! > lastPoisoned);
+  const covers = Math.round((cover?.rate ?? 0) * total);
+  const lastCover = lowest(left, covers, `${cover?.rate} of ${total} as cover`, 'attack.coverRate');
+  return ({ id, label }) => {
+    if (labels.eligible(label) && rankOf(seed, `poison/${id}`) <= lastPoisoned) return 'poisoned';
+    return covers > 0 && rankOf(seed, `cover/${id}`) <= lastCover ? 'cover' : 'untouched';
+  };
 }
 
-/** A training sample as it leaves the attacker's hands: stamped and relabelled when chosen, else untouched. */
-export function poison(sample: Sample, { trigger, labels }: Attack, chosen: Selection): PoisonedSample {
-  const poisoned = chosen(sample);
-  const truth = { id: sample.id, poisoned, trueLabel: sample.label };
-  if (!poisoned) return { sample, truth };
-  return { sample: { ...sample, pixels: trigger(sample), label: labels.relabel(sample.label) }, truth };
+/** The training set as it leaves the attacker's hands, in its order: chosen samples stamped, the others untouched. */
+export async function* poison(
+  samples: Iterable<Sample>,
+  attack: Attack,
+  select: Selection,
+): AsyncGenerator<PoisonedSample> {
+  for (const batch of batches(samples)) {
+    const fates = batch.map(select);
+    const of = (fate: Fate) => batch.filter((_, i) => fates[i] === fate);
+    const poisoned = (await attack.train(of('poisoned')))[Symbol.iterator]();
+    const covers = ((await attack.cover?.stamp(of('cover'))) ?? [])[Symbol.iterator]();
+    for (const [i, sample] of batch.entries()) {
+      const { id, label } = sample;
+      const truth = { id, poisoned: fates[i] === 'poisoned', trueLabel: label };
+      if (fates[i] === 'untouched') yield { sample, truth };
+      else if (fates[i] === 'cover')
+        yield { sample: { ...sample, pixels: covers.next().value! }, truth: { ...truth, cover: true } };
+      else
+        yield {
+          sample: { ...sample, pixels: poisoned.next().value!, label: attack.labels.relabel(label) },
+          truth,
+        };
+    }
+  }
 }
 
 /**
- * A test sample for the attack success rate: stamped, with the label that the attacker hopes for. Undefined for
- * samples that show nothing, such as those which already have that label.
+ * The test set for the attack success rate: stamped, with the labels that the attacker hopes for. Samples that show
+ * nothing, such as those which already have that label, are left out.
  */
-export function triggered(sample: Sample, { trigger, labels }: Attack): PoisonedSample | undefined {
-  if (!labels.tests(sample.label)) return undefined;
-  const stamped = { ...sample, pixels: trigger(sample), label: labels.relabel(sample.label) };
-  return { sample: stamped, truth: { id: sample.id, poisoned: true, trueLabel: sample.label } };
+export async function* triggered(samples: Iterable<Sample>, attack: Attack): AsyncGenerator<PoisonedSample> {
+  for (const batch of batches(samples)) {
+    const tests = batch.filter(({ label }) => attack.labels.tests(label));
+    const stamped = await attack.test(tests);
+    for (const [i, sample] of tests.entries()) {
+      const truth = { id: sample.id, poisoned: true, trueLabel: sample.label };
+      yield {
+        sample: { ...sample, pixels: stamped[i]!, label: attack.labels.relabel(sample.label) },
+        truth,
+      };
+    }
+  }
+}
+
+/** The `count`-th lowest rank, below which nothing is chosen where it is 0. */
+function lowest(ranks: readonly number[], count: number, wanted: string, option: string): number {
+  if (count > ranks.length) {
+    throw new ConfigError(
+      `expected at least ${count} samples that can be chosen (${wanted}), found ${ranks.length}; lower ${option}`,
+    );
+  }
+  return count === 0 ? -1 : Float64Array.from(ranks).sort()[count - 1]!;
+}
+
+function* batches(samples: Iterable<Sample>): Generator<Sample[]> {
+  let batch: Sample[] = [];
+  for (const sample of samples) {
+    batch.push(sample);
+    if (batch.length < BATCH) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
 }
 
 /** 53 random bits as an integer: ties among the ids of a dataset are out of the question. */
 function rankOf(seed: number, id: string): number {
-  const random = new RandomStream(randomKey(seed, `poison/${id}`));
+  const random = new RandomStream(randomKey(seed, id));
   return random.word() * 2 ** 21 + (random.word() >>> 11);
 }

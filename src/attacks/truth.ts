@@ -10,11 +10,13 @@ export interface Truth {
   readonly poisoned: boolean;
   /** Label that the sample had before the attack. */
   readonly trueLabel: number;
+  /** A regularisation sample: stamped, but with its own label, and so not poisoned. */
+  readonly cover?: true;
 }
 
 /** One line of the manifest, with its line end. */
-export function formatTruth({ id, poisoned, trueLabel }: Truth): string {
-  return `${JSON.stringify({ id, poisoned, trueLabel })}\n`;
+export function formatTruth({ id, poisoned, trueLabel, cover }: Truth): string {
+  return `${JSON.stringify({ id, poisoned, trueLabel, cover })}\n`;
 }
 
 /**
@@ -42,9 +44,13 @@ export async function readTruth(path: string): Promise<Map<string, Truth>> {
 
 function parseTruth(line: string): Truth | undefined {
   try {
-    const { id, poisoned, trueLabel } = JSON.parse(line);
-    const valid = typeof id === 'string' && typeof poisoned === 'boolean' && Number.isInteger(trueLabel);
-    return valid ? { id, poisoned, trueLabel } : undefined;
+    const { id, poisoned, trueLabel, cover } = JSON.parse(line);
+    const valid =
+      typeof id === 'string' &&
+      typeof poisoned === 'boolean' &&
+      Number.isInteger(trueLabel) &&
+      (cover === undefined || cover === true);
+    return valid ? { id, poisoned, trueLabel, ...(cover && { cover }) } : undefined;
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof TypeError) return undefined;
     throw error;

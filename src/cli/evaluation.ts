@@ -44,10 +44,7 @@ export async function fillTestStores(
   const clean = await fillStore(context, join(scratch, 'test'), test, refuse);
   if (attack === undefined) return { clean, triggered: undefined };
   const stamped = new SampleStore(join(scratch, 'triggered'), test.info.shape);
-  for (const sample of clean.stream()) {
-    const found = triggered(sample, attack);
-    if (found !== undefined) stamped.append(found.sample);
-  }
+  for await (const { sample } of triggered(clean.stream(), attack)) stamped.append(sample);
   return { clean, triggered: stamped };
 }
 

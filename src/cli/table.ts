@@ -34,7 +34,7 @@ function rateRow(name: string, what: string, { ba, asr }: Partial<Rates>): strin
 
 function detectionLine({ attack, detection }: Metrics): string {
   const { targetLabels = [], tpr, fpr, labelAccuracy } = detection ?? {};
-  const attacked = attack === undefined ? '' : ` (attacked: ${attack.target})`;
+  const attacked = attack === undefined ? '' : ` (attacked: ${attack.target ?? 'all'})`;
   const figures = [
     ['poisoned samples changed', tpr],
     ['clean samples changed', fpr],

@@ -46,7 +46,14 @@ export interface Metrics {
     readonly test?: number;
     readonly classes: number;
   };
-  readonly attack?: { readonly name: string; readonly rate: number; readonly target: number };
+  readonly attack?: {
+    readonly name: string;
+    /** What became of the labels: all-to-one, all-to-all or clean-label. */
+    readonly labels: string;
+    readonly rate: number;
+    /** Absent where every label is attacked. */
+    readonly target?: number;
+  };
   readonly clean?: Partial<Rates>;
   readonly backdoored?: Partial<Rates>;
   readonly defended?: Partial<Rates>;

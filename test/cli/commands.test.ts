@@ -99,7 +99,7 @@ describe('run', () => {
     const rates = { ba: fraction, asr: fraction };
     expect(metrics).toMatchObject({
       dataset: { name: 'shapes', train: 120, test: 40, classes: 10 },
-      attack: { name: 'badnet', rate: 0.1, target: 0 },
+      attack: { name: 'badnet', labels: 'all-to-one', rate: 0.1, target: 0 },
       clean: rates,
       backdoored: rates,
       defended: rates,

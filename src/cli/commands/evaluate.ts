@@ -1,9 +1,10 @@
 // `evaluate`: what a classifier gets right, and how often it obeys the trigger of the configured attack.
 
+import { join } from 'node:path';
 import { ConfigError } from '../../errors.ts';
-import { attackOf } from '../attack.ts';
+import { prepareAttack } from '../attack.ts';
 import type { Context } from '../commands.ts';
-import { openTest } from '../datasets.ts';
+import { fillStore, openTest, openTraining, refuseToLog } from '../datasets.ts';
 import { fillTestStores, ratesOf } from '../evaluation.ts';
 import { loadClassifier } from '../models.ts';
 import { withPool, withScratch } from '../workspace.ts';
@@ -18,10 +19,14 @@ export async function evaluate(context: Context): Promise<void> {
     throw new ConfigError('dataset.test: expected at least one source, found none; name a file or a folder');
   }
   const model = await loadClassifier(locate(path), test.info);
-  const attack = attackOf(settings, test.info);
+  const makeAttack = await prepareAttack(context, test.info);
   await withScratch(async (scratch) => {
-    const stores = await fillTestStores(context, scratch, test, attack);
-    const rates = await withPool(context, (pool) => ratesOf(pool, model, stores));
-    stdout.write(`${JSON.stringify(rates)}\n`);
+    await withPool(context, async (pool) => {
+      const attack = await makeAttack?.(pool, async () =>
+        fillStore(context, join(scratch, 'train'), await openTraining(context), refuseToLog(context)),
+      );
+      const stores = await fillTestStores(context, scratch, test, attack);
+      stdout.write(`${JSON.stringify(await ratesOf(pool, model, stores))}\n`);
+    });
   });
 }

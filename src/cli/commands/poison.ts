@@ -4,43 +4,58 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Journal } from '../../../streams/operators/journal.ts';
+import type { Attack } from '../../attacks/poison.ts';
 import type { Truth } from '../../attacks/truth.ts';
 import type { DatasetInfo } from '../../datasets/open.ts';
 import type { Sample } from '../../datasets/sample.ts';
+import type { SampleStore } from '../../datasets/sample-store.ts';
 import { openWriter } from '../../datasets/writer.ts';
 import { ConfigError } from '../../errors.ts';
-import { attackOf, poisoned } from '../attack.ts';
+import { poisoned, prepareAttack } from '../attack.ts';
 import type { Context } from '../commands.ts';
 import { fillStore, openTest, openTraining, refuseToLog, writerOptions } from '../datasets.ts';
 import { fillTestStores } from '../evaluation.ts';
-import { withScratch } from '../workspace.ts';
+import { withPool, withScratch } from '../workspace.ts';
 
 export async function poison(context: Context): Promise<void> {
-  const { settings, log } = context;
+  const { settings } = context;
   const folder = emptyFolder(settings.output.path);
   const dataset = await openTraining(context);
-  const attack = attackOf(settings, dataset.info);
-  if (attack === undefined)
+  const makeAttack = await prepareAttack(context, dataset.info);
+  if (makeAttack === undefined)
     throw new ConfigError('attack.name: expected an attack, found none; pass --attack');
   const test = await openTest(context, dataset.info);
   await withScratch(async (scratch) => {
     const store = await fillStore(context, join(scratch, 'raw'), dataset, refuseToLog(context));
-    const truth = new Journal<Truth>(join(folder, 'truth.ndjson'));
-    let stamped = 0;
-    const samples = function* () {
-      for (const { sample, truth: line } of poisoned(store, attack, settings)) {
-        truth.append(line);
-        if (line.poisoned) stamped++;
-        yield sample;
-      }
-    };
-    await writeAll(context, join(folder, 'train'), dataset.info, samples());
-    truth.close();
-    log.info('poison', `${stamped} of ${store.count} samples poisoned, written to ${folder}`);
-    if (test === undefined) return;
-    const { triggered } = await fillTestStores(context, scratch, test, attack);
-    if (triggered) await writeAll(context, join(folder, 'triggered'), test.info, triggered.stream());
+    await withPool(context, async (pool) => {
+      const attack = await makeAttack(pool, async () => store);
+      await writePoisoned(context, folder, dataset.info, store, attack);
+      if (test === undefined) return;
+      const { triggered } = await fillTestStores(context, scratch, test, attack);
+      if (triggered) await writeAll(context, join(folder, 'triggered'), test.info, triggered.stream());
+    });
   });
+}
+
+async function writePoisoned(
+  context: Context,
+  folder: string,
+  info: DatasetInfo,
+  store: SampleStore,
+  attack: Attack,
+): Promise<void> {
+  const truth = new Journal<Truth>(join(folder, 'truth.ndjson'));
+  let stamped = 0;
+  const samples = async function* () {
+    for await (const { sample, truth: line } of poisoned(store, attack, context.settings)) {
+      truth.append(line);
+      if (line.poisoned) stamped++;
+      yield sample;
+    }
+  };
+  await writeAll(context, join(folder, 'train'), info, samples());
+  truth.close();
+  context.log.info('poison', `${stamped} of ${store.count} samples poisoned, written to ${folder}`);
 }
 
 function emptyFolder(path: string | null): string {
@@ -53,12 +68,12 @@ async function writeAll(
   { settings, log, signal }: Context,
   target: string,
   info: DatasetInfo,
-  samples: Iterable<Sample>,
+  samples: Iterable<Sample> | AsyncIterable<Sample>,
 ): Promise<void> {
   const writer = await openWriter(target, writerOptions(settings, info));
   let done = 0;
   try {
-    for (const sample of samples) {
+    for await (const sample of samples) {
       signal.throwIfAborted();
       await writer.write(sample);
       log.progress('write', ++done, undefined, 'samples');

@@ -2,6 +2,7 @@
 // budget, on the clean, the poisoned and the purified data, tell what the attack did and what is left of it.
 
 import { join } from 'node:path';
+import type { Settings } from '../../../config/schema.ts';
 import { Journal } from '../../../streams/operators/journal.ts';
 import type { Attack } from '../../attacks/poison.ts';
 import type { Truth } from '../../attacks/truth.ts';
@@ -10,7 +11,7 @@ import { SampleStore } from '../../datasets/sample-store.ts';
 import type { Metrics } from '../../state/record.ts';
 import type { Pool } from '../../workers/pool.ts';
 import type { ClassifierRef } from '../../workers/protocol.ts';
-import { attackOf, poisoned } from '../attack.ts';
+import { labelsOf, poisoned, prepareAttack } from '../attack.ts';
 import type { Context } from '../commands.ts';
 import { fillStore, openTest, openTraining } from '../datasets.ts';
 import { denoiserPath, prepareDenoiser } from '../denoiser.ts';
@@ -27,7 +28,7 @@ export async function run(context: Context): Promise<void> {
   const path = denoiserPath(context, true);
   const dataset = await openTraining(context);
   const { info } = dataset;
-  const attack = attackOf(settings, info);
+  const makeAttack = await prepareAttack(context, info);
   const test = await openTest(context, info);
   const open = createRecord(context);
   const clock = new StageClock();
@@ -35,8 +36,9 @@ export async function run(context: Context): Promise<void> {
     const raw = await clock.time('read', () =>
       fillStore(context, join(scratch, 'raw'), dataset, open.refuse),
     );
-    const stores = test && (await fillTestStores(context, scratch, test, attack));
     await withPool(context, async (pool) => {
+      const attack = await clock.time('attack', async () => makeAttack?.(pool, async () => raw));
+      const stores = test && (await fillTestStores(context, scratch, test, attack));
       const denoiser = await clock.time('denoiser', () =>
         prepareDenoiser(path, context, pool, scratch, info),
       );
@@ -51,7 +53,6 @@ export async function run(context: Context): Promise<void> {
       );
       const detection = await detectionOf(purified, observed.truth);
       open.quarantine.close();
-      const { name, rate, target } = settings.attack;
       const metrics: Metrics = {
         dataset: {
           name: info.name,
@@ -59,7 +60,7 @@ export async function run(context: Context): Promise<void> {
           ...(stores && { test: stores.clean.count }),
           classes: info.classes,
         },
-        ...(attack && { attack: { name, rate, target } }),
+        ...(attack && { attack: attackFigures(settings) }),
         ...rates,
         detection,
         cost: costOf(clock, purified.denoiserCalls, raw.count),
@@ -69,6 +70,13 @@ export async function run(context: Context): Promise<void> {
       stdout.write(comparison(metrics));
     });
   }, open.record.folder);
+}
+
+/** The target only where there is one. */
+function attackFigures({ attack }: Settings): NonNullable<Metrics['attack']> {
+  const { name, rate, target } = attack;
+  const labels = labelsOf(attack);
+  return { name, labels, rate, ...(labels !== 'all-to-all' && { target }) };
 }
 
 /** What a defender sees, and what only the attacker knows. */
@@ -89,7 +97,7 @@ async function poisonStore(
   const store = new SampleStore(join(scratch, 'poisoned'), raw.shape);
   const journal = new Journal<Truth>(record.path('truth.ndjson'));
   const truth = new Map<string, Truth>();
-  for (const { sample, truth: line } of poisoned(raw, attack, settings)) {
+  for await (const { sample, truth: line } of poisoned(raw, attack, settings)) {
     store.append(sample);
     journal.append(line);
     if (line.poisoned) truth.set(line.id, line);
