@@ -53,6 +53,7 @@ function open(
     ...(name && { name }),
     ...(format !== 'auto' && { format }),
     ...(classes !== null && { classes }),
+    ...(like?.classNames && { classNames: like.classNames }),
     ...(channels !== null && { channels: channels === 1 ? 1 : 3 }),
     ...(like && { shape: like.shape }),
     ...(offset && { skip: offset }),

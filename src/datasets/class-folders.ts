@@ -1,4 +1,4 @@
-// One folder a class, one PNG a sample; the sorted folder names are the classes. The classes are interleaved in
+// One folder a class, one image a sample. The classes are interleaved in
 // proportion to their sizes, so that any stretch of the stream holds all of them, as windows and online training
 // need. Only file names are kept in memory, as bytes.
 
@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { SampleError } from '../errors.ts';
 import { unescapeId } from './description.ts';
 import { damagedEntry, type Entry } from './entry.ts';
-import { decodePng, maxPngBytes } from './png.ts';
+import { decodeImage, imageStem, maxImageBytes, tooManyBytes } from './image.ts';
 
 /** Names of the class folders, sorted by code units: the same order on every machine. Hidden ones are left out. */
 export async function listClassFolders(root: string): Promise<string[]> {
@@ -19,29 +19,29 @@ export async function listClassFolders(root: string): Promise<string[]> {
 /**
  * Reads a folder of class folders.
  *
- * @param folders names of the class folders, by class index
+ * @param labels  of the class folders
  * @param escaped whether file names are escaped ids, as this project's writer makes them; else an id is
- *                `folder/name` without `.png`
+ *                `folder/name` without the image's extension
  */
 export async function* readClassFolders(
   root: string,
-  folders: readonly string[],
+  labels: ReadonlyMap<string, number>,
   escaped: boolean,
   maxPixels: number,
 ): AsyncGenerator<Entry> {
   const queues: Queue[] = [];
-  for (const [label, folder] of folders.entries()) queues.push(await listFiles(root, folder, label));
+  for (const [folder, label] of labels) queues.push(await listFiles(root, folder, label));
   for (let queue = furthestBehind(queues); queue; queue = furthestBehind(queues)) {
     const { folder, label } = queue;
     const name = queue.names.next().value!;
     queue.taken++;
     const source = join(root, folder, name);
-    const stem = name.replace(/\.png$/, '');
+    const stem = imageStem(name);
     const id = escaped ? unescapeId(stem) : `${folder}/${stem}`;
     if (name.endsWith('/')) {
       yield damagedEntry(
         { source, offset: 0 },
-        'expected a PNG file, found a folder; put images directly under it',
+        'expected an image file, found a folder; put images directly under it',
       );
     } else {
       yield { id, source, offset: 0, decode: () => decodeFile(source, label, maxPixels) };
@@ -52,12 +52,8 @@ export async function* readClassFolders(
 async function decodeFile(path: string, label: number, maxPixels: number) {
   try {
     const { size } = await stat(path);
-    if (size > maxPngBytes(maxPixels)) {
-      throw new SampleError(
-        `expected a PNG of at most ${maxPixels} pixels, found ${size} bytes; raise dataset.maxPixels`,
-      );
-    }
-    return { label, ...decodePng(await readFile(path), maxPixels) };
+    if (size > maxImageBytes(maxPixels)) throw tooManyBytes(size, maxPixels);
+    return { label, ...decodeImage(await readFile(path), maxPixels) };
   } catch (error) {
     if (error instanceof SampleError) throw error;
     const reason = error instanceof Error ? error.message : String(error);

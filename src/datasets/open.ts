@@ -4,7 +4,9 @@
 
 import { DatasetError, SampleError } from '../errors.ts';
 import { readCifarBinary } from './cifar-binary.ts';
+import { readClassFolderTar } from './class-folder-tar.ts';
 import { readClassFolders } from './class-folders.ts';
+import { folderLabels, nameClasses } from './class-names.ts';
 import { unescapeId } from './description.ts';
 import { damagedEntry, type Entry } from './entry.ts';
 import { IdSet } from './id-set.ts';
@@ -25,6 +27,8 @@ export interface DatasetOptions {
   readonly name?: string;
   /** Number of classes; needed where the format does not tell (WebDataset shards by others). */
   readonly classes?: number;
+  /** Names by label of the dataset that this one belongs to: class folders of these names get the same labels. */
+  readonly classNames?: readonly string[];
   /** Files of labels of IDX images; found by their usual names when absent. */
   readonly labels?: string | readonly string[];
   /** Size of every image; that of the first good sample when absent, 3×32×32 for CIFAR binary. */
@@ -70,12 +74,13 @@ export async function openDataset(
   options: DatasetOptions = {},
 ): Promise<Dataset> {
   const sources = typeof source === 'string' ? [source] : source;
-  const parts = await Promise.all(sources.map((path) => recognise(path, options.format)));
+  const found = await Promise.all(sources.map((path) => recognise(path, options.format)));
+  const parts = nameClasses(found, options.classNames);
   const [first] = parts;
   if (!first || parts.some((part) => part.format !== first.format)) {
-    const found = parts.map((part) => part.format).join(', ') || 'none';
+    const formats = parts.map((part) => part.format).join(', ') || 'none';
     throw new DatasetError(
-      `expected one or more sources of one format, found ${found}; open them one by one`,
+      `expected one or more sources of one format, found ${formats}; open them one by one`,
     );
   }
   const classNames = first.classNames;
@@ -146,8 +151,9 @@ async function* readRange(
 
 async function* entriesOf(parts: readonly Recognised[], options: DatasetOptions): AsyncGenerator<Entry> {
   const prefixes = prefixesOf(parts);
-  // the other formats number their samples, or name them by their files
-  const seen = parts[0]!.format === 'webdataset' ? new IdSet() : undefined;
+  // the other formats number their samples
+  const named = parts[0]!.format === 'webdataset' || parts[0]!.format === 'class-folders';
+  const seen = named ? new IdSet() : undefined;
   for (const [i, part] of parts.entries()) {
     for (const [j, file] of part.files.entries()) {
       const prefix = prefixes[i]![j]!;
@@ -163,7 +169,7 @@ async function* entriesOf(parts: readonly Recognised[], options: DatasetOptions)
 function repeated(entry: Entry): Entry {
   return damagedEntry(
     entry,
-    `expected every sample to have its own name, found ${entry.id} again; rename it or repack the shard`,
+    `expected every sample to have its own name, found ${entry.id} again; rename it`,
   );
 }
 
@@ -171,7 +177,9 @@ function entriesOfFile(part: Recognised, file: string, index: number, options: D
   const maxPixels = options.maxPixels ?? DEFAULT_MAX_PIXELS;
   switch (part.format) {
     case 'class-folders':
-      return readClassFolders(file, part.folders ?? [], part.description !== undefined, maxPixels);
+      return part.archived
+        ? readClassFolderTar(file, folderLabels(part), maxPixels)
+        : readClassFolders(file, folderLabels(part), part.description !== undefined, maxPixels);
     case 'idx':
       return readIdx(file, labelsOf(file, index, options), maxPixels);
     case 'cifar-binary':

@@ -41,11 +41,6 @@ export function decodePng(bytes: Uint8Array, maxPixels: number): Image {
   }
 }
 
-/** A file of more bytes than this is not worth reading: 16-bit RGBA without any compression, and a MiB of metadata. */
-export function maxPngBytes(maxPixels: number): number {
-  return 8 * maxPixels + 2 ** 20;
-}
-
 /** Encodes an image of one or three channels as 8-bit gray or RGB; equal pixels give equal bytes. */
 export function encodePng({ pixels, shape }: Image): Uint8Array {
   const [channels, height, width] = shape;

@@ -8,6 +8,7 @@ import { basename, dirname, join } from 'node:path';
 import { SHAPE_CLASSES } from '../../fixtures/shapes.ts';
 import { DatasetError } from '../errors.ts';
 import { ByteReader } from './byte-reader.ts';
+import { listTarClasses } from './class-folder-tar.ts';
 import { listClassFolders } from './class-folders.ts';
 import { type Description, readDescription } from './description.ts';
 
@@ -17,12 +18,14 @@ export type DatasetFormat = (typeof DATASET_FORMATS)[number];
 /** What was found out about one source without decoding a sample. */
 export interface Recognised {
   readonly format: DatasetFormat;
-  /** Files to read, in order; the folder itself for class folders. */
+  /** Files to read, in order; the folder itself for class folders that are in no archive. */
   readonly files: readonly string[];
   /** Of a dataset that this project wrote. */
   readonly description?: Description;
-  /** Folder names of `class-folders`, by class index. */
+  /** Class folders that were found; by class index where there is a description. */
   readonly folders?: readonly string[];
+  /** Whether the class folders are in tar archives. */
+  readonly archived?: boolean;
   readonly classNames?: readonly string[];
 }
 
@@ -43,12 +46,7 @@ export async function recognise(source: string, format?: DatasetFormat): Promise
     );
   });
   if (found.isDirectory()) return recogniseFolder(source, format);
-  const classNames = await classNamesIn(dirname(source));
-  return {
-    format: format ?? (await recogniseFile(source)),
-    files: [source],
-    ...(classNames && { classNames }),
-  };
+  return recogniseFiles([source], dirname(source), format ?? (await recogniseFile(source)));
 }
 
 /** Name of a dataset or a shard: the file's, without folders and without everything from the first dot. */
@@ -67,22 +65,49 @@ async function recogniseFolder(source: string, format?: DatasetFormat): Promise<
   const names = (await readdir(source)).sort();
   const shards = names.filter((name) => /\.(tar|tar\.gz|tgz)$/.test(name)).map((name) => join(source, name));
   const folders = await listClassFolders(source);
-  if (shards.length > 0 && format !== 'class-folders') {
-    const classNames = await classNamesIn(source);
-    return { format: 'webdataset', files: shards, ...(classNames && { classNames }) };
+  if (shards.length > 0 && (format !== 'class-folders' || folders.length === 0)) {
+    return recogniseFiles(shards, source, format ?? 'tar');
   }
-  if (folders.length > 0) return { format: 'class-folders', files: [source], folders, classNames: folders };
+  if (folders.length > 0) return { format: 'class-folders', files: [source], folders };
   throw new DatasetError(
     `expected class folders, .tar shards or dataset.json in ${source}, found ${names.length} other files; ` +
       'name the file itself for IDX and CIFAR',
   );
 }
 
-async function recogniseFile(path: string): Promise<DatasetFormat> {
+/** @param format `tar` leaves it to the archives whether they hold shards or class folders */
+async function recogniseFiles(
+  files: readonly string[],
+  folder: string,
+  format: DatasetFormat | 'tar',
+): Promise<Recognised> {
+  if (format === 'tar' || format === 'class-folders') {
+    const folders = await foldersInTars(files);
+    if (folders.length > 0) return { format: 'class-folders', files, folders, archived: true };
+  }
+  if (format === 'class-folders') {
+    throw new DatasetError(
+      `expected images in class folders in ${files.join(', ')}, found none or .cls files; set dataset.format to webdataset`,
+    );
+  }
+  const classNames = await classNamesIn(folder);
+  return { format: format === 'tar' ? 'webdataset' : format, files, ...(classNames && { classNames }) };
+}
+
+async function foldersInTars(files: readonly string[]): Promise<string[]> {
+  const folders = new Set<string>();
+  for (const file of files) {
+    for (const folder of await listTarClasses(file)) folders.add(folder);
+    // a thousand shards need not be looked into
+    if (folders.size === 0) break;
+  }
+  return [...folders].sort();
+}
+
+async function recogniseFile(path: string): Promise<DatasetFormat | 'tar'> {
   const bytes = new ByteReader(path);
   const start = await bytes.take(512).finally(() => bytes.close());
-  if (start.toString('latin1', 257, 262) === 'ustar' || /\.(tar|tar\.gz|tgz)$/.test(path))
-    return 'webdataset';
+  if (start.toString('latin1', 257, 262) === 'ustar' || /\.(tar|tar\.gz|tgz)$/.test(path)) return 'tar';
   if (/\.bin(\.gz)?$/.test(path)) return 'cifar-binary';
   if (start.length > 3 && start.readUInt16BE() === 0 && start[2] === 8 && [3, 4].includes(start[3]!))
     return 'idx';

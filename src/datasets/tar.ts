@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { type Extract, extract } from 'tar-stream';
 import { toFailure } from '../errors.ts';
 import { readBytes } from './byte-reader.ts';
+import { damagedEntry, type Entry } from './entry.ts';
 
 /** A file in an archive. */
 export interface TarMember {
@@ -58,6 +59,14 @@ export async function* readTar(
   const end = await fed;
   damage = end.damage ?? damage ?? (end.marked ? undefined : 'its end-of-archive mark is missing');
   if (damage !== undefined) yield { kind: 'damage', offset, reason: damage };
+}
+
+/** The entry that stands for what damage of an archive took. */
+export function damagedArchive(path: string, { offset, reason }: TarDamage): Entry {
+  return damagedEntry(
+    { source: path, offset },
+    `expected a whole tar archive, found: ${reason}; what follows is lost, fetch it again`,
+  );
 }
 
 interface End {

@@ -1,14 +1,15 @@
 // WebDataset shards: tar archives in which neighbouring members of one name and different extensions form a
-// sample, here `name.png` and `name.cls`, the class index as text. Members with other extensions are passed over.
+// sample, here `name.png` (or .ppm, .pgm) and `name.cls`, the class index as text. Members with other extensions
+// are passed over.
 // https://github.com/webdataset/webdataset
 
 import { SampleError } from '../errors.ts';
-import { damagedEntry, type Entry, type LabelledImage } from './entry.ts';
-import { decodePng, maxPngBytes } from './png.ts';
-import { readTar, type TarMember } from './tar.ts';
+import type { Entry, LabelledImage } from './entry.ts';
+import { decodeImage, IMAGE_EXTENSIONS, maxImageBytes, tooManyBytes } from './image.ts';
+import { damagedArchive, readTar, type TarMember } from './tar.ts';
 
 const MAX_CLS_BYTES = 64;
-// enough to say what was found instead of a PNG
+// enough to say what was found instead of an image
 const MAX_OTHERS = 8;
 
 /** Reads one shard, gzipped or not. Damage of the archive makes one damaged entry for what is lost. */
@@ -22,8 +23,7 @@ export async function* readWebDataset(path: string, maxPixels: number): AsyncGen
       group = undefined;
     }
     if (member.kind === 'damage') {
-      const reason = `expected a whole tar archive, found: ${member.reason}; what follows is lost, fetch it again`;
-      yield damagedEntry({ source: path, offset: member.offset }, reason);
+      yield damagedArchive(path, member);
     } else if (name) {
       group ??= { key: name.key, offset: member.offset, members: new Map() };
       if (group.members.size < MAX_OTHERS || maxBytesOf(member.name, maxPixels) >= 0) {
@@ -49,33 +49,35 @@ function split(name: string): { key: string; extension: string } | undefined {
 /** Up to which size a member is read; −1 for those that are not. */
 function maxBytesOf(name: string, maxPixels: number): number {
   const extension = split(name)?.extension;
-  if (extension === 'png') return maxPngBytes(maxPixels);
-  return extension === 'cls' ? MAX_CLS_BYTES : -1;
+  if (extension === 'cls') return MAX_CLS_BYTES;
+  return extension !== undefined && IMAGE_EXTENSIONS.includes(extension) ? maxImageBytes(maxPixels) : -1;
 }
 
 function toEntry(group: Group, path: string, maxPixels: number): Entry {
-  const name = group.members.get('png')?.name ?? group.key;
+  const name = imageOf(group)?.name ?? group.key;
   const place = { id: group.key, source: `${path}!${name}`, offset: group.offset };
   return { ...place, decode: () => decodeGroup(group, maxPixels) };
 }
 
-function decodeGroup({ key, members }: Group, maxPixels: number): LabelledImage {
-  const png = members.get('png');
+function imageOf({ members }: Group): TarMember | undefined {
+  const extension = IMAGE_EXTENSIONS.find((name) => members.has(name));
+  return extension === undefined ? undefined : members.get(extension);
+}
+
+function decodeGroup(group: Group, maxPixels: number): LabelledImage {
+  const { key, members } = group;
+  const image = imageOf(group);
   const cls = members.get('cls');
-  if (!png || !cls) {
+  if (!image || !cls) {
     const found = [...members.keys()].map((extension) => `.${extension}`).join(' and ');
     throw new SampleError(
-      `expected ${key}.png and ${key}.cls side by side, found only ${found}; repack the shard`,
+      `expected ${key}.png (or .ppm, .pgm) and ${key}.cls side by side, found only ${found}; repack the shard`,
     );
   }
-  if (!png.bytes) {
-    throw new SampleError(
-      `expected a PNG of at most ${maxPixels} pixels, found ${png.size} bytes; raise dataset.maxPixels`,
-    );
-  }
+  if (!image.bytes) throw tooManyBytes(image.size, maxPixels);
   const text = cls.bytes?.toString('utf8').trim() ?? `${cls.size} bytes`;
   if (!/^\d+$/.test(text)) {
     throw new SampleError(`expected a class index in ${key}.cls, found "${text}"; write it as a number`);
   }
-  return { label: Number(text), ...decodePng(png.bytes, maxPixels) };
+  return { label: Number(text), ...decodeImage(image.bytes, maxPixels) };
 }

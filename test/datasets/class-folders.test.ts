@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { openDataset } from '../../src/datasets/open.ts';
-import { pixelsOf, pngOf, readAll, temporaryFolder } from './make.ts';
+import { pixelsOf, pngOf, ppmOf, readAll, temporaryFolder } from './make.ts';
 
 const SHAPE = [3, 5, 4] as const;
 let root: string;
@@ -49,6 +49,46 @@ test('classes are interleaved in proportion to their sizes', async () => {
   );
 });
 
+test('PPM and PGM are read as well; one name in two kinds is a name that occurs again', async () => {
+  put('a/0.ppm', ppmOf(0, SHAPE));
+  put('a/1.png', pngOf(1, SHAPE));
+  put('a/1.ppm', ppmOf(2, SHAPE));
+  put('a/2.pgm', ppmOf(3, [1, 5, 4]));
+  const { samples, bad } = await readAll(await openDataset(root));
+  expect(samples.map(({ id, pixels }) => [id, pixels])).toEqual([
+    ['a/0', pixelsOf(0, SHAPE)],
+    ['a/1', pixelsOf(1, SHAPE)],
+  ]);
+  expect(bad.map((entry) => entry.message)).toEqual([
+    expect.stringContaining('found a/1 again'),
+    expect.stringContaining('found [1,5,4] at sample a/2'),
+  ]);
+});
+
+test('numbers are labels: a class that is not there leaves the others theirs', async () => {
+  for (const folder of ['00', '02', '11']) put(`${folder}/x.png`, pngOf(0, SHAPE));
+  const dataset = await openDataset(root);
+  expect(dataset.info.classes).toBe(12);
+  expect(dataset.info.classNames?.slice(0, 3)).toEqual(['00', '01', '02']);
+  const { samples } = await readAll(dataset);
+  expect(samples.map((sample) => [sample.id, sample.label])).toEqual([
+    ['00/x', 0],
+    ['02/x', 2],
+    ['11/x', 11],
+  ]);
+});
+
+test('names that are known from elsewhere keep their labels', async () => {
+  for (const folder of ['dog', 'emu']) put(`${folder}/x.png`, pngOf(0, SHAPE));
+  const labels = async (classNames: readonly string[]) =>
+    (await readAll(await openDataset(root, { classNames }))).samples.map((sample) => sample.label);
+  expect(await labels(['cat', 'dog', 'emu'])).toEqual([1, 2]);
+  expect(await labels(['bee', 'fly'])).toEqual([0, 1]);
+  await expect(labels(['cat', 'dog'])).rejects.toThrow(
+    /expected class folders of the training set, found emu as well; rename or remove it/,
+  );
+});
+
 test('what is no usable image is set aside', async () => {
   put('a/0.png', pngOf(0, SHAPE));
   put('a/1.png', pngOf(1, SHAPE).subarray(0, 50));
@@ -66,7 +106,7 @@ test('what is no usable image is set aside', async () => {
   ]);
   expect(bad.map((entry) => entry.message)).toEqual([
     expect.stringContaining('found its end at byte 50'),
-    expect.stringContaining('expected a PNG image, found bytes'),
+    expect.stringContaining('expected a PNG, PPM or PGM image, found bytes'),
     expect.stringContaining('found a folder; put images directly'),
     expect.stringContaining('expected images of [3,5,4], found [3,9,9] at sample a/4'),
   ]);

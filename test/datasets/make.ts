@@ -43,6 +43,14 @@ export function pngOf(i: number, shape: ImageShape): Buffer {
   return Buffer.from(encode({ width, height, channels, depth: 8, data }));
 }
 
+/** A PPM or PGM of `pixelsOf(i, shape)`. */
+export function ppmOf(i: number, [channels, height, width]: ImageShape): Buffer {
+  const planar = pixelsOf(i, [channels, height, width]);
+  const area = height * width;
+  const data = planar.map((_, at) => planar[(at % channels) * area + Math.floor(at / channels)]!);
+  return Buffer.concat([Buffer.from(`P${channels === 3 ? 6 : 5}\n${width} ${height}\n255\n`), data]);
+}
+
 /** An IDX file: magic, dimensions, bytes. */
 export function idx(dimensions: readonly number[], bytes: Uint8Array): Buffer {
   const header = Buffer.alloc(4 + 4 * dimensions.length);

@@ -14,6 +14,7 @@ async function countsOf(source: string, options: DatasetOptions = {}): Promise<n
 }
 
 const mnist = dataFolder('mnist');
+const gtsrb = dataFolder('gtsrb');
 const cifar10 = dataFolder('cifar10');
 const webdataset = dataFolder('webdataset');
 
@@ -38,6 +39,17 @@ test.skipIf(cifar10 === undefined)(
     expect(Math.min(...shard)).toBeGreaterThan(150);
   },
 );
+
+test.skipIf(gtsrb === undefined)('GTSRB: gzipped archives of class folders of PPM', async () => {
+  const train = await openDataset(`${gtsrb}/gtsrb-train-60-per-class.tar.gz`);
+  expect(train.info).toMatchObject({ format: 'class-folders', shape: [3, 32, 32], classes: 43 });
+  expect(train.info.classNames?.slice(-2)).toEqual(['00041', '00042']);
+  expect(await countsOf(`${gtsrb}/gtsrb-train-60-per-class.tar.gz`)).toEqual(new Array(43).fill(60));
+  const counts = await countsOf(`${gtsrb}/gtsrb-test-1500.tar.gz`);
+  expect(counts.length).toBe(43);
+  expect(counts.reduce((sum, count) => sum + count)).toBe(1500);
+  expect([counts[35], counts[38], counts[42]]).toEqual([54, 74, 8]); // tar tzf … | grep -c /00035/
+});
 
 test.skipIf(webdataset === undefined)("the webdataset project's own sample", async () => {
   const counts = await countsOf(`${webdataset}/sample.tgz`, { classes: 10 });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type DatasetOptions, openDataset } from '../../src/datasets/open.ts';
-import { pixelsOf, pngOf, rawPng, readAll, tar, temporaryFolder } from './make.ts';
+import { pixelsOf, pngOf, ppmOf, rawPng, readAll, tar, temporaryFolder } from './make.ts';
 
 const SHAPE = [3, 8, 6] as const;
 let path: string;
@@ -58,6 +58,22 @@ describe('whole archives', () => {
     ]);
   });
 
+  test('PPM beside PNG, with an image that is not what its name says', async () => {
+    const bytes = await tar([
+      ['a.ppm', ppmOf(1, SHAPE)],
+      ['a.cls', '1'],
+      ['b.png', ppmOf(2, SHAPE)],
+      ['b.cls', '2'],
+      ['c.ppm', ppmOf(3, SHAPE).subarray(0, -1)],
+      ['c.cls', '3'],
+    ]);
+    const { samples, bad } = await read(bytes);
+    expect(samples).toEqual(
+      ['a', 'b'].map((id, i) => ({ id, label: i + 1, pixels: pixelsOf(i + 1, SHAPE), shape: SHAPE })),
+    );
+    expect(bad).toMatchObject([{ id: 'c', source: `${path}!c.ppm`, offset: 2 * 2048 }]);
+  });
+
   test('names longer than a tar header holds', async () => {
     const long = 'ü'.repeat(150);
     const { samples } = await read(await tar([[`${long}.png`, pngOf(0, SHAPE)], [`${long}.cls`, '1']])); // biome-ignore format: short
@@ -99,7 +115,7 @@ describe('bad samples are set aside, the others are read', () => {
     [
       'no label',
       [['bad.png', pngOf(1, SHAPE)]],
-      /expected bad.png and bad.cls side by side, found only .png/,
+      /expected bad.png \(or .ppm, .pgm\) and bad.cls side by side, found only .png/,
     ],
     ['no image', [['bad.cls', '1']], /found only .cls; repack/],
     [
@@ -148,7 +164,7 @@ describe('bad samples are set aside, the others are read', () => {
         ['bad.png', 'not an image'],
         ['bad.cls', '1'],
       ],
-      /expected a PNG image, found bytes 6e6f742061/,
+      /expected a PNG, PPM or PGM image, found bytes 6e6f742061/,
     ],
     [
       'another size',
@@ -188,7 +204,7 @@ describe('bad samples are set aside, the others are read', () => {
     const bytes = await tar([...samplesOf(2), ['bad.png', large], ['bad.cls', '1']]);
     const { bad } = await read(bytes, { maxPixels: 1000 });
     expect(bad[0]!.message).toBe(
-      `expected a PNG of at most 1000 pixels, found ${large.length} bytes; raise dataset.maxPixels`,
+      `expected an image of at most 1000 pixels, found ${large.length} bytes; raise dataset.maxPixels`,
     );
   });
 });

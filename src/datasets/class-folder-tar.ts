@@ -1,0 +1,58 @@
+// Class folders inside a tar archive, `…/class/file.png`, where the class is the last folder. The archive is read as
+// a stream: once over the names, because the labels depend on which classes there are, and then once for the
+// samples, in the order of the archive.
+
+import { basename, dirname } from 'node:path/posix';
+import { damagedEntry, type Entry } from './entry.ts';
+import { decodeImage, imageStem, isImageName, maxImageBytes, tooManyBytes } from './image.ts';
+import { damagedArchive, readTar, type TarMember } from './tar.ts';
+
+/**
+ * The class folders of an archive: those that directly hold an image. None as soon as a `.cls` member shows that it
+ * is a WebDataset shard.
+ */
+export async function listTarClasses(path: string): Promise<string[]> {
+  const classes = new Set<string>();
+  for await (const member of readTar(path, () => false)) {
+    if (member.kind === 'damage') break;
+    if (/\.cls$/i.test(member.name)) return [];
+    const folder = classOf(member.name);
+    if (folder !== undefined && isImageName(member.name)) classes.add(folder);
+  }
+  return [...classes];
+}
+
+/**
+ * Reads one archive, gzipped or not. Ids are the paths without the images' extensions; what is in none of the class
+ * folders is passed over. Damage of the archive makes one damaged entry for what is lost.
+ *
+ * @param labels of the class folders
+ */
+export async function* readClassFolderTar(
+  path: string,
+  labels: ReadonlyMap<string, number>,
+  maxPixels: number,
+): AsyncGenerator<Entry> {
+  const wanted = (name: string, size: number) =>
+    labels.has(classOf(name) ?? '') && size <= maxImageBytes(maxPixels);
+  for await (const member of readTar(path, wanted)) {
+    if (member.kind === 'damage') {
+      yield damagedArchive(path, member);
+      continue;
+    }
+    const label = labels.get(classOf(member.name) ?? '');
+    if (label !== undefined) yield toEntry(member, label, path, maxPixels);
+  }
+}
+
+function toEntry({ name, offset, bytes, size }: TarMember, label: number, path: string, maxPixels: number) {
+  const place = { id: imageStem(name.replace(/^\.\//, '')), source: `${path}!${name}`, offset };
+  if (!bytes) return damagedEntry(place, tooManyBytes(size, maxPixels).message);
+  return { ...place, decode: () => ({ label, ...decodeImage(bytes, maxPixels) }) };
+}
+
+/** The last folder of a path; hidden files and files at the top have none. */
+function classOf(name: string): string | undefined {
+  const folder = basename(dirname(name));
+  return folder.startsWith('.') || folder === '' || basename(name).startsWith('.') ? undefined : folder;
+}
