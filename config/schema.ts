@@ -9,6 +9,7 @@ import {
   integers,
   optionalChoice,
   optionalInteger,
+  optionalReal,
   optionalText,
   real,
   type SettingsOf,
@@ -85,9 +86,14 @@ export const schema = {
   },
 
   attack: {
-    name: choice('Attack that poisons the training set.', ['none', 'badnet'], 'none', { arg: 'attack' }),
+    name: choice(
+      'Attack that poisons the training set; docs/attacks.md shows and explains each.',
+      ['none', 'badnet', 'blended', 'sig', 'wanet', 'ftrojan', 'bpp', 'adaptive-blend', 'adaptive-patch'],
+      'none',
+      { arg: 'attack' },
+    ),
     labels: optionalChoice(
-      'Labels of poisoned samples: the target for all, the class after their own, or the target for samples of the target class alone. Where not set, all-to-one.',
+      'Labels of poisoned samples: the target for all, the class after their own, or the target for samples of the target class alone. Where not set, clean-label for sig and all-to-one for the others.',
       ['all-to-one', 'all-to-all', 'clean-label'],
     ),
     rate: real(
@@ -96,13 +102,55 @@ export const schema = {
       { min: 0, max: 1, unit: 'fraction' },
     ),
     target: integer('Label that the trigger stands for.', 0, { min: 0, max: 99_999, unit: 'label' }),
-    patchSize: integer('Side of the square patch.', 3, { min: 1, max: 1024, unit: 'pixels' }),
+    coverRate: optionalReal(
+      'Share of the training samples that are stamped but keep their label; where not set, 2 × attack.rate for wanet and adaptive-patch, attack.rate for adaptive-blend.',
+      { min: 0, max: 1, unit: 'fraction' },
+    ),
+    patchSize: integer('Side of the square patches of badnet and adaptive-patch.', 3, {
+      min: 1,
+      max: 1024,
+      unit: 'pixels',
+    }),
     patchPosition: choice(
-      'Corner that the patch stands in.',
+      'Corner that the patch of badnet stands in.',
       ['top-left', 'top-right', 'bottom-left', 'bottom-right'],
       'bottom-right',
     ),
-    patchPattern: choice('Picture on the patch.', ['white', 'checkerboard', 'colour'], 'white'),
+    patchPattern: choice('Picture on the patch of badnet.', ['white', 'checkerboard', 'colour'], 'white'),
+    image: optionalText(
+      'PNG to use as the patch of badnet, as it is, or to blend in, scaled; blended and adaptive-blend also know "noise", which they take where nothing is set, and "rings".',
+    ),
+    mask: optionalText(
+      'PNG as large as attack.image that says how opaque the patch of badnet is: white is opaque.',
+    ),
+    alpha: real('Share of the picture in a blended image.', 0.2, { min: 0, max: 1, unit: 'fraction' }),
+    testAlpha: optionalReal('The same in test images; as in training where not set.', {
+      min: 0,
+      max: 1,
+      unit: 'fraction',
+    }),
+    delta: real('Amplitude of the sinusoid of sig.', 20, { min: 0, max: 255, unit: 'gray levels' }),
+    testDelta: optionalReal('The same in test images; as in training where not set.', {
+      min: 0,
+      max: 255,
+      unit: 'gray levels',
+    }),
+    frequency: real('Periods of the sinusoid of sig across the image.', 6, {
+      min: 0,
+      max: 1024,
+      unit: 'periods',
+    }),
+    warpGrid: integer('Control points of wanet along a side.', 4, { min: 2, max: 64, unit: 'points' }),
+    warpStrength: real('Strength of the warp of wanet: 1 moves pixels by half a pixel on average.', 0.5, {
+      min: 0,
+      max: 100,
+    }),
+    magnitude: real('What ftrojan adds to its two frequencies.', 30, {
+      min: 0,
+      max: 10_000,
+      unit: 'orthonormal DCT',
+    }),
+    bits: integer('Bits that bpp leaves of each colour value.', 3, { min: 1, max: 7, unit: 'bits' }),
   },
 
   observer: {
@@ -276,6 +324,12 @@ export const schema = {
         max: 1,
         unit: 'probability',
       },
+    ),
+  },
+
+  evaluation: {
+    clean: optionalText(
+      'ONNX file of a classifier trained on the clean data, to compare with; where there is no such file, run trains one and writes it there.',
     ),
   },
 

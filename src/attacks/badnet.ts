@@ -28,8 +28,8 @@ export interface Patch {
  */
 export function badnet(patch: Patch, shape: ImageShape): Trigger {
   const [channels, height, width] = shape;
-  const { size, pattern } = patch;
-  const [top, left] = placeOf(patch, height, width);
+  const { size, position, pattern } = patch;
+  const [top, left] = typeof position === 'string' ? placeOf(position, [size, size], shape) : position;
   if (size < 1 || top < 0 || left < 0 || top + size > height || left + size > width) {
     throw new ConfigError(
       `expected a patch inside images of ${height}×${width}, found ${size}×${size} at row ${top}, column ${left}; ` +
@@ -53,9 +53,13 @@ export function badnet(patch: Patch, shape: ImageShape): Trigger {
   };
 }
 
-function placeOf({ size, position }: Patch, height: number, width: number): readonly [number, number] {
-  if (typeof position !== 'string') return position;
-  return [position.startsWith('top') ? 0 : height - size, position.endsWith('left') ? 0 : width - size];
+/** Row and column of the top left pixel of a patch that lies flush in a corner. */
+export function placeOf(
+  corner: PatchCorner,
+  [rows, columns]: readonly [rows: number, columns: number],
+  [, height, width]: ImageShape,
+): readonly [row: number, column: number] {
+  return [corner.startsWith('top') ? 0 : height - rows, corner.endsWith('left') ? 0 : width - columns];
 }
 
 function patchValue(pattern: PatchPattern, channel: number, y: number, x: number): number {
