@@ -35,7 +35,7 @@ export const commands: readonly Command[] = [
     name: 'run',
     summary:
       "The paper's experiment: poison, train the observer, purify, train the benign model, evaluate; a before/after table on stdout.",
-    sections: ['dataset', 'attack', ...PURIFYING, 'output'],
+    sections: ['dataset', 'attack', ...PURIFYING, 'evaluation', 'output'],
     load: async () => (await import('./commands/run.ts')).run,
   },
   {

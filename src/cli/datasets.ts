@@ -17,7 +17,7 @@ interface Part {
 }
 
 /** The dataset to work on. @throws {ConfigError} when none is named */
-export function openTraining(context: Context): Promise<Dataset> {
+export function openTraining(context: Pick<Context, 'settings' | 'locate'>): Promise<Dataset> {
   const { train, name, offset, limit } = context.settings.dataset;
   return open(context, 'dataset.train', train, { name, offset, limit });
 }
@@ -37,7 +37,7 @@ export function openDenoiserImages(context: Context, like?: DatasetInfo): Promis
 
 /** @param like the dataset whose image size and classes it must have */
 function open(
-  { settings, locate }: Context,
+  { settings, locate }: Pick<Context, 'settings' | 'locate'>,
   option: string,
   sources: readonly string[],
   { name, offset, limit }: Part,

@@ -25,6 +25,7 @@ const PARTS = [
   'log.txt',
   'transitions.ndjson',
   'verdict.json',
+  'evidence',
   'quarantine.ndjson',
   'models',
   'purified',

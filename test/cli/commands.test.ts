@@ -151,6 +151,18 @@ describe('run', () => {
     expect(again.stderr).toMatch(/found a finished record at .*--overwrite/);
     expect(existsSync(at('record/badnet/metrics.json'))).toBe(true);
   });
+
+  it('shares the model trained on clean data between runs', async () => {
+    const few = ['--dataset-limit', '40', '--classifier-epochs', '2'];
+    const args = ['run', '--attack', 'badnet', '--evaluation-clean', 'models/clean.onnx', ...few];
+    const first = await call(...args, '--save-folder-name', 'first');
+    expect(first.stderr).toContain('[clean] trained');
+    const second = await call(...args, '--save-folder-name', 'second', '--seed', '6');
+    expect(second.code).toBe(0);
+    expect(second.stderr).not.toContain('[clean] trained');
+    expect(json('record/second/metrics.json').clean).toEqual(json('record/first/metrics.json').clean);
+    expect(readdirSync(at('models'))).toEqual(['clean.onnx']);
+  });
 });
 
 describe('purify', () => {

@@ -52,6 +52,7 @@ describe('RunRecord', () => {
   it('replaces what an interrupted run left', () => {
     create().log('old\n');
     writeFileSync(join(root, 'a/verdict.json.tmp'), '{');
+    mkdirSync(join(root, 'a/evidence'));
     const record = create();
     expect(readdirSync(record.folder).sort()).toEqual(['config.yaml', 'models']);
   });

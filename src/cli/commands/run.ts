@@ -1,7 +1,9 @@
 // `run`: the paper's experiment. A dataset is poisoned, observed and purified; three classifiers with one training
 // budget, on the clean, the poisoned and the purified data, tell what the attack did and what is left of it.
 
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { mkdir, rename } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Settings } from '../../../config/schema.ts';
 import { Journal } from '../../../streams/operators/journal.ts';
 import type { Attack } from '../../attacks/poison.ts';
@@ -16,7 +18,7 @@ import type { Context } from '../commands.ts';
 import { fillStore, openTest, openTraining } from '../datasets.ts';
 import { denoiserPath, prepareDenoiser } from '../denoiser.ts';
 import { fillTestStores, ratesOf, type TestStores } from '../evaluation.ts';
-import { loadClassifier, trainOn } from '../models.ts';
+import { loadClassifier, trainOn, writeOnnx } from '../models.ts';
 import { type Purified, purifyInto } from '../purification.ts';
 import { costOf, createRecord, type OpenRecord } from '../record.ts';
 import { comparison } from '../table.ts';
@@ -44,7 +46,7 @@ export async function run(context: Context): Promise<void> {
       );
       const observed = await clock.time('poison', () => poisonStore(context, raw, attack, scratch, open));
       const clean =
-        attack && stores && (await clock.time('clean', () => trainOn(pool, context, 'clean', raw, info)));
+        attack && stores && (await clock.time('clean', () => cleanModel(pool, context, raw, info)));
       const observer = await clock.time('observer', () => observerOf(context, pool, observed.store, info));
       const parts = { info, store: observed.store, observer, denoiser, open, scratch, clock };
       const purified = await purifyInto(context, pool, parts);
@@ -105,6 +107,27 @@ async function poisonStore(
   journal.close();
   log.info('poison', `${truth.size} of ${raw.count} samples poisoned with ${settings.attack.name}`);
   return { store, truth };
+}
+
+/**
+ * The classifier that never saw poison. Where `evaluation.clean` names a file it is kept there, for runs on the same
+ * clean data, and always used as it is in the file, so that the first of these runs compares with the same model.
+ */
+async function cleanModel(
+  pool: Pool,
+  context: Context,
+  store: SampleStore,
+  info: DatasetInfo,
+): Promise<ClassifierRef> {
+  const { clean } = context.settings.evaluation;
+  if (clean === null) return trainOn(pool, context, 'clean', store, info);
+  const path = context.locate(clean);
+  if (!existsSync(path)) {
+    await mkdir(dirname(path), { recursive: true });
+    await writeOnnx(`${path}.partial`, await trainOn(pool, context, 'clean', store, info));
+    await rename(`${path}.partial`, path);
+  }
+  return loadClassifier(path, info);
 }
 
 async function observerOf(
