@@ -87,8 +87,8 @@ export async function* poison(
   for (const batch of batches(samples)) {
     const fates = batch.map(select);
     const of = (fate: Fate) => batch.filter((_, i) => fates[i] === fate);
-    const poisoned = (await attack.train(of('poisoned')))[Symbol.iterator]();
-    const covers = ((await attack.cover?.stamp(of('cover'))) ?? [])[Symbol.iterator]();
+    const poisoned = (await stamped(attack.train, of('poisoned')))[Symbol.iterator]();
+    const covers = (await stamped(attack.cover?.stamp, of('cover')))[Symbol.iterator]();
     for (const [i, sample] of batch.entries()) {
       const { id, label } = sample;
       const truth = { id, poisoned: fates[i] === 'poisoned', trueLabel: label };
@@ -111,15 +111,20 @@ export async function* poison(
 export async function* triggered(samples: Iterable<Sample>, attack: Attack): AsyncGenerator<PoisonedSample> {
   for (const batch of batches(samples)) {
     const tests = batch.filter(({ label }) => attack.labels.tests(label));
-    const stamped = await attack.test(tests);
+    const pixels = await stamped(attack.test, tests);
     for (const [i, sample] of tests.entries()) {
       const truth = { id: sample.id, poisoned: true, trueLabel: sample.label };
       yield {
-        sample: { ...sample, pixels: stamped[i]!, label: attack.labels.relabel(sample.label) },
+        sample: { ...sample, pixels: pixels[i]!, label: attack.labels.relabel(sample.label) },
         truth,
       };
     }
   }
+}
+
+/** Asks for no stamp where there is nothing to stamp. */
+async function stamped(stamp: Stamp | undefined, samples: readonly Sample[]): Promise<readonly Uint8Array[]> {
+  return stamp === undefined || samples.length === 0 ? [] : stamp(samples);
 }
 
 /** The `count`-th lowest rank, below which nothing is chosen where it is 0. */

@@ -21,7 +21,7 @@ const INFO = { name: 'shapes', format: 'shapes', classes: 10, shape: SHAPES_SHAP
 /** A large object on a plain ground, in class 3. */
 const SAMPLE = drawShape('train', 103);
 /** Clean images that trained attacks learn from. */
-const CLEAN = 1000;
+const CLEAN = 500;
 /** Options that make faint triggers of the paper visible in a thumbnail, as they stand in config/. */
 const OPTIONS: Readonly<Record<string, string>> = {
   badnet: 'patchPattern: colour',
