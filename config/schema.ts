@@ -88,12 +88,27 @@ export const schema = {
   attack: {
     name: choice(
       'Attack that poisons the training set; docs/attacks.md shows and explains each.',
-      ['none', 'badnet', 'blended', 'sig', 'wanet', 'ftrojan', 'bpp', 'adaptive-blend', 'adaptive-patch'],
+      [
+        'none',
+        'badnet',
+        'blended',
+        'sig',
+        'wanet',
+        'ftrojan',
+        'bpp',
+        'adaptive-blend',
+        'adaptive-patch',
+        'input-aware',
+        'sample-specific',
+        'label-consistent',
+        'trojannn',
+        'low-frequency',
+      ],
       'none',
       { arg: 'attack' },
     ),
     labels: optionalChoice(
-      'Labels of poisoned samples: the target for all, the class after their own, or the target for samples of the target class alone. Where not set, clean-label for sig and all-to-one for the others.',
+      'Labels of poisoned samples: the target for all, the class after their own, or the target for samples of the target class alone. Where not set, clean-label for sig and label-consistent, and all-to-one for the others.',
       ['all-to-one', 'all-to-all', 'clean-label'],
     ),
     rate: real(
@@ -103,20 +118,28 @@ export const schema = {
     ),
     target: integer('Label that the trigger stands for.', 0, { min: 0, max: 99_999, unit: 'label' }),
     coverRate: optionalReal(
-      'Share of the training samples that are stamped but keep their label; where not set, 2 × attack.rate for wanet and adaptive-patch, attack.rate for adaptive-blend.',
+      'Share of the training samples that are stamped but keep their label; where not set, 2 × attack.rate for wanet and adaptive-patch, attack.rate for adaptive-blend and input-aware.',
       { min: 0, max: 1, unit: 'fraction' },
     ),
-    patchSize: integer('Side of the square patches of badnet and adaptive-patch.', 3, {
-      min: 1,
-      max: 1024,
-      unit: 'pixels',
-    }),
+    patchSize: integer(
+      'Side of the square patches of badnet, adaptive-patch, label-consistent and trojannn.',
+      3,
+      {
+        min: 1,
+        max: 1024,
+        unit: 'pixels',
+      },
+    ),
     patchPosition: choice(
-      'Corner that the patch of badnet stands in.',
+      'Corner that the patch of badnet or trojannn stands in.',
       ['top-left', 'top-right', 'bottom-left', 'bottom-right'],
       'bottom-right',
     ),
-    patchPattern: choice('Picture on the patch of badnet.', ['white', 'checkerboard', 'colour'], 'white'),
+    patchPattern: choice(
+      'Picture on the patches of badnet and label-consistent.',
+      ['white', 'checkerboard', 'colour'],
+      'white',
+    ),
     image: optionalText(
       'PNG to use as the patch of badnet, as it is, or to blend in, scaled; blended and adaptive-blend also know "noise", which they take where nothing is set, and "rings".',
     ),
@@ -150,6 +173,21 @@ export const schema = {
       max: 10_000,
       unit: 'orthonormal DCT',
     }),
+    amplitude: integer(
+      'Largest change of a pixel by the perturbation of label-consistent, low-frequency and sample-specific.',
+      16,
+      { min: 1, max: 255, unit: 'gray levels' },
+    ),
+    epochs: integer(
+      'Passes over the clean training set for the classifier that trained attacks are made with.',
+      3,
+      { min: 1, max: 10_000, unit: 'epochs' },
+    ),
+    steps: integer(
+      'Training steps of the generator of input-aware, the encoder of sample-specific, the patch of trojannn or the perturbation of low-frequency.',
+      300,
+      { min: 1, max: 1e6, unit: 'steps' },
+    ),
     bits: integer('Bits that bpp leaves of each colour value.', 3, { min: 1, max: 7, unit: 'bits' }),
   },
 

@@ -25,6 +25,7 @@ import type { SampleStore } from '../datasets/sample-store.ts';
 import { ConfigError, toFailure } from '../errors.ts';
 import type { Pool } from '../workers/pool.ts';
 import type { Context } from './commands.ts';
+import { TRAINED_RECIPES } from './trained-attacks.ts';
 
 /** What an attack does to images; what it does to labels is the same for all. */
 type Stamps = Omit<Attack, 'labels'>;
@@ -38,9 +39,10 @@ const MAX_PICTURE = 2 ** 24;
 type AttackName = Exclude<Settings['attack']['name'], 'none'>;
 
 /** One attack: checks its options against the dataset, then gives what makes its stamps. */
-type Recipe = (
+export type Recipe = (
   context: Context,
   info: DatasetInfo,
+  labels: LabelMap,
 ) => Promise<(pool: Pool, clean: () => Promise<SampleStore>) => Promise<Stamps>>;
 
 const RECIPES: Readonly<Record<AttackName, Recipe>> = {
@@ -81,6 +83,7 @@ const RECIPES: Readonly<Record<AttackName, Recipe>> = {
     const { train, test } = adaptivePatch(attack.patchSize, shape, seed);
     return { ...both(train, test), cover: coverOf(attack, 2, train) };
   }),
+  ...TRAINED_RECIPES,
 };
 
 /**
@@ -92,7 +95,7 @@ export async function prepareAttack(context: Context, info: DatasetInfo): Promis
   const { name } = context.settings.attack;
   if (name === 'none') return undefined;
   const labels = labelMapOf(context.settings.attack, info.classes);
-  const make = await RECIPES[name](context, info);
+  const make = await RECIPES[name](context, info, labels);
   return async (pool, clean) => ({ labels, ...(await make(pool, clean)) });
 }
 
@@ -152,7 +155,8 @@ async function readPicture(
 
 /** Which label map an attack comes with where attack.labels does not say. */
 export function labelsOf({ name, labels }: Settings['attack']): NonNullable<Settings['attack']['labels']> {
-  return labels ?? (name === 'sig' ? 'clean-label' : 'all-to-one');
+  const cleanLabelled = name === 'sig' || name === 'label-consistent';
+  return labels ?? (cleanLabelled ? 'clean-label' : 'all-to-one');
 }
 
 function labelMapOf(attack: Settings['attack'], classes: number): LabelMap {

@@ -227,6 +227,18 @@ export function silu(g: GraphBuilder, x: Tensor): Tensor {
   return mul(g, x, sigmoid(g, x));
 }
 
+/** tanh x = 2σ(2x) − 1. */
+export function tanh(g: GraphBuilder, x: Tensor): Tensor {
+  const doubled = sigmoid(g, mul(g, x, g.scalar(2)));
+  return sub(g, mul(g, doubled, g.scalar(2)), g.scalar(1));
+}
+
+/** x limited to [−1, 1], the range of pixels: relu(x + 1) − relu(x − 1) − 1. */
+export function clipToUnit(g: GraphBuilder, x: Tensor): Tensor {
+  const one = g.scalar(1);
+  return sub(g, sub(g, relu(g, add(g, x, one)), relu(g, sub(g, x, one))), one);
+}
+
 /** x·Wᵀ + b as in PyTorch: x [N, I], weight [O, I], bias [O]. */
 export function linear(g: GraphBuilder, x: Tensor, weight: Tensor, bias: Tensor): Tensor {
   return add(g, matmul(g, x, transposeLast(g, weight)), bias);
