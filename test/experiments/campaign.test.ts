@@ -1,0 +1,107 @@
+// The harness from start to end on the bundled dataset and tiny networks: a process a row, as in real campaigns.
+
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SOURCE } from '../cli/program.ts';
+import { type Campaign, runCampaign } from './campaign.ts';
+import { type Entry, readEntries } from './results.ts';
+import type { BootstrapRow, Row, RunRow } from './rows.ts';
+
+const CONFIG = `
+dataset: { name: shapes, train: ['shapes:train'], test: ['shapes:test'], limit: 60, testLimit: 20 }
+classifier: { widths: [4, 8], epochs: 2, batch: 20, learningRate: 0.05 }
+denoiser: { path: denoiser.safetensors, sources: ['shapes:denoiser'], limit: 20, channels: 8, multipliers: [1, 2], groups: 4, steps: 2, batch: 4 }
+diffusion: { rounds: 2, steps: 1, batch: 8 }
+`;
+
+const run = (id: string, set: Readonly<Record<string, string>>, config = 'shapes.yaml'): RunRow => {
+  return { kind: 'run', id, config, set: { seed: '1', ...set } };
+};
+const attacked = run('attacked', { 'attack.name': 'badnet' });
+const clean = run('clean', {});
+const bootstrap: BootstrapRow = { kind: 'bootstrap', id: 'clean-bootstrap', of: clean, resamples: 20 };
+const failing = run('failing', { 'attack.name': 'badnet', 'attack.target': '10' });
+const missing = run('missing', {}, 'none.yaml');
+const simulation: Row = { kind: 'simulation', id: 'simulation', classes: 5, draws: 20 };
+const rows: Row[] = [bootstrap, missing, failing, attacked, clean, simulation];
+
+let root: string;
+let reports: string[];
+beforeAll(() => {
+  root = mkdtempSync(join(tmpdir(), 'dataelixir-experiments-'));
+  writeFileSync(join(root, 'shapes.yaml'), CONFIG);
+});
+afterAll(() => rmSync(root, { recursive: true }));
+
+function measure(options: { only?: Row; signal?: AbortSignal; onReport?: (text: string) => void } = {}) {
+  const { only, signal = new AbortController().signal, onReport } = options;
+  reports = [];
+  const campaign: Campaign = {
+    site: { root, data: root, program: SOURCE },
+    rows,
+    results: join(root, 'docs'),
+    provenance: { commit: 'abc', machine: 'test' },
+    report: (text) => {
+      reports.push(text);
+      onReport?.(text);
+    },
+  };
+  return runCampaign(campaign, (row) => only === undefined || row === only, false, signal);
+}
+
+const entries = () => readEntries(join(root, 'docs/results.json'));
+const entryOf = (row: Row): Entry | undefined => entries().find((entry) => entry.row === row.id);
+
+describe('runCampaign', () => {
+  it('enters nothing of a row that is interrupted', async () => {
+    const interruption = new AbortController();
+    const onReport = () => setTimeout(() => interruption.abort(new Error('interrupted')), 1500);
+    await expect(measure({ only: attacked, signal: interruption.signal, onReport })).rejects.toThrow(
+      'interrupted',
+    );
+    expect(reports).toEqual(['attacked: begins']);
+    expect(entries()).toEqual([]);
+    expect(existsSync(join(root, 'record/experiments/attacked/metrics.json'))).toBe(false);
+  });
+
+  it('measures row after row, past failures', async () => {
+    expect(await measure()).toBe(1);
+    expect(entries().map(({ row }) => row)).toEqual(['failing', 'attacked', 'clean', 'simulation']);
+    expect(reports).toContain('missing: missing config');
+    expect(reports).toContain('clean-bootstrap: waits for its run');
+    expect(entryOf(failing)?.failed).toMatch(/^exit code 2: .*attack\.target/);
+    expect(entryOf(attacked)).toMatchObject({
+      commit: 'abc',
+      figures: {
+        kind: 'run',
+        dataset: 'shapes',
+        attack: 'badnet',
+        seed: 1,
+        attacked: [0],
+        clean: { ba: expect.any(Number) },
+      },
+    });
+    expect(entryOf(clean)).toMatchObject({
+      figures: { attack: 'none', flagged: [], unchanged: true },
+      criteria: { flagged: true, unchanged: true },
+    });
+    const page = readFileSync(join(root, 'docs/results.md'), 'utf8');
+    expect(page).toContain('## shapes, 60 images');
+    expect(page).toMatch(/\| failed: exit code 2: .* \| failing \|/);
+    expect(page).toContain('| missing config | missing |');
+  });
+
+  it('goes on where it stopped, and measures again what was changed', async () => {
+    const before = entries();
+    expect(await measure({ only: attacked })).toBe(0);
+    expect(reports).toEqual(['attacked: done']);
+    expect(await measure({ only: bootstrap })).toBe(0);
+    expect(entryOf(bootstrap)?.figures).toMatchObject({ of: 'clean', datasets: 20 });
+    expect(entries().filter(({ row }) => row !== bootstrap.id)).toEqual(before);
+    writeFileSync(join(root, 'shapes.yaml'), `${CONFIG}detect: { threshold: 3 }\n`);
+    expect(await measure({ only: attacked })).toBe(0);
+    expect(entryOf(attacked)?.definition).not.toBe(before.find(({ row }) => row === 'attacked')?.definition);
+  });
+});
