@@ -173,6 +173,11 @@ export const schema = {
       max: 10_000,
       unit: 'orthonormal DCT',
     }),
+    pairs: texts(
+      'For sample-specific: sources of the stamped training images under the ids of the dataset, in the place of an encoder trained here; attack.testPairs has those for tests.',
+      [],
+    ),
+    testPairs: texts('For sample-specific with attack.pairs: sources of the stamped test images.', []),
     amplitude: integer(
       'Largest change of a pixel by the perturbation of label-consistent, low-frequency and sample-specific.',
       16,
@@ -306,15 +311,19 @@ export const schema = {
 
   detect: {
     rule: choice(
-      "Statistic that flags labels: asymmetry of the flow between labels, or the paper's divergence.",
-      ['asymmetry', 'divergence'],
-      'asymmetry',
+      "What flags labels: tests of the flow between labels and of recovered triggers, or the paper's divergence.",
+      ['tests', 'divergence'],
+      'tests',
     ),
-    threshold: real(
-      'Score above which a label is flagged: −log₁₀ of the corrected p-value (asymmetry), scaled MADs (divergence).',
-      2,
-      { min: 0, max: 1e6 },
-    ),
+    falseAlarm: real('Chance of flagging any label of a clean dataset, at most (tests).', 0.01, {
+      min: 1e-9,
+      max: 0.5,
+      unit: 'probability',
+    }),
+    threshold: real('Score in scaled MADs above which a label is flagged (divergence).', 2, {
+      min: 0,
+      max: 1e6,
+    }),
     sides: choice(
       'Whether divergence flags labels that stand out to either side.',
       ['one-sided', 'two-sided'],

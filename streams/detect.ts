@@ -2,7 +2,7 @@
 // as NDJSON from outside, so each line is checked before it is counted.
 
 import { from, type Observable } from 'rxjs';
-import type { Verdict } from '../src/defense/target-label.ts';
+import type { Verdict } from '../src/defense/verdict.ts';
 import { DatasetError } from '../src/errors.ts';
 import { abortable } from './operators/abortable.ts';
 import { lines } from './operators/lines.ts';
@@ -60,7 +60,7 @@ function parsed(line: string): unknown {
 
 function isTransitionRecord(value: unknown, classes: number): value is TransitionRecord {
   if (typeof value !== 'object' || value === null) return false;
-  const { id, label, raw, labels } = value as Record<string, unknown>;
+  const { id, label, raw, labels, scores } = value as Record<string, unknown>;
   const isLabel = (found: unknown) =>
     Number.isInteger(found) && (found as number) >= 0 && (found as number) < classes;
   return (
@@ -69,6 +69,11 @@ function isTransitionRecord(value: unknown, classes: number): value is Transitio
     isLabel(raw) &&
     Array.isArray(labels) &&
     labels.length > 0 &&
+    (scores === undefined || isScores(scores, classes)) &&
     labels.every((round) => Array.isArray(round) && round.length > 0 && round.every(isLabel))
   );
+}
+
+function isScores(value: unknown, classes: number): boolean {
+  return Array.isArray(value) && value.length === classes && value.every(Number.isFinite);
 }

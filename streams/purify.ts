@@ -8,7 +8,7 @@ import type { SampleStore } from '../src/datasets/sample-store.ts';
 import type { DatasetWriter } from '../src/datasets/writer.ts';
 import type { RepairPolicy } from '../src/defense/repair.ts';
 import type { Residuals } from '../src/defense/residuals.ts';
-import type { Verdict } from '../src/defense/target-label.ts';
+import type { Verdict } from '../src/defense/verdict.ts';
 import { abortable } from './operators/abortable.ts';
 import { Credit } from './operators/credited.ts';
 import type { Report } from './progress.ts';
@@ -16,6 +16,7 @@ import type { Decision, ManifestEntry, Refuse } from './records.ts';
 import type { BenignTrainer, Runner } from './runner.ts';
 import { type Detection, detect, type Estimate, emptyVerdict } from './stages/detect.ts';
 import { diffuse } from './stages/diffuse.ts';
+import { type Conclude, examination } from './stages/examine.ts';
 import { observe } from './stages/observe.ts';
 import { read, reread, stored } from './stages/read.ts';
 import { relabel } from './stages/relabel.ts';
@@ -31,6 +32,8 @@ export interface PurifyParts {
   readonly runner: Runner;
   readonly trainer: BenignTrainer;
   readonly detection: Detection;
+  /** Where given, recovered triggers are tried on images before the verdict. */
+  readonly conclude?: Conclude | undefined;
   /** Empty; filled with what purification removes. */
   readonly residuals: Residuals;
   readonly policy: RepairPolicy;
@@ -47,6 +50,7 @@ export interface PurifyParts {
   readonly scratch: string;
   readonly refuse: Refuse;
   readonly onEstimate: (estimate: Estimate) => void;
+  readonly onVerdict?: (verdict: Verdict) => void;
   readonly report: Report;
 }
 
@@ -65,7 +69,9 @@ export interface PurifySummary {
 export function purify(parts: PurifyParts): Observable<ManifestEntry> {
   return defer(() => {
     const { source, store } = parts;
-    const stages = { ...parts, ...limitsOf(parts), expected: source ? undefined : store.count };
+    const limited = { ...parts, ...limitsOf(parts), expected: source ? undefined : store.count };
+    const { conclude } = parts;
+    const stages = { ...limited, ...(conclude && { examine: examination({ ...limited, conclude }) }) };
     const samples = source ? read({ ...stages, source }).pipe(stored(stages)) : reread(stages);
     return samples.pipe(
       diffuse(stages),
@@ -91,14 +97,14 @@ export async function runPurification(parts: PurifyParts, signal?: AbortSignal):
     refused += 1;
     await parts.refuse(bad);
   };
-  const onEstimate = (estimate: Estimate) => {
-    verdict = estimate.verdict;
-    parts.onEstimate(estimate);
+  const onVerdict = (final: Verdict) => {
+    verdict = final;
+    parts.onVerdict?.(final);
   };
   const rules: Partial<Record<Decision, number>> = {};
   let dropped = 0;
   let settled = 0;
-  await purify({ ...parts, refuse, onEstimate })
+  await purify({ ...parts, refuse, onVerdict })
     .pipe(abortable(signal))
     .forEach(({ rule, image }) => {
       rules[rule] = (rules[rule] ?? 0) + 1;

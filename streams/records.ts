@@ -2,7 +2,7 @@
 // together. Images travel only between neighbours: a record that waits holds labels and an index, never pixels.
 
 import type { Quarantined, Sample } from '../src/datasets/sample.ts';
-import type { Verdict } from '../src/defense/target-label.ts';
+import type { Verdict } from '../src/defense/verdict.ts';
 import type { Failure } from '../src/errors.ts';
 
 /** A sample and its place in the store that holds the raw images. */
@@ -21,6 +21,8 @@ export interface TransitionRecord {
   readonly raw: number;
   /** The observer's labels of the candidates: one row a round, in order of time. */
   readonly labels: readonly (readonly number[])[];
+  /** [C] ln of the observer's mean probabilities of the candidates, to two decimals; records of others may lack them. */
+  readonly scores?: readonly number[];
 }
 
 /** A transition record that still finds its raw image; one line of `transitions.ndjson`. */

@@ -21,6 +21,8 @@ export interface Observation {
   readonly raw: number;
   /** Of the candidates: one row a round, in order of time. */
   readonly labels: readonly (readonly number[])[];
+  /** [C] ln of the mean probabilities of the candidates. */
+  readonly scores: readonly number[];
   /** The last candidate: uint8 [C, H, W]. */
   readonly purified: Uint8Array;
 }
@@ -56,6 +58,9 @@ export interface Runner {
 
   /** Step 3: labels of all raw images and candidates, in the order of the batch. May consume `candidates`. */
   observe(candidates: Candidates): Promise<Outcome<readonly Observation[]>>;
+
+  /** The observer's labels of images as they are. */
+  label(batch: readonly Sample[]): Promise<Outcome<readonly number[]>>;
 
   /**
    * Makes the candidates again and repairs each image: the last candidate inside the mask, the raw image outside.

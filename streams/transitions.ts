@@ -49,7 +49,7 @@ export async function runTransitions(parts: TransitionParts, signal?: AbortSigna
     map((sample, index) => ({ index, sample })),
     diffuse(stages),
     observe(stages),
-    concatMap(({ id, label, raw, labels }) => parts.print({ id, label, raw, labels })),
+    concatMap(({ index: _, ...record }) => parts.print(record)),
     tap(() => credit.give()),
     abortable(signal),
   );

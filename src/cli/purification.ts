@@ -19,7 +19,7 @@ import { writerOptions } from './datasets.ts';
 import { writeTriggers } from './evidence.ts';
 import { classifierSpec, type Denoiser, progressOf, writeOnnx } from './models.ts';
 import type { OpenRecord } from './record.ts';
-import { estimateTo, reportTo } from './report.ts';
+import { estimateTo, reportTo, verdictTo } from './report.ts';
 import { detectionOf, fineTuningOf, planOf, policyOf, trainingOf } from './rules.ts';
 import type { StageClock } from './workspace.ts';
 
@@ -65,6 +65,7 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
   const writer = await openWriter(target, writerOptions(settings, info));
   const manifest = join(scratch, 'manifest.ndjson');
   const residuals = new Residuals(info.shape[0] * info.shape[1] * info.shape[2]);
+  const detection = detectionOf(settings, info.classes);
   clock.start();
   try {
     const summary = await runPurification(
@@ -73,7 +74,8 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
         store,
         runner,
         trainer,
-        detection: detectionOf(settings, info.classes),
+        detection,
+        conclude: detection.conclude,
         residuals,
         policy: policyOf(settings),
         writer,
@@ -84,6 +86,7 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
         scratch,
         refuse,
         onEstimate: estimateTo(log),
+        onVerdict: verdictTo(log),
         report: timed(reportTo(log), clock),
       },
       signal,

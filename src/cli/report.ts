@@ -2,6 +2,7 @@
 
 import type { Report } from '../../streams/progress.ts';
 import type { Estimate } from '../../streams/stages/detect.ts';
+import type { Verdict } from '../defense/verdict.ts';
 import type { Log } from './log.ts';
 
 /** Shows the progress of all stages but the training, which tells its steps itself. */
@@ -19,5 +20,21 @@ export function estimateTo(log: Log): (estimate: Estimate) => void {
     const scores = classes.map(({ label, score }) => `${label}: ${score === null ? '–' : score.toFixed(2)}`);
     log.info('detect', `${samples} samples, flagged labels: ${targetLabels.join(', ') || 'none'}`);
     log.debug('detect', `window ${window}, scores ${scores.join(', ')}`);
+  };
+}
+
+/** Tells the verdict, with what accuses each target. */
+export function verdictTo(log: Log): (verdict: Verdict) => void {
+  return ({ targetLabels, classes }) => {
+    log.info(
+      'detect',
+      `verdict: ${targetLabels.length > 0 ? `targets ${targetLabels.join(', ')}` : 'no target'}`,
+    );
+    for (const { label, state, pValue, metric, stamp } of classes) {
+      if (state === 'clean' || pValue === undefined) continue;
+      const flow = metric === null ? 'no flow' : `${(100 * metric).toFixed(0)} % of the flow leaves`;
+      const obeyed = stamp ? `, ${stamp.hits} of ${stamp.images} images obey its stamp` : '';
+      log.info('detect', `label ${label}: ${state}, p ${pValue.toExponential(1)}, ${flow}${obeyed}`);
+    }
   };
 }

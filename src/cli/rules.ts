@@ -2,9 +2,11 @@
 
 import type { Settings } from '../../config/schema.ts';
 import type { Detection } from '../../streams/stages/detect.ts';
-import { asymmetryDetector } from '../defense/asymmetry.ts';
+import type { Conclude } from '../../streams/stages/examine.ts';
+import { calibratedFlows, flowTest } from '../defense/flow-test.ts';
 import type { RepairPolicy } from '../defense/repair.ts';
-import { type Detector, divergenceDetector } from '../defense/target-label.ts';
+import { divergenceDetector } from '../defense/target-label.ts';
+import { conclude } from '../defense/verdict.ts';
 import type { DiffusionPlan } from '../diffusion/plan.ts';
 import type { ClassifierTraining } from '../training/train-classifier.ts';
 
@@ -13,11 +15,21 @@ export function planOf({ diffusion, seed }: Settings): DiffusionPlan {
   return { depth, rounds, steps, keep, kept, variance, seed };
 }
 
-export function detectionOf({ detect }: Settings, classes: number): Detection {
-  const { minority, window, rule, threshold, sides } = detect;
-  const detector: Detector =
-    rule === 'divergence' ? divergenceDetector({ threshold, sides }) : asymmetryDetector({ threshold });
-  return { classes, minority, window, detector };
+/** How records are judged, and how images complete the verdict where there are any. */
+export function detectionOf(
+  { detect }: Settings,
+  classes: number,
+): Detection & { readonly conclude?: Conclude } {
+  const { minority, window, rule, threshold, sides, falseAlarm } = detect;
+  if (rule === 'divergence') {
+    return { classes, minority, window, detector: divergenceDetector({ threshold, sides }) };
+  }
+  const concluding: Conclude = (table, scores, stamps) => {
+    const flows =
+      scores.labels.length > 0 ? calibratedFlows(scores) : { classes, counts: table.destinations };
+    return conclude(table, falseAlarm, flowTest(flows), stamps);
+  };
+  return { classes, minority, window, detector: concluding, conclude: concluding };
 }
 
 export function policyOf({ detect, repair }: Settings): RepairPolicy {

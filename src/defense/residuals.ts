@@ -62,10 +62,28 @@ export class Residuals {
     return this.#moved.get(label) ?? nothing(this.size);
   }
 
+  /** Of all samples given `label`. */
+  all(label: number): ResidualSums {
+    const sums = nothing(this.size);
+    for (const rows of [this.#moved, this.#stayed]) addInto(sums, rows.get(label) ?? nothing(this.size));
+    return sums;
+  }
+
   /** Of all samples that stayed, but for those given one of `labels`. */
   stayedExcept(labels: readonly number[]): ResidualSums {
+    return this.#sumExcept([this.#stayed], labels);
+  }
+
+  /** Of all samples but those given one of `labels`. */
+  allExcept(labels: readonly number[]): ResidualSums {
+    return this.#sumExcept([this.#moved, this.#stayed], labels);
+  }
+
+  #sumExcept(kinds: readonly Rows[], labels: readonly number[]): ResidualSums {
     const all = nothing(this.size);
-    for (const [label, sums] of this.#stayed) if (!labels.includes(label)) addInto(all, sums);
+    for (const rows of kinds) {
+      for (const [label, sums] of rows) if (!labels.includes(label)) addInto(all, sums);
+    }
     return all;
   }
 

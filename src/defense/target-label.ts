@@ -1,33 +1,10 @@
-// Step 4 of DataElixir: which labels were attacked. A detector is a function of the additive table alone, so that
-// a window, a machine or a whole dataset is judged alike. Here: the contract and the paper's own statistic.
+// Step 4 of DataElixir as in the paper: which labels were attacked, by how unlike a class's labels become to the label
+// that was given. It is kept for comparison; it flags a class of a clean dataset in about half the runs.
 
 import { divergenceFromOneHot } from '../math/divergence.ts';
 import { median, medianAbsoluteDeviation } from '../math/robust.ts';
 import type { TransitionTable } from './contingency.ts';
-
-/** What a detector says of one class. */
-export interface ClassVerdict {
-  readonly label: number;
-  /** Samples given this label. */
-  readonly samples: number;
-  /** Those of them that testify: their kept images carry more than one label. */
-  readonly moved: number;
-  /** The detector's statistic; null where the class has too little evidence for one. */
-  readonly metric: number | null;
-  /** How far the statistic stands out; comparable with the detector's threshold. */
-  readonly score: number | null;
-  readonly flagged: boolean;
-}
-
-/** What a detector says of a dataset: `verdict.json` holds it. */
-export interface Verdict {
-  readonly targetLabels: readonly number[];
-  /** One entry a class, in order of labels. */
-  readonly classes: readonly ClassVerdict[];
-  readonly samples: number;
-}
-
-export type Detector = (table: TransitionTable) => Verdict;
+import { type Verdict, verdictOf } from './verdict.ts';
 
 export interface DivergenceOptions {
   /** Score above which a label is flagged; the paper's is 2. */
@@ -41,7 +18,10 @@ export interface DivergenceOptions {
  * samples; score = deviation from the median in scaled MADs. Classes without moved samples get no metric and take
  * no part in median and MAD.
  */
-export function divergenceDetector({ threshold, sides }: DivergenceOptions): Detector {
+export function divergenceDetector({
+  threshold,
+  sides,
+}: DivergenceOptions): (table: TransitionTable) => Verdict {
   return (table) => {
     const metrics = Array.from({ length: table.classes }, (_, label) => divergenceOf(table, label));
     const known = metrics.filter((metric) => metric !== null);
@@ -49,29 +29,11 @@ export function divergenceDetector({ threshold, sides }: DivergenceOptions): Det
     const spread = medianAbsoluteDeviation(known, centre);
     return verdictOf(table, (label) => {
       const metric = metrics[label]!;
-      if (metric === null) return { metric, score: null, flagged: false };
+      if (metric === null) return { metric, score: null, state: 'undecided' };
       const deviation = sides === 'two-sided' ? Math.abs(metric - centre) : metric - centre;
       const score = deviation / 1.4826 / (spread + 1e-6);
-      return { metric, score, flagged: score > threshold };
+      return { metric, score, state: score > threshold ? 'target' : 'clean' };
     });
-  };
-}
-
-/** Puts a detector's judgements of the single classes together. */
-export function verdictOf(
-  table: TransitionTable,
-  judge: (label: number) => Pick<ClassVerdict, 'metric' | 'score' | 'flagged'>,
-): Verdict {
-  const classes = table.samples.map((samples, label) => ({
-    label,
-    samples,
-    moved: table.moved[label]!,
-    ...judge(label),
-  }));
-  return {
-    targetLabels: classes.filter((verdict) => verdict.flagged).map((verdict) => verdict.label),
-    classes,
-    samples: table.samples.reduce((sum, count) => sum + count, 0),
   };
 }
 

@@ -38,3 +38,17 @@ function logFactorial(n: number): number {
   const series = (1 / 12 - (1 / 360 - (1 / 1260 - 1 / (1680 * nn)) / nn) / nn) / n;
   return (n + 0.5) * Math.log(n) - n + 0.5 * Math.log(2 * Math.PI) + series;
 }
+
+/**
+ * 95 % interval of a share (Wilson 1927).
+ *
+ * @param hits  at least 0 and at most `total`; need not be a whole number
+ * @param total above 0
+ */
+export function wilsonInterval(hits: number, total: number): readonly [low: number, high: number] {
+  const z2 = 1.959964 ** 2;
+  const share = hits / total;
+  const centre = (share + z2 / (2 * total)) / (1 + z2 / total);
+  const half = Math.sqrt((z2 * (share * (1 - share) + z2 / (4 * total))) / total) / (1 + z2 / total);
+  return [Math.max(0, centre - half), Math.min(1, centre + half)];
+}

@@ -47,13 +47,15 @@ export class InferenceHost {
     const classifier = await this.#models.classifier(observer, images.shape);
     const count = images.ids.length;
     const raw = argmaxRows((await classifyAll(classifier, toUnit(images.pixels))).probabilities, count);
-    const kept = argmaxRows((await classifyAll(classifier, candidates)).probabilities, count * perSample);
+    const { probabilities } = await classifyAll(classifier, candidates);
+    const kept = argmaxRows(probabilities, count * perSample);
     const labels = new Int32Array(count * (1 + perSample));
     for (let n = 0; n < count; n++) {
       labels[n * (1 + perSample)] = raw[n]!;
       labels.set(kept.subarray(n * perSample, (n + 1) * perSample), n * (1 + perSample) + 1);
     }
-    return { labels, purified: lastOf(candidates, count, perSample) };
+    const scores = logMeans(probabilities, count, perSample);
+    return { labels, scores, purified: lastOf(candidates, count, perSample) };
   }
 
   async restore({ purifier, observer, images, masks }: RestoreTask): Promise<Restored> {
@@ -141,6 +143,19 @@ function lastOf(candidates: Float32Array, count: number, perSample: number): Uin
     last.set(toBytes(candidates.subarray(from, from + size)), n * size);
   }
   return last;
+}
+
+/** Probabilities below this count as this: single precision knows no better. */
+const LEAST_PROBABILITY = 1e-7;
+
+/** [N · perSample, C] probabilities to [N, C] logarithms of their means. */
+function logMeans(probabilities: Float32Array, count: number, perSample: number): Float32Array {
+  const classes = probabilities.length / count / perSample;
+  const means = new Float32Array(count * classes);
+  probabilities.forEach((probability, i) => {
+    means[Math.floor(i / (perSample * classes)) * classes + (i % classes)]! += probability / perSample;
+  });
+  return means.map((mean) => Math.log(mean + LEAST_PROBABILITY));
 }
 
 /** Runs a classifier over any number of images [N, C, H, W] in [−1, 1]. */

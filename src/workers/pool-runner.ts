@@ -12,6 +12,7 @@ import type {
 import type { Sample } from '../datasets/sample.ts';
 import type { Outcome } from '../errors.ts';
 import { DataElixirError, toFailure } from '../errors.ts';
+import { classifyImages } from '../training/classify.ts';
 import type { Pool } from './pool.ts';
 import type { ClassifierRef, ImageBatch, Purifier } from './protocol.ts';
 
@@ -61,7 +62,7 @@ export class PoolRunner implements Runner {
   async observe({ samples, perSample, images }: Candidates): Promise<Outcome<readonly Observation[]>> {
     const { observer, plan } = this.#options;
     return outcomeOf(async () => {
-      const { labels, purified } = await this.#pool.run<'observe'>(
+      const { labels, scores, purified } = await this.#pool.run<'observe'>(
         { kind: 'observe', observer, images: pack(samples), perSample, candidates: images },
         [images.buffer as ArrayBuffer],
       );
@@ -70,9 +71,25 @@ export class PoolRunner implements Runner {
         const rows = Array.from({ length: plan.rounds }, (_, r) =>
           kept.slice(r * plan.keep, (r + 1) * plan.keep),
         );
-        const size = purified.length / samples.length;
-        return { raw: raw!, labels: rows, purified: purified.subarray(n * size, (n + 1) * size) };
+        const partOf = <T extends Float32Array | Uint8Array>(all: T) => {
+          const size = all.length / samples.length;
+          return all.subarray(n * size, (n + 1) * size) as T;
+        };
+        return {
+          raw: raw!,
+          labels: rows,
+          scores: Array.from(partOf(scores), rounded),
+          purified: partOf(purified),
+        };
       });
+    });
+  }
+
+  async label(batch: readonly Sample[]): Promise<Outcome<readonly number[]>> {
+    const { observer: model } = this.#options;
+    return outcomeOf(async () => {
+      const { pixels, shape } = pack(batch);
+      return (await classifyImages(this.#pool, model, pixels, shape)).map(({ label }) => label);
     });
   }
 
@@ -114,6 +131,11 @@ export class PoolRunner implements Runner {
   #count(images: number): void {
     this.#denoiserCalls += images * this.#purifier.plan.rounds * this.#purifier.plan.steps;
   }
+}
+
+/** To two decimals: what is kept of a score, so that records are the same read or made. */
+function rounded(score: number): number {
+  return Math.round(score * 100) / 100;
 }
 
 /** One batch of samples of one shape as a single array. */

@@ -146,9 +146,13 @@ export interface ObserveTask {
   readonly candidates: Float32Array;
 }
 
-/** Labels int32 [N, 1 + perSample], the raw image's first; last candidates uint8 [N, C, H, W]. */
+/**
+ * Labels int32 [N, 1 + perSample], the raw image's first; float32 [N, classes] ln of the mean probabilities of the
+ * candidates; last candidates uint8 [N, C, H, W].
+ */
 export interface Observed {
   readonly labels: Int32Array;
+  readonly scores: Float32Array;
   readonly purified: Uint8Array;
 }
 

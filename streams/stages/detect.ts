@@ -1,11 +1,12 @@
 // Step 4, the barrier of the method: no class can be judged before every sample was seen. Records go to a journal
-// on disk and into a table of counts; each window closes with a running estimate, the end of the stream with the
+// on disk and into additive evidence; each window closes with a running estimate, the end of the stream with the
 // verdict, and then the records come back from disk, each with the verdict, as fast as credit allows.
 
 import { concat, defer, ignoreElements, map, type OperatorFunction, pipe, tap } from 'rxjs';
 import { Contingency, type TransitionTable } from '../../src/defense/contingency.ts';
-import type { Detector, Verdict } from '../../src/defense/target-label.ts';
+import { ScoreSample } from '../../src/defense/score-sample.ts';
 import { keepCandidates } from '../../src/defense/transitions.ts';
+import type { Detector, Verdict } from '../../src/defense/verdict.ts';
 import { type Credit, credited } from '../operators/credited.ts';
 import { Journal, journalled } from '../operators/journal.ts';
 import { type Tally, windowed } from '../operators/windowed.ts';
@@ -31,21 +32,34 @@ export interface Detection {
   readonly window: number;
 }
 
+/** Everything that is counted of records. Two of them merge to that of all records, in any order. */
+export interface Evidence {
+  readonly counts: Contingency;
+  readonly scores: ScoreSample;
+}
+
+/** Looks closer, once, when every sample was seen: may turn to the images. */
+export type Examine = (evidence: Evidence, verdict: Verdict) => Promise<Verdict>;
+
+/** A running estimate and what it rests on. */
+type Estimated = Estimate & { readonly evidence: Evidence };
+
 /** One running estimate after each window of records; the last one is the verdict. None where there are no records. */
-export function estimate(detection: Detection): OperatorFunction<TransitionRecord, Estimate> {
+export function estimate(detection: Detection): OperatorFunction<TransitionRecord, Estimated> {
   return pipe(
     windowed(detection.window, tallyOf(detection)),
     map(({ index, gathered, total }) => ({
       window: index,
-      table: gathered.table(),
-      verdict: detection.detector(total.table()),
+      table: gathered.counts.table(),
+      verdict: judge(detection, total),
+      evidence: total,
     })),
   );
 }
 
 /** The verdict on no records at all. */
-export function emptyVerdict({ classes, detector }: Detection): Verdict {
-  return detector(new Contingency(classes).table());
+export function emptyVerdict(detection: Detection): Verdict {
+  return judge(detection, tallyOf(detection).empty());
 }
 
 /** Judges the whole stream, then replays it. Both passes share `credit`. */
@@ -54,43 +68,63 @@ export function detect({
   transitions,
   credit,
   onEstimate,
+  examine,
+  onVerdict,
 }: {
   readonly detection: Detection;
   /** Path of the journal, which stays. */
   readonly transitions: string;
   readonly credit: Credit;
   readonly onEstimate: (estimate: Estimate) => void;
+  /** Left out where records are all there is. */
+  readonly examine?: Examine;
+  /** Takes the verdict that every record gets. */
+  readonly onVerdict?: (verdict: Verdict) => void;
 }): OperatorFunction<PlacedRecord, JudgedRecord> {
   return (source) =>
     defer(() => {
       const journal = new Journal<PlacedRecord>(transitions);
       let verdict = emptyVerdict(detection);
+      let evidence: Evidence | undefined;
       const gathered = source.pipe(
         journalled(journal),
         tap(() => credit.give()),
         estimate(detection),
-        tap((running) => {
+        tap(({ evidence: total, ...running }) => {
           verdict = running.verdict;
+          evidence = total;
           onEstimate(running);
         }),
         ignoreElements(),
       );
+      const examined = defer(async () => {
+        if (examine && evidence) verdict = await examine(evidence, verdict);
+        onVerdict?.(verdict);
+      }).pipe(ignoreElements());
       const replayed = defer(() => credited(journal, credit).pipe(map((record) => ({ record, verdict }))));
-      return concat(gathered, replayed);
+      return concat(gathered, examined, replayed);
     });
 }
 
-function tallyOf({ classes, minority }: Detection): Tally<TransitionRecord, Contingency> {
+function judge({ detector }: Detection, { counts, scores }: Evidence): Verdict {
+  return detector(counts.table(), scores.table());
+}
+
+function tallyOf({ classes, minority }: Detection): Tally<TransitionRecord, Evidence> {
+  const empty = () => ({ counts: new Contingency(classes), scores: new ScoreSample(classes) });
   return {
-    empty: () => new Contingency(classes),
-    add(gathered, { label, raw, labels }) {
-      gathered.add(label, keepCandidates(raw, labels, minority));
+    empty,
+    add(gathered, { id, label, raw, labels, scores, ...rest }) {
+      gathered.counts.add(label, keepCandidates(raw, labels, minority));
+      if (scores) gathered.scores.add({ id, label, scores, ...rest });
       return gathered;
     },
     merge(left, right) {
-      const both = new Contingency(classes);
-      both.merge(left.table());
-      both.merge(right.table());
+      const both = empty();
+      for (const { counts, scores } of [left, right]) {
+        both.counts.merge(counts.table());
+        both.scores.merge(scores);
+      }
       return both;
     },
   };

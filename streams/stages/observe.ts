@@ -59,6 +59,6 @@ function hasMoved({ label, raw, labels }: PlacedRecord): boolean {
   return keepCandidates(raw, labels, Number.POSITIVE_INFINITY).majority !== label;
 }
 
-function recordOf({ index, sample }: PlacedSample, { raw, labels }: Observation): PlacedRecord {
-  return { id: sample.id, label: sample.label, raw, labels, index };
+function recordOf({ index, sample }: PlacedSample, { raw, labels, scores }: Observation): PlacedRecord {
+  return { id: sample.id, label: sample.label, raw, labels, scores, index };
 }

@@ -46,7 +46,8 @@ describe('rules', () => {
       kept: [99, 1, 0, 30, 50, 20, 20, 32, 48],
       destinations: [10, 0, 0, 0, 10, 0, 0, 0, 10],
     };
-    expect(detectionOf(paper, 3).detector(table).targetLabels).toEqual([0]);
+    const scores = { classes: 3, labels: new Int32Array(), scores: new Float32Array() };
+    expect(detectionOf(paper, 3).detector(table, scores).targetLabels).toEqual([0]);
     const above = loadSettings({
       readPreset,
       args: new Map([
@@ -54,7 +55,7 @@ describe('rules', () => {
         ['detect.sides', 'one-sided'],
       ]),
     });
-    expect(detectionOf(above, 3).detector(table).targetLabels).toEqual([]);
-    expect(detectionOf(own, 3).detector(table).targetLabels).toEqual([]);
+    expect(detectionOf(above, 3).detector(table, scores).targetLabels).toEqual([]);
+    expect(detectionOf(own, 3).detector(table, scores).targetLabels).toEqual([]);
   });
 });

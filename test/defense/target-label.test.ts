@@ -68,7 +68,7 @@ describe('divergenceDetector', () => {
         moved: 0,
         metric: null,
         score: null,
-        flagged: false,
+        state: 'undecided',
       })),
       samples: 0,
     });
@@ -80,7 +80,7 @@ describe('divergenceDetector', () => {
       moved: 0,
       metric: null,
       score: null,
-      flagged: false,
+      state: 'undecided',
     });
     expect(verdict.targetLabels).toEqual([]);
     expect(JSON.parse(JSON.stringify(verdict))).toEqual(verdict);

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import type { Verdict } from '../../src/defense/target-label.ts';
+import type { Verdict } from '../../src/defense/verdict.ts';
 import { runDetection } from '../../streams/detect.ts';
 import type { TransitionRecord } from '../../streams/records.ts';
 import type { Estimate } from '../../streams/stages/detect.ts';

@@ -28,7 +28,7 @@ describe('runTransitions', () => {
     expect(await runTransitions(parts)).toBe(50);
     expect(printed.map(({ id, label }) => [id, label])).toEqual(samples.map(({ id, label }) => [id, label]));
     for (const record of printed) {
-      expect(Object.keys(record)).toEqual(['id', 'label', 'raw', 'labels']);
+      expect(Object.keys(record)).toEqual(['id', 'label', 'raw', 'labels', 'scores']);
       expect(record.labels.map((row) => row.length)).toEqual([3, 3]);
     }
   });

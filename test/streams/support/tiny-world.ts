@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ReadResult, Sample } from '../../../src/datasets/sample.ts';
 import { SampleStore } from '../../../src/datasets/sample-store.ts';
-import { type Detector, verdictOf } from '../../../src/defense/target-label.ts';
+import { type Detector, verdictOf } from '../../../src/defense/verdict.ts';
 import type { Detection } from '../../../streams/stages/detect.ts';
 import { CLASSES, hashOf, sampleOf, TARGET } from './tiny-runner.ts';
 
@@ -30,7 +30,11 @@ export const majorityDetector: Detector = (table) =>
     const row = table.kept.slice(label * table.classes, (label + 1) * table.classes);
     const all = row.reduce((sum, count) => sum + count, 0);
     const metric = all === 0 ? null : 1 - row[label]! / all;
-    return { metric, score: metric, flagged: table.moved[label]! >= 3 && (metric ?? 0) > 0.5 };
+    return {
+      metric,
+      score: metric,
+      state: table.moved[label]! >= 3 && (metric ?? 0) > 0.5 ? 'target' : 'clean',
+    };
   });
 
 export const detection: Detection = { classes: CLASSES, minority: 2, detector: majorityDetector, window: 25 };

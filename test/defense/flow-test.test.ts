@@ -2,11 +2,14 @@
 // than others, and poison that purification sends back to where it came from.
 
 import { describe, expect, it } from 'vitest';
-import { asymmetryDetector } from '../../src/defense/asymmetry.ts';
 import { Contingency, type TransitionTable } from '../../src/defense/contingency.ts';
+import { flowTest } from '../../src/defense/flow-test.ts';
+import { conclude } from '../../src/defense/verdict.ts';
 import { RandomStream, randomKey } from '../../src/math/random.ts';
 
-const detect = asymmetryDetector({ threshold: 2 });
+/** The verdict of the flow test alone, at 1 %. */
+const detect = (table: TransitionTable) =>
+  conclude(table, 0.01, flowTest({ classes: table.classes, counts: table.destinations }));
 
 interface Dataset {
   readonly classes: number;
@@ -92,7 +95,7 @@ const FASHION_CLEAN = [
   0, 0, 0, 1, 0, 1, 0, 19, 0, 1018,
 ];
 
-describe('asymmetryDetector', () => {
+describe('flowTest', () => {
   it('tells BadNets on real images from brittle classes', () => {
     const empty = new Contingency(10).table();
     const attacked = detect({ ...empty, destinations: FASHION_BADNETS });
@@ -117,7 +120,9 @@ describe('asymmetryDetector', () => {
     { classes: 43, samples: 20_000, brittleness: 1.5, poison: { target: 42, share: 0.1, restored: 0.5 } },
   ])('flags exactly the attacked label: $classes classes, $poison.share poisoned', (dataset) => {
     const flagged = flaggedOf(dataset, 50);
-    expect(flagged).toEqual(flagged.map(() => [dataset.poison.target]));
+    // never another one, and seldom none
+    expect(flagged.flat().filter((label) => label !== dataset.poison.target)).toEqual([]);
+    expect(flagged.flat().length).toBeGreaterThanOrEqual(40);
   });
 
   it('accuses at most at the stated rate at the edge of what is honest', () => {

@@ -1,0 +1,108 @@
+// Makes the observer fair on purified images. Purification drifts images towards a few classes, and an observer that
+// never saw purified images then empties the others one way, as poison would. Vector scaling (Guo et al. 2017) learns
+// a slope and an offset for each class from the purified images and the labels that came with them: what drifts is
+// called by its given label again, while poison, whose trigger is gone, stays where its image belongs.
+
+/** What is learned: score′ = slope · score + offset, class by class. */
+export interface Calibration {
+  /** [C] */
+  readonly slopes: Float64Array;
+  /** [C] */
+  readonly offsets: Float64Array;
+}
+
+/** Adam's settings; the loss is convex and its columns are standardised, so they are not delicate. */
+const STEPS = 150;
+const RATE = 0.1;
+
+/** Samples that a class is taken to have at least, so that the label of a single one cannot outweigh the rest. */
+const LEAST_WEIGHTED = 10;
+
+/**
+ * Fits by cross-entropy against the given labels, every class weighing the same, whatever its size.
+ *
+ * @param scores float32 [N, C], log-probabilities of purified images; N ≥ 1
+ * @param labels int32 [N], the labels that came with them
+ */
+export function fitCalibration(scores: Float32Array, labels: Int32Array, classes: number): Calibration {
+  const { means, deviations } = standardOf(scores, classes);
+  const weights = weightsOf(labels, classes);
+  const theta = new Float64Array(2 * classes).fill(1, 0, classes);
+  const [first, second] = [new Float64Array(2 * classes), new Float64Array(2 * classes)];
+  for (let step = 1; step <= STEPS; step++) {
+    const gradient = gradientOf(scores, labels, weights, theta, means, deviations);
+    const rate = RATE * 0.5 * (1 + Math.cos((Math.PI * step) / (STEPS + 1)));
+    for (let i = 0; i < theta.length; i++) {
+      first[i] = 0.9 * first[i]! + 0.1 * gradient[i]!;
+      second[i] = 0.99 * second[i]! + 0.01 * gradient[i]! ** 2;
+      const mean = first[i]! / (1 - 0.9 ** step);
+      theta[i]! -= (rate * mean) / (Math.sqrt(second[i]! / (1 - 0.99 ** step)) + 1e-12);
+    }
+  }
+  const slopes = theta.slice(0, classes).map((slope, c) => slope / deviations[c]!);
+  return { slopes, offsets: theta.slice(classes).map((offset, c) => offset - slopes[c]! * means[c]!) };
+}
+
+/** The label with the largest calibrated score; of equals the first. */
+export function calibratedLabel({ slopes, offsets }: Calibration, scores: ArrayLike<number>): number {
+  let [best, largest] = [0, Number.NEGATIVE_INFINITY];
+  for (let c = 0; c < slopes.length; c++) {
+    const score = slopes[c]! * scores[c]! + offsets[c]!;
+    if (score > largest) [best, largest] = [c, score];
+  }
+  return best;
+}
+
+/** [N] weights that give each class the same share, and sum to 1. */
+function weightsOf(labels: Int32Array, classes: number): Float64Array {
+  const counts = new Float64Array(classes);
+  for (const label of labels) counts[label]!++;
+  const weights = Float64Array.from(labels, (label) => 1 / Math.max(counts[label]!, LEAST_WEIGHTED));
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  return weights.map((weight) => weight / total);
+}
+
+function standardOf(scores: Float32Array, classes: number) {
+  const count = scores.length / classes;
+  const means = new Float64Array(classes);
+  const squares = new Float64Array(classes);
+  for (let i = 0; i < scores.length; i++) {
+    means[i % classes]! += scores[i]! / count;
+    squares[i % classes]! += scores[i]! ** 2 / count;
+  }
+  const deviations = squares.map((square, c) => Math.sqrt(Math.max(square - means[c]! ** 2, 1e-6)));
+  return { means, deviations };
+}
+
+/** Gradient of the weighted cross-entropy with respect to [slopes, offsets] of the standardised scores. */
+function gradientOf(
+  scores: Float32Array,
+  labels: Int32Array,
+  weights: Float64Array,
+  theta: Float64Array,
+  means: Float64Array,
+  deviations: Float64Array,
+): Float64Array {
+  const classes = means.length;
+  const gradient = new Float64Array(2 * classes);
+  const [z, p] = [new Float64Array(classes), new Float64Array(classes)];
+  for (let n = 0; n < labels.length; n++) {
+    let largest = Number.NEGATIVE_INFINITY;
+    for (let c = 0; c < classes; c++) {
+      z[c] = (scores[n * classes + c]! - means[c]!) / deviations[c]!;
+      p[c] = theta[c]! * z[c]! + theta[classes + c]!;
+      largest = Math.max(largest, p[c]!);
+    }
+    let total = 0;
+    for (let c = 0; c < classes; c++) {
+      p[c] = Math.exp(p[c]! - largest);
+      total += p[c]!;
+    }
+    for (let c = 0; c < classes; c++) {
+      const error = weights[n]! * (p[c]! / total - (c === labels[n] ? 1 : 0));
+      gradient[c]! += error * z[c]!;
+      gradient[classes + c]! += error;
+    }
+  }
+  return gradient;
+}

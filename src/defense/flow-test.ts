@@ -1,0 +1,86 @@
+// The test for dirty-label poisoning, whatever its trigger. Honest confusions go both ways: where purified shirts are
+// seen as coats, purified coats are seen as shirts. Poison goes one way: it came from many classes into the target
+// label, and purification sends it home to all of them, while nothing comes back. So the test asks, destination by
+// destination, whether far more of a class's samples leave than arrive, and accuses the class only when that holds
+// for more than half of the others. Labels are those of the calibrated observer, because an observer that never saw
+// purified images empties some classes one way, too.
+
+import { logBinomialTail, wilsonInterval } from '../math/binomial.ts';
+import { combineLogPs } from '../math/fisher.ts';
+import { calibratedLabel, fitCalibration } from './calibration.ts';
+import type { ScoreTable } from './score-sample.ts';
+
+/** Counts of samples by given label (row) and by label after purification (column). */
+export interface FlowTable {
+  readonly classes: number;
+  /** [C, C] row-major. */
+  readonly counts: readonly number[];
+}
+
+/** What the test says of one class. */
+export interface FlowFinding {
+  /** Share of leaving samples among those that leave or arrive; ½ is balance. */
+  readonly metric: number;
+  /** 95 % interval of it. */
+  readonly interval: readonly [low: number, high: number];
+  /** ln of the p-value, corrected for the number of classes. */
+  readonly logP: number;
+}
+
+/** So many times as many may leave as arrive before it counts as evidence: honest classes differ in brittleness. */
+const HONEST_RATIO = 1.5;
+
+/** A class that is larger than another sends it more, in proportion and a bit beyond. */
+const SIZE_SLACK = 1.25;
+
+/** Counts where the samples go in the eyes of an observer that is calibrated on these very samples. */
+export function calibratedFlows({ classes, labels, scores }: ScoreTable): FlowTable {
+  const counts = new Array<number>(classes * classes).fill(0);
+  if (labels.length === 0) return { classes, counts };
+  const calibration = fitCalibration(scores, labels, classes);
+  labels.forEach((label, n) => {
+    counts[
+      label * classes + calibratedLabel(calibration, scores.subarray(n * classes, (n + 1) * classes))
+    ]!++;
+  });
+  return { classes, counts };
+}
+
+/**
+ * Tests every class; undefined for those that no sample leaves or enters.
+ *
+ * The p-value of one destination is the binomial tail of the samples that leave for it, among those that leave and
+ * arrive, against three leaving for two arriving, or more where the class is much the larger one; sizes are those
+ * after purification, because poison swells a label as given. The p-values of the least conspicuous
+ * half of the destinations are combined by Fisher's method: a test of the partial conjunction that more than half of
+ * them receive too much (Benjamini and Heller 2008), which no single leak of a brittle class can satisfy.
+ */
+export function flowTest(table: FlowTable): (FlowFinding | undefined)[] {
+  const { classes, counts } = table;
+  const sizes = Array.from({ length: classes }, (_, label) => columnSum(table, label));
+  return sizes.map((size, label) => {
+    const others = sizes.flatMap((otherSize, other) => {
+      const [left, arrived] = [counts[label * classes + other]!, counts[other * classes + label]!];
+      // a label that no sample has after purification says nothing
+      return other === label || otherSize === 0
+        ? []
+        : [{ left, arrived, ratio: Math.max(HONEST_RATIO, (SIZE_SLACK * size) / otherSize) }];
+    });
+    const left = others.reduce((sum, flow) => sum + flow.left, 0);
+    const arrived = others.reduce((sum, flow) => sum + flow.arrived, 0);
+    if (left + arrived === 0) return undefined;
+    const logPs = others
+      .map((flow) => logBinomialTail(flow.left, flow.left + flow.arrived, flow.ratio / (1 + flow.ratio)))
+      .sort((a, b) => a - b);
+    const logP = combineLogPs(logPs.slice(Math.floor(logPs.length / 2)));
+    return {
+      metric: left / (left + arrived),
+      interval: wilsonInterval(left, left + arrived),
+      logP: Math.min(0, logP + Math.log(classes)),
+    };
+  });
+}
+
+function columnSum({ classes, counts }: FlowTable, label: number): number {
+  return counts.reduce((sum, count, i) => sum + (i % classes === label ? count : 0), 0);
+}

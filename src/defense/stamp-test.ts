@@ -1,0 +1,127 @@
+// The test for triggers that are the same in many images, clean-label and all-to-all poisoning included. What
+// purification removes from a class's images, beyond what it removes from others, is laid onto other images, and the
+// observer is asked again: if that was a trigger, they are called the target, or each class is called another one. No
+// honest class's texture does that. It is a counterfactual on the model itself: it needs no ground truth, and for a
+// trigger that keeps its label not even a flip.
+
+import { logBinomialTail, wilsonInterval } from '../math/binomial.ts';
+import type { ResidualSums, Residuals } from './residuals.ts';
+
+/** Something to lay onto images: added, and limited to [0, 255]. */
+export interface Stamp {
+  /** The class that it was recovered from. */
+  readonly label: number;
+  /** Whether all samples of the class were averaged, or those that purification moved to another label. */
+  readonly from: 'all' | 'moved';
+  /** float32 [C × H × W] in 8-bit pixel values. */
+  readonly pattern: Float32Array;
+}
+
+/** What came of one stamp: the observer's labels before and after. */
+export interface StampTrial {
+  readonly stamp: Pick<Stamp, 'label' | 'from'>;
+  /** [N] observer's labels of the images without it. */
+  readonly before: ArrayLike<number>;
+  /** [N] and with it. */
+  readonly after: ArrayLike<number>;
+}
+
+/** The stamp that accuses a class most. */
+export interface StampFinding {
+  /** Class that the stamp was recovered from; another than the accused one with all-to-all poisoning. */
+  readonly recoveredFrom: number;
+  /** Images that the stamp was laid onto. */
+  readonly images: number;
+  /** Those that obeyed it: they became the class, or, with all-to-all poisoning, each class's images another one. */
+  readonly hits: number;
+  readonly rate: number;
+  /** 95 % interval of the rate. */
+  readonly interval: readonly [low: number, high: number];
+  /** ln of the p-value, corrected for the number of stamps and of ways to obey. */
+  readonly logP: number;
+}
+
+/** Fewest samples whose mean residual is worth trying. */
+const FEWEST = 5;
+
+/**
+ * Only a part of the averaged samples carries the trigger, and purification may leave some of it, so their mean shows
+ * it fainter than it is. Honest samples that moved differ more from others than whole classes do, so they bear less.
+ */
+const GAINS = { moved: 2, all: 4 } as const;
+
+/** Share of images that might obey an honest class's stamp; measured on clean data: at most 0.15. */
+const HONEST_RATE = 1 / 3;
+
+/** Share of a source class's images that a stamp must send to a label for that label to be called its target. */
+const MOST = 0.5;
+
+/** The stamps to try for one class. */
+export function stampsOf(residuals: Residuals, label: number): Stamp[] {
+  const candidates = [
+    { from: 'moved', some: residuals.moved(label), usual: residuals.stayedExcept([label]) },
+    { from: 'all', some: residuals.all(label), usual: residuals.allExcept([label]) },
+  ] as const;
+  return candidates
+    .filter(({ some, usual }) => Math.min(some.count, usual.count) >= FEWEST)
+    .map(({ from, some, usual }) => ({ label, from, pattern: contrast(some, usual, GAINS[from]) }));
+}
+
+/** An image with a stamp on it. @returns uint8 [C, H, W] */
+export function stamped(pixels: Uint8Array, { pattern }: Stamp): Uint8Array {
+  return Uint8Array.from(new Uint8ClampedArray(pattern.map((value, i) => pixels[i]! + value)));
+}
+
+/** Judges all trials. @returns by label, what accuses it most; labels that no stamp speaks of are left out */
+export function stampTest(trials: readonly StampTrial[], classes: number): Map<number, StampFinding> {
+  const findings = new Map<number, StampFinding>();
+  const note = (accused: number, stamp: StampTrial['stamp'], hits: number, images: number) => {
+    const logP = logBinomialTail(hits, images, HONEST_RATE) + Math.log(2 * trials.length);
+    const before = findings.get(accused);
+    if (images === 0 || (before && before.logP <= logP)) return;
+    const rate = hits / images;
+    const interval = wilsonInterval(hits, images);
+    const finding = { recoveredFrom: stamp.label, images, hits, rate, interval, logP: Math.min(0, logP) };
+    findings.set(accused, finding);
+  };
+  for (const { stamp, before, after } of trials) {
+    const table = tableOf(before, after, classes);
+    const others = table.rows.reduce((sum, row, label) => sum + (label === stamp.label ? 0 : row), 0);
+    note(stamp.label, stamp, table.arrived(stamp.label), others);
+    const permutation = permutationOf(table, classes);
+    for (const label of permutation.targets) note(label, stamp, permutation.hits, before.length);
+  }
+  return findings;
+}
+
+function tableOf(before: ArrayLike<number>, after: ArrayLike<number>, classes: number) {
+  const counts = new Array<number>(classes * classes).fill(0);
+  const rows = new Array<number>(classes).fill(0);
+  for (let i = 0; i < before.length; i++) {
+    counts[before[i]! * classes + after[i]!]!++;
+    rows[before[i]!]!++;
+  }
+  const from = (source: number, label: number) => (source === label ? 0 : counts[source * classes + label]!);
+  const arrived = (label: number) => rows.reduce((sum, _, source) => sum + from(source, label), 0);
+  return { rows, from, arrived };
+}
+
+/**
+ * All-to-all poisoning: every class goes to one of its own. Each label counts what arrives from its best source only,
+ * so a stamp that merely spoils images, which are then called one and the same label, scores next to nothing.
+ */
+function permutationOf({ rows, from }: ReturnType<typeof tableOf>, classes: number) {
+  let hits = 0;
+  const targets: number[] = [];
+  for (let label = 0; label < classes; label++) {
+    const arrivals = rows.map((_, source) => from(source, label));
+    const most = Math.max(...arrivals);
+    hits += most;
+    if (most > 0 && most >= MOST * rows[arrivals.indexOf(most)]!) targets.push(label);
+  }
+  return { hits, targets };
+}
+
+function contrast(some: ResidualSums, usual: ResidualSums, gain: number): Float32Array {
+  return Float32Array.from(some.sums, (sum, i) => gain * (sum / some.count - usual.sums[i]! / usual.count));
+}

@@ -1,0 +1,88 @@
+// The stamp test on residuals and labels whose truth is known.
+
+import { describe, expect, it } from 'vitest';
+import { Residuals } from '../../src/defense/residuals.ts';
+import { stamped, stampsOf, stampTest } from '../../src/defense/stamp-test.ts';
+
+const SIZE = 4;
+const image = (...values: number[]) => Uint8Array.from(values);
+
+/** Label 0 holds 10 samples of which purification takes 100 from the last pixel; other residuals are nothing. */
+function poisonedResiduals(): Residuals {
+  const residuals = new Residuals(SIZE);
+  for (let i = 0; i < 10; i++) {
+    residuals.add(0, true, image(10, 10, 10, 110), image(10, 10, 10, 10));
+    residuals.add(0, false, image(10, 10, 10, 10), image(10, 10, 10, 10));
+    residuals.add(1, false, image(20, 20, 20, 20), image(20, 20, 20, 20));
+  }
+  return residuals;
+}
+
+describe('stampsOf', () => {
+  it('shows what was taken from the samples that moved, twice, and from all of the class, four times', () => {
+    const [moved, all] = stampsOf(poisonedResiduals(), 0);
+    expect([moved!.from, ...moved!.pattern]).toEqual(['moved', 0, 0, 0, 200]);
+    expect([all!.from, ...all!.pattern]).toEqual(['all', 0, 0, 0, 200]);
+    // none of the honest class moved
+    const honest = stampsOf(poisonedResiduals(), 1);
+    expect(honest.map(({ from }) => from)).toEqual(['all']);
+    expect(honest[0]!.pattern[3]).toBe(-200);
+  });
+
+  it('has none of too few samples', () => {
+    const residuals = new Residuals(SIZE);
+    residuals.add(0, true, image(1, 1, 1, 1), image(0, 0, 0, 0));
+    expect(stampsOf(residuals, 0)).toEqual([]);
+  });
+});
+
+describe('stamped', () => {
+  it('adds within [0, 255] and leaves the image alone', () => {
+    const raw = image(0, 100, 200, 255);
+    const stamp = { label: 0, from: 'all', pattern: Float32Array.of(-5, 0.4, 100, -55) } as const;
+    expect([...stamped(raw, stamp)]).toEqual([0, 100, 255, 200]);
+    expect([...raw]).toEqual([0, 100, 200, 255]);
+  });
+});
+
+describe('stampTest', () => {
+  const before = Array.from({ length: 200 }, (_, i) => i % 10);
+  const trial = (label: number, after: (label: number, i: number) => number) => ({
+    stamp: { label, from: 'all' } as const,
+    before,
+    after: before.map(after),
+  });
+  const honest = Array.from({ length: 10 }, (_, label) =>
+    trial(label, (was, i) => (i % 9 === 0 ? label : was)),
+  );
+  const accused = (trials: ReturnType<typeof trial>[]) =>
+    [...stampTest(trials, 10)].filter(([, { logP }]) => logP < Math.log(0.01)).map(([label]) => label);
+
+  it('accuses nobody of honest stamps, which turn a ninth of the images', () => {
+    expect(accused(honest)).toEqual([]);
+  });
+
+  it('accuses the one class whose stamp the images obey, with its rate and interval', () => {
+    const trials = [...honest.slice(1), trial(0, (was, i) => (i % 10 < 7 ? 0 : was))];
+    expect(accused(trials)).toEqual([0]);
+    const finding = stampTest(trials, 10).get(0)!;
+    // 6 of the 9 other classes become 0
+    expect(finding).toMatchObject({ recoveredFrom: 0, images: 180, hits: 120 });
+    expect(finding.rate).toBeCloseTo(2 / 3);
+    expect(finding.interval[0]).toBeGreaterThan(0.59);
+    expect(finding.interval[1]).toBeLessThan(0.74);
+  });
+
+  it('accuses every label of all-to-all poisoning, by a stamp from one of them', () => {
+    const trials = [...honest, trial(3, (was) => (was + 1) % 10)];
+    expect(accused(trials).sort((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+
+  it('accuses nobody when a stamp spoils images, so that all are called one label that is not its own', () => {
+    expect(accused([...honest.slice(0, 9), trial(9, () => 4)])).toEqual([]);
+  });
+
+  it('says nothing of no images', () => {
+    expect(stampTest([{ stamp: { label: 0, from: 'all' }, before: [], after: [] }], 10).size).toBe(0);
+  });
+});
