@@ -2,7 +2,7 @@
 // not learn its way back.
 
 import { describe, expect, it } from 'vitest';
-import { calibratedLabel, fitCalibration } from '../../src/defense/calibration.ts';
+import { type Calibration, calibratedLabel, fitCalibration } from '../../src/defense/calibration.ts';
 import { calibratedFlows, flowTest } from '../../src/defense/flow-test.ts';
 import { ScoreSample } from '../../src/defense/score-sample.ts';
 import { RandomStream, randomKey } from '../../src/math/random.ts';
@@ -37,10 +37,10 @@ describe('fitCalibration', () => {
     const { shown, labels, scores } = simulate({ drift: 4, poison: 0 }, 3000);
     const plain = { slopes: new Float64Array(CLASSES).fill(1), offsets: new Float64Array(CLASSES) };
     const fitted = fitCalibration(scores, labels, CLASSES);
-    const accuracy = (calibration: typeof plain) =>
+    const accuracy = (calibration: Calibration) =>
       shown.filter((label, n) => calibratedLabel(calibration, rowOf(scores, n)) === label).length /
       shown.length;
-    const lost = (calibration: typeof plain) =>
+    const lost = (calibration: Calibration) =>
       shown.filter((label, n) => label === 1 && calibratedLabel(calibration, rowOf(scores, n)) !== 1).length;
     expect(lost(plain)).toBeGreaterThan(350);
     expect(lost(fitted)).toBeLessThan(120);
