@@ -35,6 +35,15 @@ export function openDenoiserImages(context: Context, like?: DatasetInfo): Promis
   return open(context, 'denoiser.sources', sources, { offset, limit }, like);
 }
 
+/** Images of another dataset, stamped elsewhere, under its ids. @param option of `attack` that names them */
+export function openPairs(
+  context: Context,
+  option: 'pairs' | 'testPairs',
+  like: DatasetInfo,
+): Promise<Dataset> {
+  return open(context, `attack.${option}`, context.settings.attack[option], {}, like);
+}
+
 /** @param like the dataset whose image size and classes it must have */
 function open(
   { settings, locate }: Pick<Context, 'settings' | 'locate'>,

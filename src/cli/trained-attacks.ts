@@ -4,6 +4,7 @@
 
 import type { Settings } from '../../config/schema.ts';
 import { badnet } from '../attacks/badnet.ts';
+import { readPairs } from '../attacks/pairs.ts';
 import { type Stamp, stampOf } from '../attacks/poison.ts';
 import { inputAware } from '../attacks/trained/input-aware.ts';
 import { adversarialStamp, cornerPatches } from '../attacks/trained/label-consistent.ts';
@@ -22,6 +23,7 @@ import type { Pool } from '../workers/pool.ts';
 import { poolEngine } from '../workers/pool-engine.ts';
 import type { Recipe } from './attack.ts';
 import type { Context } from './commands.ts';
+import { openPairs } from './datasets.ts';
 import { classifierSpec, progressOf } from './models.ts';
 import { trainingOf } from './rules.ts';
 
@@ -41,8 +43,9 @@ export const TRAINED_RECIPES: Readonly<Record<TrainedAttack, Recipe>> = {
     };
   },
   'sample-specific': async (context, info) => {
+    const { amplitude, pairs, testPairs } = context.settings.attack;
+    if (pairs.length + testPairs.length > 0) return stampedElsewhere(context, info);
     expectSides(info);
-    const { amplitude } = context.settings.attack;
     return async (pool, clean) => {
       const { stamp } = await sampleSpecific(workshopOf(context, pool, await clean()), amplitude);
       return { train: stamp, test: stamp };
@@ -107,6 +110,21 @@ function workshopOf({ settings, log }: Context, pool: Pool, images: SampleStore)
     seed: randomKey(seed, 'attack').low,
     onStep: (step) => log.progress('attack', step, undefined, 'steps'),
   };
+}
+
+/** The stamps of images that the user brings, for training and for tests. */
+async function stampedElsewhere(
+  context: Context,
+  info: DatasetInfo,
+): Promise<() => Promise<Record<'train' | 'test', Stamp>>> {
+  const [pairs, testPairs] = [
+    await openPairs(context, 'pairs', info),
+    await openPairs(context, 'testPairs', info),
+  ];
+  return async () => ({
+    train: stampOf(await readPairs(pairs.read(), 'attack.pairs')),
+    test: stampOf(await readPairs(testPairs.read(), 'attack.testPairs')),
+  });
 }
 
 /** Stamps what is stamped already. */
