@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import type { Verdict } from '../../src/defense/verdict.ts';
 import { dataelixir, type Ended, SOURCE } from './program.ts';
 
 const CONFIG = `
@@ -206,7 +207,7 @@ describe('purify', () => {
 });
 
 describe('filters', () => {
-  it('transitions prints what detect judges as purify did', async () => {
+  it('transitions prints what detect tests as purify did, but for the recovered triggers', async () => {
     const printed = await call('transitions', '--observer-path', 'record/badnet/models/observer.onnx');
     expect(printed.code).toBe(0);
     const lines = printed.stdout.trimEnd().split('\n');
@@ -216,11 +217,16 @@ describe('filters', () => {
       label: expect.any(Number),
       raw: expect.any(Number),
       labels: [expect.toSatisfy((row) => row.length === 2), expect.toSatisfy((row) => row.length === 2)],
+      scores: expect.toSatisfy((row) => row.length === 10),
     });
     const args = ['detect', '--config', 'config.yaml', '--dataset-classes', '10'];
     const judged = await dataelixir(args, { cwd: folder, stdin: printed.stdout });
     expect(judged.code).toBe(0);
-    expect(JSON.parse(judged.stdout)).toEqual(json('record/one/verdict.json'));
+    const tested = ({ classes, samples }: Verdict) => ({
+      samples,
+      classes: classes.map(({ label, metric, interval }) => ({ label, metric, interval })),
+    });
+    expect(tested(JSON.parse(judged.stdout))).toEqual(tested(json('record/one/verdict.json')));
   });
 
   it('transitions ends quietly when its reader has seen enough', async () => {

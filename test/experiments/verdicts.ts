@@ -4,6 +4,7 @@
 import type { Settings } from '../../config/schema.ts';
 import { detectionOf } from '../../src/cli/rules.ts';
 import { Contingency } from '../../src/defense/contingency.ts';
+import { ScoreSample } from '../../src/defense/score-sample.ts';
 import { type KeptImages, keepCandidates } from '../../src/defense/transitions.ts';
 import { RandomStream, randomKey } from '../../src/math/random.ts';
 import type { TransitionRecord } from '../../streams/records.ts';
@@ -18,12 +19,17 @@ export function judgeOf(settings: Settings, classes: number): Judge {
   const known = new WeakMap<TransitionRecord, KeptImages>();
   return (records) => {
     const table = new Contingency(classes);
+    const sample = new ScoreSample(classes);
+    let drawn = 0;
     for (const record of records) {
       const kept = known.get(record) ?? keepCandidates(record.raw, record.labels, minority);
       known.set(record, kept);
       table.add(record.label, kept);
+      const { label, scores } = record;
+      // a record that is drawn twice counts twice
+      if (scores) sample.add({ id: `${drawn++}`, label, scores });
     }
-    return detector(table.table()).targetLabels;
+    return detector(table.table(), sample.table()).targetLabels;
   };
 }
 
