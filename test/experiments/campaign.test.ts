@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SOURCE } from '../cli/program.ts';
-import { type Campaign, runCampaign } from './campaign.ts';
+import { type Campaign, runCampaign, stateOf } from './campaign.ts';
+import type { Site } from './definition.ts';
 import { type Entry, readEntries } from './results.ts';
 import type { BootstrapRow, Row, RunRow } from './rows.ts';
 
@@ -27,43 +28,51 @@ const missing = run('missing', {}, 'none.yaml');
 const simulation: Row = { kind: 'simulation', id: 'simulation', classes: 5, draws: 20 };
 const rows: Row[] = [bootstrap, missing, failing, attacked, clean, simulation];
 
-let root: string;
+let site: Site;
+let results: string;
+/** What the program logged since the last call of `measure`. */
+let logged: string;
 let reports: string[];
-beforeAll(() => {
-  root = mkdtempSync(join(tmpdir(), 'dataelixir-experiments-'));
-  writeFileSync(join(root, 'shapes.yaml'), CONFIG);
-});
-afterAll(() => rmSync(root, { recursive: true }));
+let onLog: () => void = () => undefined;
 
-function measure(options: { only?: Row; signal?: AbortSignal; onReport?: (text: string) => void } = {}) {
-  const { only, signal = new AbortController().signal, onReport } = options;
+beforeAll(() => {
+  const root = mkdtempSync(join(tmpdir(), 'dataelixir-experiments-'));
+  results = join(root, 'docs');
+  writeFileSync(join(root, 'shapes.yaml'), CONFIG);
+  const log = (text: string) => {
+    logged += text;
+    onLog();
+  };
+  site = { root, data: root, program: SOURCE, log };
+});
+afterAll(() => rmSync(site.root, { recursive: true }));
+
+function measure(only?: Row, signal = new AbortController().signal): Promise<number> {
   reports = [];
+  logged = '';
   const campaign: Campaign = {
-    site: { root, data: root, program: SOURCE },
+    site,
     rows,
-    results: join(root, 'docs'),
+    results,
     provenance: { commit: 'abc', machine: 'test' },
-    report: (text) => {
-      reports.push(text);
-      onReport?.(text);
-    },
+    report: (text) => reports.push(text),
   };
   return runCampaign(campaign, (row) => only === undefined || row === only, false, signal);
 }
 
-const entries = () => readEntries(join(root, 'docs/results.json'));
+const entries = () => readEntries(join(results, 'results.json'));
 const entryOf = (row: Row): Entry | undefined => entries().find((entry) => entry.row === row.id);
 
-describe('runCampaign', () => {
+describe('runCampaign', { timeout: 300_000 }, () => {
   it('enters nothing of a row that is interrupted', async () => {
     const interruption = new AbortController();
-    const onReport = () => setTimeout(() => interruption.abort(new Error('interrupted')), 1500);
-    await expect(measure({ only: attacked, signal: interruption.signal, onReport })).rejects.toThrow(
-      'interrupted',
-    );
+    onLog = () => logged.includes('[read]') && interruption.abort(new Error('interrupted'));
+    await expect(measure(attacked, interruption.signal)).rejects.toThrow('interrupted');
+    onLog = () => undefined;
+    expect(logged).toContain('interrupted, cleaning up');
     expect(reports).toEqual(['attacked: begins']);
     expect(entries()).toEqual([]);
-    expect(existsSync(join(root, 'record/experiments/attacked/metrics.json'))).toBe(false);
+    expect(existsSync(join(site.root, 'record/experiments/attacked/metrics.json'))).toBe(false);
   });
 
   it('measures row after row, past failures', async () => {
@@ -87,21 +96,26 @@ describe('runCampaign', () => {
       figures: { attack: 'none', flagged: [], unchanged: true },
       criteria: { flagged: true, unchanged: true },
     });
-    const page = readFileSync(join(root, 'docs/results.md'), 'utf8');
+    const page = readFileSync(join(results, 'results.md'), 'utf8');
     expect(page).toContain('## shapes, 60 images');
     expect(page).toMatch(/\| failed: exit code 2: .* \| failing \|/);
     expect(page).toContain('| missing config | missing |');
   });
 
-  it('goes on where it stopped, and measures again what was changed', async () => {
+  it('goes on where it stopped', async () => {
     const before = entries();
-    expect(await measure({ only: attacked })).toBe(0);
+    expect(await measure(attacked)).toBe(0);
     expect(reports).toEqual(['attacked: done']);
-    expect(await measure({ only: bootstrap })).toBe(0);
+    expect(await measure(bootstrap)).toBe(0);
     expect(entryOf(bootstrap)?.figures).toMatchObject({ of: 'clean', datasets: 20 });
     expect(entries().filter(({ row }) => row !== bootstrap.id)).toEqual(before);
-    writeFileSync(join(root, 'shapes.yaml'), `${CONFIG}detect: { threshold: 3 }\n`);
-    expect(await measure({ only: attacked })).toBe(0);
-    expect(entryOf(attacked)?.definition).not.toBe(before.find(({ row }) => row === 'attacked')?.definition);
+  });
+
+  it('measures again what was changed', () => {
+    writeFileSync(join(site.root, 'shapes.yaml'), `# a comment\n${CONFIG}`);
+    expect(stateOf(site, attacked, entries())).toBe('done');
+    writeFileSync(join(site.root, 'shapes.yaml'), `${CONFIG}detect: { threshold: 3 }\n`);
+    expect(stateOf(site, attacked, entries())).toBe('outdated');
+    expect(stateOf(site, bootstrap, entries())).toBe('outdated');
   });
 });

@@ -19,6 +19,8 @@ export interface Site {
   readonly data: string;
   /** Arguments with which Node starts the program. */
   readonly program: readonly string[];
+  /** Receives what the program logs, in pieces of any size. */
+  readonly log: (text: string) => void;
 }
 
 /** Folder of all records, from the working folder. */

@@ -59,7 +59,8 @@ function printList(list: readonly Row[]): void {
 function site(data: string): Site {
   const built = join(packageRoot, 'dist/src/cli/main.js');
   const source = ['--import', import.meta.resolve('tsx'), join(packageRoot, 'src/cli/main.ts')];
-  return { root: packageRoot, data, program: existsSync(built) ? [built] : source };
+  const program = existsSync(built) ? [built] : source;
+  return { root: packageRoot, data, program, log: (text) => process.stderr.write(text) };
 }
 
 async function measure(chosen: (row: Row) => boolean, redo: boolean, commit: boolean): Promise<number> {

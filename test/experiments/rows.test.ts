@@ -3,7 +3,7 @@ import { schema } from '../../config/schema.ts';
 import { defaultSettings, definitionOf, hasConfig, settingsOf } from './definition.ts';
 import { type RunRow, rows } from './rows.ts';
 
-const site = { root: process.cwd(), data: 'data', program: [] };
+const site = { root: process.cwd(), data: 'data', program: [], log: () => undefined };
 const runs = rows.flatMap((row) => (row.kind === 'run' ? row : [])).filter((row) => hasConfig(site, row));
 const find = (id: string): RunRow => runs.find((row) => row.id === id)!;
 

@@ -1,5 +1,5 @@
 // One row, measured: a run of the program in a process of its own, exactly as a user starts it, and what its record
-// says; or the verdict on many clean datasets. The program's log goes on to stderr.
+// says; or the verdict on many clean datasets.
 
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -101,7 +101,7 @@ async function call(site: Site, args: readonly string[], signal: AbortSignal): P
   process.on('exit', kill);
   let last = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    process.stderr.write(text);
+    site.log(text);
     last = `${last}${text}`.trimEnd().split('\n').at(-1) ?? '';
   });
   try {
