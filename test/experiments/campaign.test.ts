@@ -6,15 +6,18 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SOURCE } from '../cli/program.ts';
 import { type Campaign, runCampaign, stateOf } from './campaign.ts';
-import type { Site } from './definition.ts';
+import { recordPath, type Site, settingsOf } from './definition.ts';
 import { type Entry, readEntries } from './results.ts';
 import type { BootstrapRow, Row, RunRow } from './rows.ts';
+import { isUnchanged } from './unchanged.ts';
 
 const CONFIG = `
 dataset: { name: shapes, train: ['shapes:train'], test: ['shapes:test'], limit: 60, testLimit: 20 }
 classifier: { widths: [4, 8], epochs: 2, batch: 20, learningRate: 0.05 }
 denoiser: { path: denoiser.safetensors, sources: ['shapes:denoiser'], limit: 20, channels: 8, multipliers: [1, 2], groups: 4, steps: 2, batch: 4 }
 diffusion: { rounds: 2, steps: 1, batch: 8 }
+# Flags nothing: networks of two steps are no ground for a verdict.
+detect: { rule: divergence, threshold: 1000000 }
 `;
 
 const run = (id: string, set: Readonly<Record<string, string>>, config = 'shapes.yaml'): RunRow => {
@@ -107,14 +110,23 @@ describe('runCampaign', { timeout: 300_000 }, () => {
     expect(await measure(attacked)).toBe(0);
     expect(reports).toEqual(['attacked: done']);
     expect(await measure(bootstrap)).toBe(0);
-    expect(entryOf(bootstrap)?.figures).toMatchObject({ of: 'clean', datasets: 20 });
+    expect(entryOf(bootstrap)?.figures).toMatchObject({ of: 'clean', datasets: 20, alarms: 0 });
     expect(entries().filter(({ row }) => row !== bootstrap.id)).toEqual(before);
+  });
+
+  it('sees when a clean dataset did not come out as it went in', async () => {
+    const purified = recordPath(site, clean, 'purified');
+    expect(await isUnchanged(site, settingsOf(site, clean), purified)).toBe(true);
+    const fewer = { ...clean, set: { 'dataset.limit': '59' } };
+    expect(await isUnchanged(site, settingsOf(site, fewer), purified)).toBe(false);
+    const others = { ...clean, set: { 'dataset.train': 'shapes:denoiser' } };
+    expect(await isUnchanged(site, settingsOf(site, others), purified)).toBe(false);
   });
 
   it('measures again what was changed', () => {
     writeFileSync(join(site.root, 'shapes.yaml'), `# a comment\n${CONFIG}`);
     expect(stateOf(site, attacked, entries())).toBe('done');
-    writeFileSync(join(site.root, 'shapes.yaml'), `${CONFIG}detect: { threshold: 3 }\n`);
+    writeFileSync(join(site.root, 'shapes.yaml'), `${CONFIG}inFlight: 100\n`);
     expect(stateOf(site, attacked, entries())).toBe('outdated');
     expect(stateOf(site, bootstrap, entries())).toBe('outdated');
   });

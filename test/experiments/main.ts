@@ -88,7 +88,7 @@ function report(text: string): void {
 
 function dataRoot(): string {
   const beside = join(packageRoot, '../shared/data');
-  const root = process.env.DATAELIXIR_DATA ?? (existsSync(beside) ? beside : undefined);
+  const root = process.env.DATAELIXIR_DATA || (existsSync(beside) ? beside : undefined);
   if (root !== undefined) return root;
   throw new ConfigError(
     'expected the datasets, found none at ../shared/data; set DATAELIXIR_DATA to the folder that holds them',

@@ -23,7 +23,7 @@ the whole row without the training of the denoiser and of the clean model, which
 A row **holds** when the attacked labels were flagged and no other, the defended ASR is at most 3 % or one point above the
 clean model's, and the defended BA at most 1.5 points below the clean model's; "–" where the backdoored ASR is below
 80 %, so that there was no backdoor to remove. A clean dataset holds when nothing was flagged and it came out pixel for pixel as
-it went in.
+it went in. Resampled and drawn datasets are judged by their transition records alone, without images.
 `;
 
 const RUN_HEAD = [
