@@ -342,6 +342,11 @@ export const schema = {
   },
 
   repair: {
+    method: choice(
+      'How samples of flagged classes are repaired: auto purifies where a small trigger stands and relabels where it is everywhere; purify, relabel and drop do that with all; rules goes by repair.stable, unanimous and mixed.',
+      ['auto', 'purify', 'relabel', 'drop', 'rules'],
+      'auto',
+    ),
     stable: choice(
       'Samples of a flagged class whose label stayed the same throughout; restore purifies them where the trigger stands and takes the observer’s label of the result.',
       ['keep', 'restore', 'purify', 'drop'],

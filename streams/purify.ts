@@ -16,7 +16,7 @@ import type { Decision, ManifestEntry, Refuse } from './records.ts';
 import type { BenignTrainer, Runner } from './runner.ts';
 import { type Detection, detect, type Estimate, emptyVerdict } from './stages/detect.ts';
 import { diffuse } from './stages/diffuse.ts';
-import { type Conclude, examination } from './stages/examine.ts';
+import { type ExaminationParts, examination } from './stages/examine.ts';
 import { observe } from './stages/observe.ts';
 import { read, reread, stored } from './stages/read.ts';
 import { relabel } from './stages/relabel.ts';
@@ -33,7 +33,7 @@ export interface PurifyParts {
   readonly trainer: BenignTrainer;
   readonly detection: Detection;
   /** Where given, recovered triggers are tried on images before the verdict. */
-  readonly conclude?: Conclude | undefined;
+  readonly examination?: Pick<ExaminationParts, 'conclude' | 'falseAlarm'> | undefined;
   /** Empty; filled with what purification removes. */
   readonly residuals: Residuals;
   readonly policy: RepairPolicy;
@@ -70,8 +70,8 @@ export function purify(parts: PurifyParts): Observable<ManifestEntry> {
   return defer(() => {
     const { source, store } = parts;
     const limited = { ...parts, ...limitsOf(parts), expected: source ? undefined : store.count };
-    const { conclude } = parts;
-    const stages = { ...limited, ...(conclude && { examine: examination({ ...limited, conclude }) }) };
+    const examine = parts.examination && examination({ ...limited, ...parts.examination });
+    const stages = { ...limited, ...(examine && { examine }) };
     const samples = source ? read({ ...stages, source }).pipe(stored(stages)) : reread(stages);
     return samples.pipe(
       diffuse(stages),

@@ -2,6 +2,7 @@
 // together. Images travel only between neighbours: a record that waits holds labels and an index, never pixels.
 
 import type { Quarantined, Sample } from '../src/datasets/sample.ts';
+import type { Knowledge } from '../src/defense/knowledge.ts';
 import type { Verdict } from '../src/defense/verdict.ts';
 import type { Failure } from '../src/errors.ts';
 
@@ -34,6 +35,8 @@ export interface PlacedRecord extends TransitionRecord {
 export interface JudgedRecord {
   readonly record: PlacedRecord;
   readonly verdict: Verdict;
+  /** How to treat samples of flagged classes, where images were looked at. */
+  readonly knowledge?: Knowledge;
 }
 
 /** Why a sample leaves as it does: the `rule` of its manifest line. */
@@ -42,6 +45,7 @@ export type Decision =
   | 'stable' // flagged class, but the observer saw one label throughout
   | 'unanimous' // flagged class, all kept candidates agree on a new label
   | 'mixed' // flagged class, candidates disagreed; settled without asking the benign model
+  | 'named' // flagged class; the calibrated observer named the label
   | 'agreed' // candidates disagreed; the benign model named the label that most of them have
   | 'consensus' // candidates disagreed; the benign model named the label
   | 'dropped'; // flagged class, and nothing reliable could be said

@@ -75,7 +75,7 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
         runner,
         trainer,
         detection,
-        conclude: detection.conclude,
+        examination: detection.examination,
         residuals,
         policy: policyOf(settings),
         writer,

@@ -1,6 +1,7 @@
 // Settings as the plain values that the method takes: which purification, which detector, which repair.
 
 import type { Settings } from '../../config/schema.ts';
+import type { PurifyParts } from '../../streams/purify.ts';
 import type { Detection } from '../../streams/stages/detect.ts';
 import type { Conclude } from '../../streams/stages/examine.ts';
 import { calibratedFlows, flowTest } from '../defense/flow-test.ts';
@@ -19,7 +20,7 @@ export function planOf({ diffusion, seed }: Settings): DiffusionPlan {
 export function detectionOf(
   { detect }: Settings,
   classes: number,
-): Detection & { readonly conclude?: Conclude } {
+): Detection & Pick<PurifyParts, 'examination'> {
   const { minority, window, rule, threshold, sides, falseAlarm } = detect;
   if (rule === 'divergence') {
     return { classes, minority, window, detector: divergenceDetector({ threshold, sides }) };
@@ -29,12 +30,18 @@ export function detectionOf(
       scores.labels.length > 0 ? calibratedFlows(scores) : { classes, counts: table.destinations };
     return conclude(table, falseAlarm, flowTest(flows), stamps);
   };
-  return { classes, minority, window, detector: concluding, conclude: concluding };
+  return {
+    classes,
+    minority,
+    window,
+    detector: concluding,
+    examination: { conclude: concluding, falseAlarm },
+  };
 }
 
 export function policyOf({ detect, repair }: Settings): RepairPolicy {
-  const { stable, unanimous, mixed, rawAllowed, confidence } = repair;
-  return { minority: detect.minority, actions: { stable, unanimous, mixed }, rawAllowed, confidence };
+  const { method, stable, unanimous, mixed, rawAllowed, confidence } = repair;
+  return { method, minority: detect.minority, actions: { stable, unanimous, mixed }, rawAllowed, confidence };
 }
 
 /** How a classifier is trained from scratch. */

@@ -7,7 +7,7 @@
 
 import { logBinomialTail, wilsonInterval } from '../math/binomial.ts';
 import { combineLogPs } from '../math/fisher.ts';
-import { calibratedLabel, fitCalibration } from './calibration.ts';
+import { type Calibration, calibratedLabel, fitCalibration } from './calibration.ts';
 import type { ScoreTable } from './score-sample.ts';
 
 /** Counts of samples by given label (row) and by label after purification (column). */
@@ -28,20 +28,24 @@ export interface FlowFinding {
 }
 
 /** So many times as many may leave as arrive before it counts as evidence: honest classes differ in brittleness. */
-const HONEST_RATIO = 1.5;
+export const HONEST_RATIO = 1.5;
 
 /** A class that is larger than another sends it more, in proportion and a bit beyond. */
 const SIZE_SLACK = 1.25;
 
 /** Counts where the samples go in the eyes of an observer that is calibrated on these very samples. */
-export function calibratedFlows({ classes, labels, scores }: ScoreTable): FlowTable {
+export function calibratedFlows(sample: ScoreTable): FlowTable {
+  const { classes, labels, scores } = sample;
+  if (labels.length === 0) return { classes, counts: new Array<number>(classes * classes).fill(0) };
+  return countFlows(sample, fitCalibration(scores, labels, classes));
+}
+
+/** Counts where the samples go in the eyes of a calibrated observer. */
+export function countFlows({ classes, labels, scores }: ScoreTable, calibration: Calibration): FlowTable {
   const counts = new Array<number>(classes * classes).fill(0);
-  if (labels.length === 0) return { classes, counts };
-  const calibration = fitCalibration(scores, labels, classes);
   labels.forEach((label, n) => {
-    counts[
-      label * classes + calibratedLabel(calibration, scores.subarray(n * classes, (n + 1) * classes))
-    ]!++;
+    const name = calibratedLabel(calibration, scores.subarray(n * classes, (n + 1) * classes));
+    counts[label * classes + name]!++;
   });
   return { classes, counts };
 }

@@ -4,16 +4,27 @@
 // through, because a trigger that did not flip the label is still a trigger.
 
 import { agrees } from './consensus.ts';
+import type { Naming } from './naming.ts';
 import { decideOutcome, type OutcomeRule } from './outcome.ts';
 import { imagesLabelled, type KeptImages, keepCandidates } from './transitions.ts';
 
 /**
  * `keep` the raw image and the given label; `restore` the image where the trigger stands and take the observer's
- * label of the result; `purify` the whole image by taking a candidate; `wait` for the benign model; or `drop` it.
+ * label of the result; `relabel` the raw image; `purify` the whole image by taking a candidate; `wait` for the benign
+ * model; or `drop` it.
  */
-export type Action = 'keep' | 'restore' | 'purify' | 'wait' | 'drop';
+export type Action = 'keep' | 'restore' | 'relabel' | 'purify' | 'wait' | 'drop';
+
+/**
+ * How samples of flagged classes are repaired. `rules` treats them by step 6 of the paper, as `actions` says; all others
+ * go by what the sample carries and what the calibrated observer names it: `purify` takes a purified image with that
+ * name, `relabel` the raw image with it, `drop` leaves it out. `auto` purifies just where a trigger of small extent
+ * stands, and relabels where it is everywhere. What nobody can be sure of is left out by all of them.
+ */
+export type RepairMethod = 'auto' | 'purify' | 'relabel' | 'drop' | 'rules';
 
 export interface RepairPolicy {
+  readonly method: RepairMethod;
   /** τ of step 3: from so many candidates of the second label on, all are kept. */
   readonly minority: number;
   /** What happens at once to samples of flagged classes, by the rule of step 6. */
@@ -26,6 +37,7 @@ export interface RepairPolicy {
 
 /** The reference implementation. */
 export const PAPER_POLICY: RepairPolicy = {
+  method: 'rules',
   minority: 5,
   actions: { stable: 'keep', unanimous: 'purify', mixed: 'wait' },
   rawAllowed: true,
@@ -37,6 +49,7 @@ export const PAPER_POLICY: RepairPolicy = {
  * smoothed train a model that misses the real ones (docs/experiments.md).
  */
 export const DEFAULT_POLICY: RepairPolicy = {
+  method: 'auto',
   minority: 2,
   actions: { stable: 'restore', unanimous: 'restore', mixed: 'restore' },
   rawAllowed: false,
@@ -58,7 +71,7 @@ export interface Repair {
   readonly label: number;
   /** Images that may be taken (0 raw, 1 + k the k-th candidate), ascending; only where the action is `purify`. */
   readonly among: readonly number[];
-  readonly rule: OutcomeRule | 'agreed' | 'consensus';
+  readonly rule: OutcomeRule | 'named' | 'agreed' | 'consensus';
   readonly reason: string;
 }
 
@@ -82,6 +95,49 @@ export function decideRepair(
   const action = policy.actions[rule];
   const among = action === 'purify' ? imagesToTake(kept, sample, label, policy) : [];
   return { action, label, among, rule, reason: reasonOf(rule, sample, kept) };
+}
+
+/** What is known of one sample of a flagged class, and of its class. */
+export interface Suspect {
+  /** Whether the class's trigger is known to be of small extent. */
+  readonly local: boolean;
+  /** Whether the class's poison has its true label. */
+  readonly cleanLabel: boolean;
+  /** Whether the sample carries the trigger; undefined where nobody can tell. */
+  readonly carries: boolean | undefined;
+}
+
+/**
+ * What happens to a sample of a flagged class by the name that its purified images earn.
+ *
+ * @param scores [C] of the sample's record
+ */
+export function decideNamed(
+  sample: ObservedLabels & { readonly scores: ArrayLike<number> },
+  naming: Naming,
+  { local, cleanLabel, carries }: Suspect,
+  { method }: Pick<RepairPolicy, 'method'>,
+): Repair {
+  const given = sample.label;
+  const name = naming.nameOf(sample.scores);
+  const why = `class ${given} is flagged; the purified images show ${name}`;
+  const settled = (action: Action, label: number, reason: string): Repair => {
+    const among = action === 'purify' ? sample.labels.flat().map((_, k) => k + 1) : [];
+    return { action, label, among, rule: 'named', reason };
+  };
+  if (method === 'auto' && local) return settled('restore', name, why);
+  if (carries === false) return settled('keep', given, `${why}; the sample does not carry the trigger`);
+  const treatment = method === 'auto' ? 'relabel' : method === 'rules' ? 'drop' : method;
+  if (carries) {
+    const found = `${why}; the sample carries the trigger`;
+    if (cleanLabel) return settled(treatment === 'drop' ? 'drop' : 'purify', given, found);
+    return settled(name === given ? 'drop' : treatment, name, found);
+  }
+  if (!naming.isSure(given, name)) {
+    const share = Math.round(100 * naming.poisonShare(given, name));
+    return settled('drop', name, `${why}, as do ${share} % for being poisoned: too few to be sure`);
+  }
+  return settled(name === given ? 'keep' : treatment, name, why);
 }
 
 /** Step 7, first half: settles a waiting sample whose majority label the benign model shares; others wait on. */

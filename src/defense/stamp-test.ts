@@ -30,9 +30,11 @@ export interface StampTrial {
 export interface StampFinding {
   /** Class that the stamp was recovered from; another than the accused one with all-to-all poisoning. */
   readonly recoveredFrom: number;
+  /** `one`: images become the class that the stamp came from. `each`: each class's images become another one. */
+  readonly way: 'one' | 'each';
   /** Images that the stamp was laid onto. */
   readonly images: number;
-  /** Those that obeyed it: they became the class, or, with all-to-all poisoning, each class's images another one. */
+  /** Those that obeyed it. */
   readonly hits: number;
   readonly rate: number;
   /** 95 % interval of the rate. */
@@ -75,21 +77,35 @@ export function stamped(pixels: Uint8Array, { pattern }: Stamp): Uint8Array {
 /** Judges all trials. @returns by label, what accuses it most; labels that no stamp speaks of are left out */
 export function stampTest(trials: readonly StampTrial[], classes: number): Map<number, StampFinding> {
   const findings = new Map<number, StampFinding>();
-  const note = (accused: number, stamp: StampTrial['stamp'], hits: number, images: number) => {
+  const note = (
+    accused: number,
+    way: StampFinding['way'],
+    stamp: StampTrial['stamp'],
+    hits: number,
+    images: number,
+  ) => {
     const logP = logBinomialTail(hits, images, HONEST_RATE) + Math.log(2 * trials.length);
     const before = findings.get(accused);
     if (images === 0 || (before && before.logP <= logP)) return;
     const rate = hits / images;
     const interval = wilsonInterval(hits, images);
-    const finding = { recoveredFrom: stamp.label, images, hits, rate, interval, logP: Math.min(0, logP) };
+    const finding = {
+      recoveredFrom: stamp.label,
+      way,
+      images,
+      hits,
+      rate,
+      interval,
+      logP: Math.min(0, logP),
+    };
     findings.set(accused, finding);
   };
   for (const { stamp, before, after } of trials) {
     const table = tableOf(before, after, classes);
     const others = table.rows.reduce((sum, row, label) => sum + (label === stamp.label ? 0 : row), 0);
-    note(stamp.label, stamp, table.arrived(stamp.label), others);
+    note(stamp.label, 'one', stamp, table.arrived(stamp.label), others);
     const permutation = permutationOf(table, classes);
-    for (const label of permutation.targets) note(label, stamp, permutation.hits, before.length);
+    for (const label of permutation.targets) note(label, 'each', stamp, permutation.hits, before.length);
   }
   return findings;
 }

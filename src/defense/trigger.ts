@@ -17,12 +17,18 @@ export interface Trigger {
   readonly pattern: Float32Array;
   /** uint8 [H, W], 1 where images are replaced: where the pattern stands out in any channel, and one pixel around. */
   readonly mask: Uint8Array;
+  /** Whether the mask is small: outside it raw images can stay as they are. */
+  readonly local: boolean;
 }
 
+/** Share of an image that a local trigger's mask covers at most. */
+const MOST_LOCAL = 0.25;
+
 /**
- * Finds the trigger of a flagged label; undefined where no pixel stands out, as with too few samples.
+ * Finds the trigger of a flagged label; undefined where no pixel stands out, as with too few samples. It shows best in
+ * the samples that left the label; a clean-label attack makes none leave, then it shows in the whole class.
  *
- * @param targets all flagged labels: their samples do not tell what is usual
+ * @param targets all flagged labels: their samples do not tell what is usual, unless there are no others
  */
 export function locateTrigger(
   residuals: Residuals,
@@ -30,12 +36,40 @@ export function locateTrigger(
   targets: readonly number[],
   shape: ImageShape,
 ): Trigger | undefined {
-  const left = residuals.moved(label);
-  const honest = residuals.stayedExcept(targets);
-  if (left.count < 2 || honest.count < 2) return undefined;
-  const pattern = Float32Array.from(left.sums, (sum, i) => sum / left.count - honest.sums[i]! / honest.count);
-  const core = coreOf(pattern, left, honest);
-  return core.includes(1) ? { label, pattern, mask: widened(core, shape) } : undefined;
+  const usualExcept = (sums: (labels: readonly number[]) => ResidualSums) => {
+    const others = sums(targets);
+    return others.count > 0 ? others : sums([]);
+  };
+  const found = [
+    triggerIn(
+      label,
+      residuals.moved(label),
+      usualExcept((labels) => residuals.stayedExcept(labels)),
+      shape,
+    ),
+    triggerIn(
+      label,
+      residuals.all(label),
+      usualExcept((labels) => residuals.allExcept(labels)),
+      shape,
+    ),
+  ];
+  return found.find((trigger) => trigger?.local) ?? found.find((trigger) => trigger !== undefined);
+}
+
+function triggerIn(
+  label: number,
+  some: ResidualSums,
+  usual: ResidualSums,
+  shape: ImageShape,
+): Trigger | undefined {
+  if (some.count < 2 || usual.count < 2) return undefined;
+  const pattern = Float32Array.from(some.sums, (sum, i) => sum / some.count - usual.sums[i]! / usual.count);
+  const core = coreOf(pattern, some, usual);
+  if (!core.includes(1)) return undefined;
+  const mask = widened(core, shape);
+  const covered = mask.reduce((sum, value) => sum + value, 0);
+  return { label, pattern, mask, local: covered <= MOST_LOCAL * mask.length };
 }
 
 /** The raw image with everything under the mask taken from the purified one; without a trigger, the purified one. */

@@ -22,7 +22,8 @@ export interface ClassVerdict {
   readonly score: number | null;
   /** Chance of such evidence in a clean dataset, corrected for all classes and tests; in [0, 1]. */
   readonly pValue?: number;
-  /** What the class's stamp did to images of other classes. */
+  /** What accuses or clears it: where its samples go, and what its stamp did to other images. */
+  readonly flow?: FlowFinding;
   readonly stamp?: StampFinding;
   readonly state: 'clean' | 'target' | 'undecided';
 }
@@ -67,6 +68,7 @@ export function conclude(
       ...(flow && { interval: flow.interval }),
       score: flow || stamp ? Math.abs(logP / Math.LN10) : null,
       pValue,
+      ...(flow && { flow }),
       ...(stamp && { stamp }),
       state: stateOf(pValue, falseAlarm, table.samples[label]!),
     };

@@ -4,6 +4,7 @@
 
 import { concat, defer, ignoreElements, map, type OperatorFunction, pipe, tap } from 'rxjs';
 import { Contingency, type TransitionTable } from '../../src/defense/contingency.ts';
+import type { Knowledge } from '../../src/defense/knowledge.ts';
 import { ScoreSample } from '../../src/defense/score-sample.ts';
 import { keepCandidates } from '../../src/defense/transitions.ts';
 import type { Detector, Verdict } from '../../src/defense/verdict.ts';
@@ -38,8 +39,14 @@ export interface Evidence {
   readonly scores: ScoreSample;
 }
 
+/** What comes of a closer look: the final verdict, and how to treat what it flags. */
+export interface Judgement {
+  readonly verdict: Verdict;
+  readonly knowledge?: Knowledge;
+}
+
 /** Looks closer, once, when every sample was seen: may turn to the images. */
-export type Examine = (evidence: Evidence, verdict: Verdict) => Promise<Verdict>;
+export type Examine = (evidence: Evidence) => Promise<Judgement>;
 
 /** A running estimate and what it rests on. */
 type Estimated = Estimate & { readonly evidence: Evidence };
@@ -84,24 +91,26 @@ export function detect({
   return (source) =>
     defer(() => {
       const journal = new Journal<PlacedRecord>(transitions);
-      let verdict = emptyVerdict(detection);
+      let judgement: Judgement = { verdict: emptyVerdict(detection) };
       let evidence: Evidence | undefined;
       const gathered = source.pipe(
         journalled(journal),
         tap(() => credit.give()),
         estimate(detection),
         tap(({ evidence: total, ...running }) => {
-          verdict = running.verdict;
+          judgement = { verdict: running.verdict };
           evidence = total;
           onEstimate(running);
         }),
         ignoreElements(),
       );
       const examined = defer(async () => {
-        if (examine && evidence) verdict = await examine(evidence, verdict);
-        onVerdict?.(verdict);
+        if (examine && evidence) judgement = await examine(evidence);
+        onVerdict?.(judgement.verdict);
       }).pipe(ignoreElements());
-      const replayed = defer(() => credited(journal, credit).pipe(map((record) => ({ record, verdict }))));
+      const replayed = defer(() =>
+        credited(journal, credit).pipe(map((record) => ({ record, ...judgement }))),
+      );
       return concat(gathered, examined, replayed);
     });
 }

@@ -1,12 +1,16 @@
-// The second look at a dataset, when every sample was seen and residuals are complete: the recovered triggers are laid
-// onto raw images, and the observer's new labels complete the verdict. Images are few, the same for every stamp, and
-// drawn from the sample that the evidence holds anyway.
+// The second look at a dataset, when every sample was seen and residuals are complete: recovered triggers are laid
+// onto raw images, and the observer's new labels complete the verdict. For what is flagged then, a few samples are
+// purified again to learn how carriers of the trigger are told. Images are few, and drawn from the sample that the
+// evidence holds anyway.
 
 import type { Sample } from '../../src/datasets/sample.ts';
 import type { SampleStore } from '../../src/datasets/sample-store.ts';
 import type { TransitionTable } from '../../src/defense/contingency.ts';
+import { type CarrierTest, isCleanLabel, type Knowledge } from '../../src/defense/knowledge.ts';
+import { carrierThreshold, MatchedFilter } from '../../src/defense/matched-filter.ts';
+import { Naming } from '../../src/defense/naming.ts';
 import type { Residuals } from '../../src/defense/residuals.ts';
-import type { ScoreTable } from '../../src/defense/score-sample.ts';
+import type { Scored, ScoreTable } from '../../src/defense/score-sample.ts';
 import {
   type StampFinding,
   type StampTrial,
@@ -14,15 +18,19 @@ import {
   stampsOf,
   stampTest,
 } from '../../src/defense/stamp-test.ts';
+import { locateTrigger, type Trigger } from '../../src/defense/trigger.ts';
 import type { Verdict } from '../../src/defense/verdict.ts';
-import { fromFailure } from '../../src/errors.ts';
+import { fromFailure, type Outcome } from '../../src/errors.ts';
 import type { Runner } from '../runner.ts';
-import type { Examine } from './detect.ts';
+import type { Evidence, Examine } from './detect.ts';
 import { rawSamples } from './raw-samples.ts';
 
 /** Raw images that each stamp is laid onto: so many a class, and at least so many. */
 const IMAGES_A_CLASS = 10;
 const FEWEST_IMAGES = 250;
+
+/** Samples of each kind that are purified again to set the threshold of a matched filter. */
+const FILTER_IMAGES = 250;
 
 /** Concludes from counts, scores and stamps. */
 export type Conclude = (
@@ -31,42 +39,116 @@ export type Conclude = (
   stamps?: ReadonlyMap<number, StampFinding>,
 ) => Verdict;
 
-export function examination({
-  store,
-  runner,
-  residuals,
-  conclude,
-  batch,
-}: {
+export interface ExaminationParts {
   readonly store: SampleStore;
   readonly runner: Runner;
   /** Complete when the examination begins. */
   readonly residuals: Residuals;
   readonly conclude: Conclude;
+  readonly falseAlarm: number;
   /** Images a call of the runner. */
   readonly batch: number;
-}): Examine {
-  return async ({ counts, scores }) => {
-    const { classes } = counts;
-    const wanted = Math.max(FEWEST_IMAGES, IMAGES_A_CLASS * classes);
-    const found = scores.samples.flatMap(({ id, index }) => (index === undefined ? [] : [{ id, index }]));
-    const images = rawSamples(store, found.slice(0, wanted));
-    const before = await labelled(runner, images, batch);
-    const trials: StampTrial[] = [];
-    for (let label = 0; label < classes; label++) {
-      for (const stamp of stampsOf(residuals, label)) {
-        const withStamp = images.map((image) => ({ ...image, pixels: stamped(image.pixels, stamp) }));
-        trials.push({ stamp, before, after: await labelled(runner, withStamp, batch) });
-      }
-    }
-    return conclude(counts.table(), scores.table(), stampTest(trials, classes));
+}
+
+export function examination(parts: ExaminationParts): Examine {
+  return async (evidence) => {
+    const { counts, scores } = evidence;
+    const stamps = stampTest(await trialsOf(evidence, parts), counts.classes);
+    const verdict = parts.conclude(counts.table(), scores.table(), stamps);
+    if (verdict.targetLabels.length === 0 || scores.samples.length === 0) return { verdict };
+    return { verdict, knowledge: await knowledgeOf(evidence, verdict, parts) };
   };
 }
 
-/** Labels in batches, as many at a time as the runner can work on. @throws {DataElixirError} when one fails */
-async function labelled(runner: Runner, images: readonly Sample[], batch: number): Promise<number[]> {
-  const starts = Array.from({ length: Math.ceil(images.length / batch) }, (_, i) => i * batch);
-  const answers = await Promise.all(starts.map((at) => runner.label(images.slice(at, at + batch))));
+/** Lays every stamp onto the same images. */
+async function trialsOf({ counts, scores }: Evidence, parts: ExaminationParts): Promise<StampTrial[]> {
+  const { classes } = counts;
+  const wanted = Math.max(FEWEST_IMAGES, IMAGES_A_CLASS * classes);
+  const images = imagesOf(scores.samples, wanted, parts);
+  const label = (batch: readonly Sample[]) => parts.runner.label(batch);
+  const before = await inBatches(images, parts.batch, label);
+  const trials: StampTrial[] = [];
+  for (let of = 0; of < classes; of++) {
+    for (const stamp of stampsOf(parts.residuals, of)) {
+      const withStamp = images.map((image) => ({ ...image, pixels: stamped(image.pixels, stamp) }));
+      trials.push({ stamp, before, after: await inBatches(withStamp, parts.batch, label) });
+    }
+  }
+  return trials;
+}
+
+async function knowledgeOf(
+  { scores }: Evidence,
+  { targetLabels, classes }: Verdict,
+  parts: ExaminationParts,
+): Promise<Knowledge> {
+  const naming = new Naming(scores.table());
+  const triggers = new Map<number, Trigger>();
+  const carriers = new Map<number, CarrierTest>();
+  for (const label of targetLabels) {
+    const trigger = locateTrigger(parts.residuals, label, targetLabels, parts.store.shape);
+    if (trigger) triggers.set(label, trigger);
+    if (trigger?.local) continue;
+    const test = await carrierTest(label, targetLabels, naming, scores.samples, parts);
+    if (test) carriers.set(label, test);
+  }
+  const cleanLabel = targetLabels.filter((label) => isCleanLabel(classes[label]!, parts.falseAlarm));
+  return { naming, triggers, carriers, cleanLabel: new Set(cleanLabel) };
+}
+
+/** Purifies honest samples and samples of the label again, to see whether a matched filter tells them apart. */
+async function carrierTest(
+  label: number,
+  targets: readonly number[],
+  naming: Naming,
+  samples: readonly Scored[],
+  parts: ExaminationParts,
+): Promise<CarrierTest | undefined> {
+  const honest = samples.filter((sample) => !targets.includes(sample.label));
+  if (honest.length === 0) return undefined;
+  const suspects = samples.filter((sample) => sample.label === label);
+  const isPoison = (scored: Scored) => {
+    const name = naming.nameOf(scored.scores);
+    return name !== label && naming.isSure(label, name);
+  };
+  const filter = new MatchedFilter(parts.residuals, label, targets);
+  const responsesOf = async (some: readonly Scored[]) => {
+    const images = imagesOf(some, FILTER_IMAGES, parts);
+    const purified = await purifiedAgain(images, parts);
+    return images.map(({ pixels }, i) => filter.response(pixels, purified[i]!));
+  };
+  const threshold = carrierThreshold(
+    await responsesOf(honest),
+    await responsesOf(suspects.filter(isPoison)),
+    await responsesOf(suspects),
+  );
+  return threshold === undefined ? undefined : { filter, threshold };
+}
+
+/** The last candidates of samples: a restoration of the whole image. */
+export function purifiedAgain(
+  samples: readonly Sample[],
+  { runner, batch }: Pick<ExaminationParts, 'runner' | 'batch'>,
+): Promise<Uint8Array[]> {
+  return inBatches(samples, batch, async (some) => {
+    const restored = await runner.restore(some.map((sample) => ({ sample, mask: undefined })));
+    return restored.ok ? { ok: true, value: restored.value.map(({ pixels }) => pixels) } : restored;
+  });
+}
+
+function imagesOf(samples: readonly Scored[], most: number, { store }: ExaminationParts): readonly Sample[] {
+  const placed = samples.flatMap(({ id, index }) => (index === undefined ? [] : [{ id, index }]));
+  return rawSamples(store, placed.slice(0, most));
+}
+
+/** Works in batches, all of them handed over at once. @throws {DataElixirError} when one fails */
+async function inBatches<T>(
+  samples: readonly Sample[],
+  batch: number,
+  work: (samples: readonly Sample[]) => Promise<Outcome<readonly T[]>>,
+): Promise<T[]> {
+  const starts = Array.from({ length: Math.ceil(samples.length / batch) }, (_, i) => i * batch);
+  const answers = await Promise.all(starts.map((at) => work(samples.slice(at, at + batch))));
   return answers.flatMap((answer) => {
     if (!answer.ok) throw fromFailure(answer.failure);
     return answer.value;

@@ -1,38 +1,60 @@
 // Steps 5 and 6: with the verdict known, each sample is settled (raw or purified) or waits for the benign model.
 
 import { defer, map, type OperatorFunction } from 'rxjs';
-import { decideRepair, type RepairPolicy } from '../../src/defense/repair.ts';
+import { decideNamed, decideRepair, type RepairPolicy } from '../../src/defense/repair.ts';
 import type { Residuals } from '../../src/defense/residuals.ts';
 import { locateTrigger, type Trigger } from '../../src/defense/trigger.ts';
 import { counted, type Report } from '../progress.ts';
 import type { JudgedRecord, SettledSample, WaitingSample } from '../records.ts';
-import { type SettleParts, settle } from './settle.ts';
+import { type InspectedRecord, inspect } from './inspect.ts';
+import { type Planned, type SettleParts, settle } from './settle.ts';
 
-export function select(
-  parts: SettleParts & {
-    readonly policy: RepairPolicy;
-    /** What purification removed from the samples that came this way before. */
-    readonly residuals: Residuals;
-    readonly report: Report;
-  },
-): OperatorFunction<JudgedRecord, SettledSample | WaitingSample> {
+interface SelectParts extends SettleParts {
+  readonly policy: RepairPolicy;
+  /** What purification removed from the samples that came this way before. */
+  readonly residuals: Residuals;
+  readonly report: Report;
+}
+
+export function select(parts: SelectParts): OperatorFunction<JudgedRecord, SettledSample | WaitingSample> {
   return (source) =>
     defer(() => {
-      const triggers = new Map<number, Trigger | undefined>();
-      const triggerOf = (label: number, targets: readonly number[]) => {
-        if (!triggers.has(label)) {
-          triggers.set(label, locateTrigger(parts.residuals, label, targets, parts.store.shape));
-        }
-        return triggers.get(label);
-      };
+      const byRules = rulePlanner(parts);
+      const plan = (judged: InspectedRecord) => planNamed(judged, parts.policy) ?? byRules(judged);
       return source.pipe(
-        map(({ record, verdict: { targetLabels } }) => {
-          const repair = decideRepair(record, targetLabels, parts.policy);
-          if (repair.action !== 'restore') return { record, repair };
-          return { record, repair, mask: triggerOf(record.label, targetLabels)?.mask };
-        }),
+        inspect(parts),
+        map(plan),
         settle(parts),
         counted('select', parts.report, () => parts.store.count),
       );
     });
+}
+
+/** Samples of flagged classes, where images were looked at; undefined for all others. */
+function planNamed(
+  { record, verdict, knowledge, carries }: InspectedRecord,
+  policy: RepairPolicy,
+): Planned | undefined {
+  const { label, scores } = record;
+  if (!(knowledge && scores && policy.method !== 'rules' && verdict.targetLabels.includes(label))) return;
+  const trigger = knowledge.triggers.get(label);
+  const suspect = {
+    local: trigger?.local === true,
+    cleanLabel: knowledge.cleanLabel.has(label),
+    carries,
+  };
+  const repair = decideNamed({ ...record, scores }, knowledge.naming, suspect, policy);
+  return { record, repair, ...(repair.action === 'restore' && { mask: trigger?.mask }) };
+}
+
+/** By step 6, as the policy's actions say; triggers are located when they are first asked for. */
+function rulePlanner({ policy, residuals, store }: SelectParts): (judged: JudgedRecord) => Planned {
+  const triggers = new Map<number, Trigger | undefined>();
+  return ({ record, verdict: { targetLabels } }) => {
+    const { label } = record;
+    const repair = decideRepair(record, targetLabels, policy);
+    if (repair.action !== 'restore') return { record, repair };
+    if (!triggers.has(label)) triggers.set(label, locateTrigger(residuals, label, targetLabels, store.shape));
+    return { record, repair, mask: triggers.get(label)?.mask };
+  };
 }

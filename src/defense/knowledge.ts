@@ -1,0 +1,29 @@
+// What is known of an attack once the verdict is there: enough to treat every sample of the flagged classes. It is
+// made once, from evidence, and travels with the records.
+
+import type { MatchedFilter } from './matched-filter.ts';
+import type { Naming } from './naming.ts';
+import type { Trigger } from './trigger.ts';
+import type { ClassVerdict } from './verdict.ts';
+
+/** A filter and the response above which a sample carries the trigger. */
+export interface CarrierTest {
+  readonly filter: MatchedFilter;
+  readonly threshold: number;
+}
+
+export interface Knowledge {
+  readonly naming: Naming;
+  /** By flagged label; left out where no pixel stands out. */
+  readonly triggers: ReadonlyMap<number, Trigger>;
+  /** By flagged label; left out where the trigger is local, and so replaced in all samples, or beyond a filter. */
+  readonly carriers: ReadonlyMap<number, CarrierTest>;
+  /** Flagged labels of which the labels themselves are right: no one-way flow accuses them, their stamp does. */
+  readonly cleanLabel: ReadonlySet<number>;
+}
+
+/** Whether a flagged class is accused by its stamp alone: its samples carry a trigger and their own label. */
+export function isCleanLabel({ flow, stamp }: ClassVerdict, falseAlarm: number): boolean {
+  const flowSpeaks = flow !== undefined && flow.logP <= Math.log(falseAlarm);
+  return stamp !== undefined && !flowSpeaks && stamp.way === 'one';
+}
