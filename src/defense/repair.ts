@@ -19,7 +19,8 @@ export type Action = 'keep' | 'restore' | 'relabel' | 'purify' | 'wait' | 'drop'
  * How samples of flagged classes are repaired. `rules` treats them by step 6 of the paper, as `actions` says; all others
  * go by what the sample carries and what the calibrated observer names it: `purify` takes a purified image with that
  * name, `relabel` the raw image with it, `drop` leaves it out. `auto` purifies just where a trigger of small extent
- * stands, and relabels where it is everywhere. What nobody can be sure of is left out by all of them.
+ * stands; where it is everywhere, it purifies the samples that carry it; where those cannot be told, it relabels, so
+ * that the trigger no longer speaks for one label. What nobody can be sure of is left out by all of them.
  */
 export type RepairMethod = 'auto' | 'purify' | 'relabel' | 'drop' | 'rules';
 
@@ -127,7 +128,8 @@ export function decideNamed(
   };
   if (method === 'auto' && local) return settled('restore', name, why);
   if (carries === false) return settled('keep', given, `${why}; the sample does not carry the trigger`);
-  const treatment = method === 'auto' ? 'relabel' : method === 'rules' ? 'drop' : method;
+  const byItself = carries ? 'purify' : 'relabel';
+  const treatment = method === 'auto' ? byItself : method === 'rules' ? 'drop' : method;
   if (carries) {
     const found = `${why}; the sample carries the trigger`;
     if (cleanLabel) return settled(treatment === 'drop' ? 'drop' : 'purify', given, found);

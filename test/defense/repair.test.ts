@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { Naming } from '../../src/defense/naming.ts';
 import {
   DEFAULT_POLICY,
   decideAgreed,
   decideConsensus,
+  decideNamed,
   decideRepair,
   PAPER_POLICY,
   type RepairPolicy,
@@ -137,5 +139,74 @@ describe('decideConsensus', () => {
       action: 'drop',
       label: 0,
     });
+  });
+});
+
+describe('decideNamed', () => {
+  // Three classes; of those given 0 a half show 1 and none comes back; 1 and 2 are confused both ways.
+  const scoresOf = (name: number) => [0, 1, 2].map((label) => (label === name ? -0.05 : -4));
+  const shown: [given: number, name: number, count: number][] = [
+    [0, 0, 40],
+    [0, 1, 40],
+    [1, 1, 60],
+    [1, 2, 20],
+    [2, 2, 60],
+    [2, 1, 20],
+  ];
+  const all = shown.flatMap(([given, name, count]) => Array.from({ length: count }, () => ({ given, name })));
+  const naming = new Naming({
+    classes: 3,
+    labels: Int32Array.from(all, ({ given }) => given),
+    scores: Float32Array.from(all.flatMap(({ name }) => scoresOf(name))),
+  });
+  const sample = (label: number, name: number) => ({
+    label,
+    raw: label,
+    labels: [[label, name]],
+    scores: scoresOf(name),
+  });
+  const decide = (label: number, name: number, suspect = {}, method: RepairPolicy['method'] = 'auto') =>
+    decideNamed(
+      sample(label, name),
+      naming,
+      { local: false, cleanLabel: false, carries: undefined, ...suspect },
+      { method },
+    );
+
+  it('knows where samples go for being poisoned, and where nobody can tell', () => {
+    expect(naming.nameOf(scoresOf(1))).toBe(1);
+    expect(naming.poisonShare(0, 1)).toBe(1);
+    expect(naming.poisonShare(1, 2)).toBe(0);
+    expect([naming.isSure(0, 1), naming.isSure(1, 2), naming.isSure(2, 2)]).toEqual([true, false, true]);
+  });
+
+  it('relabels what is surely poison, keeps what shows its label, drops the rest', () => {
+    expect(decide(0, 1)).toMatchObject({ action: 'relabel', label: 1, rule: 'named' });
+    expect(decide(0, 0)).toMatchObject({ action: 'keep', label: 0 });
+    expect(decide(1, 2)).toMatchObject({ action: 'drop' });
+  });
+
+  it('restores where the trigger is small, whatever the sample shows', () => {
+    for (const name of [0, 1, 2]) expect(decide(0, name, { local: true }).action).toBe('restore');
+  });
+
+  it('goes by what the sample carries, if that is known', () => {
+    expect(decide(1, 2, { carries: false })).toMatchObject({ action: 'keep', label: 1 });
+    expect(decide(1, 2, { carries: true })).toMatchObject({ action: 'purify', label: 2, among: [1, 2] });
+    expect(decide(1, 2, { carries: true }, 'relabel')).toMatchObject({ action: 'relabel', label: 2 });
+    // it carries the trigger and was not sent home: nobody knows its label
+    expect(decide(0, 0, { carries: true })).toMatchObject({ action: 'drop' });
+  });
+
+  it('takes a purified image with the given label of what carries the trigger of a clean-label attack', () => {
+    const repair = decide(0, 1, { carries: true, cleanLabel: true });
+    expect(repair).toMatchObject({ action: 'purify', label: 0, among: [1, 2] });
+    expect(decide(0, 0, { carries: true, cleanLabel: true }, 'drop').action).toBe('drop');
+  });
+
+  it('purifies or drops instead, when told so', () => {
+    expect(decide(0, 1, {}, 'purify')).toMatchObject({ action: 'purify', label: 1, among: [1, 2] });
+    expect(decide(0, 1, {}, 'drop').action).toBe('drop');
+    expect(decide(0, 0, { local: true }, 'relabel').action).toBe('keep');
   });
 });
