@@ -320,6 +320,15 @@ export const schema = {
       max: 0.5,
       unit: 'probability',
     }),
+    canaries: integer(
+      'Images that each known trigger is stamped on, to see whether it would be noticed.',
+      64,
+      {
+        min: 0,
+        max: 10_000,
+        unit: 'images',
+      },
+    ),
     threshold: real('Score in scaled MADs above which a label is flagged (divergence).', 2, {
       min: 0,
       max: 1e6,

@@ -33,7 +33,7 @@ export interface PurifyParts {
   readonly trainer: BenignTrainer;
   readonly detection: Detection;
   /** Where given, recovered triggers are tried on images before the verdict. */
-  readonly examination?: Pick<ExaminationParts, 'conclude' | 'falseAlarm'> | undefined;
+  readonly examination?: Pick<ExaminationParts, 'conclude' | 'falseAlarm' | 'canaries'> | undefined;
   /** Empty; filled with what purification removes. */
   readonly residuals: Residuals;
   readonly policy: RepairPolicy;

@@ -25,7 +25,7 @@ export function estimateTo(log: Log): (estimate: Estimate) => void {
 
 /** Tells the verdict, with what accuses each target. */
 export function verdictTo(log: Log): (verdict: Verdict) => void {
-  return ({ targetLabels, classes }) => {
+  return ({ targetLabels, classes, canaries = [] }) => {
     log.info(
       'detect',
       `verdict: ${targetLabels.length > 0 ? `targets ${targetLabels.join(', ')}` : 'no target'}`,
@@ -35,6 +35,9 @@ export function verdictTo(log: Log): (verdict: Verdict) => void {
       const flow = metric === null ? 'no flow' : `${(100 * metric).toFixed(0)} % of the flow leaves`;
       const obeyed = stamp ? `, ${stamp.hits} of ${stamp.images} images obey its stamp` : '';
       log.info('detect', `label ${label}: ${state}, p ${pValue.toExponential(1)}, ${flow}${obeyed}`);
+    }
+    for (const { trigger, hits, images } of canaries) {
+      log.info('detect', `canary ${trigger}: ${hits} of ${images} would have been sent home`);
     }
   };
 }

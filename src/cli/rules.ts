@@ -21,7 +21,7 @@ export function detectionOf(
   { detect }: Settings,
   classes: number,
 ): Detection & Pick<PurifyParts, 'examination'> {
-  const { minority, window, rule, threshold, sides, falseAlarm } = detect;
+  const { minority, window, rule, threshold, sides, falseAlarm, canaries } = detect;
   if (rule === 'divergence') {
     return { classes, minority, window, detector: divergenceDetector({ threshold, sides }) };
   }
@@ -35,7 +35,7 @@ export function detectionOf(
     minority,
     window,
     detector: concluding,
-    examination: { conclude: concluding, falseAlarm },
+    examination: { conclude: concluding, falseAlarm, canaries },
   };
 }
 

@@ -2,6 +2,7 @@
 // with a p-value that is corrected for everything that was tried, so that a clean dataset is accused no more often
 // than the stated rate.
 
+import type { CanaryFinding } from './canary.ts';
 import type { TransitionTable } from './contingency.ts';
 import type { FlowFinding } from './flow-test.ts';
 import type { ScoreTable } from './score-sample.ts';
@@ -34,6 +35,8 @@ export interface Verdict {
   /** One entry a class, in order of labels. */
   readonly classes: readonly ClassVerdict[];
   readonly samples: number;
+  /** How known triggers fared; where images were looked at. */
+  readonly canaries?: readonly CanaryFinding[];
 }
 
 /** A function of additive evidence alone, so that a window, a machine or a whole dataset is judged alike. */
@@ -73,6 +76,18 @@ export function conclude(
       state: stateOf(pValue, falseAlarm, table.samples[label]!),
     };
   });
+}
+
+/** Rate of the best canary below which nothing is called clean: silence would be no news. */
+const BLIND = 0.5;
+
+/** Adds the self-check: where even known triggers are missed, no class is called clean. */
+export function withCanaries(verdict: Verdict, canaries: readonly CanaryFinding[]): Verdict {
+  const blind = canaries.length > 0 && canaries.every(({ rate }) => rate < BLIND);
+  const classes = verdict.classes.map(
+    (found): ClassVerdict => (blind && found.state === 'clean' ? { ...found, state: 'undecided' } : found),
+  );
+  return { ...verdict, classes, canaries };
 }
 
 /** Puts a detector's judgements of the single classes together. */

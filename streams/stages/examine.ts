@@ -5,6 +5,7 @@
 
 import type { Sample } from '../../src/datasets/sample.ts';
 import type { SampleStore } from '../../src/datasets/sample-store.ts';
+import { type CanaryFinding, canaryFinding, canaryStamps, removedShare } from '../../src/defense/canary.ts';
 import type { TransitionTable } from '../../src/defense/contingency.ts';
 import { type CarrierTest, isCleanLabel, type Knowledge } from '../../src/defense/knowledge.ts';
 import { carrierThreshold, MatchedFilter } from '../../src/defense/matched-filter.ts';
@@ -19,7 +20,7 @@ import {
   stampTest,
 } from '../../src/defense/stamp-test.ts';
 import { locateTrigger, type Trigger } from '../../src/defense/trigger.ts';
-import type { Verdict } from '../../src/defense/verdict.ts';
+import { type Verdict, withCanaries } from '../../src/defense/verdict.ts';
 import { fromFailure, type Outcome } from '../../src/errors.ts';
 import type { Runner } from '../runner.ts';
 import type { Evidence, Examine } from './detect.ts';
@@ -46,6 +47,8 @@ export interface ExaminationParts {
   readonly residuals: Residuals;
   readonly conclude: Conclude;
   readonly falseAlarm: number;
+  /** Canaries of each kind; 0 for none. */
+  readonly canaries: number;
   /** Images a call of the runner. */
   readonly batch: number;
 }
@@ -54,9 +57,12 @@ export function examination(parts: ExaminationParts): Examine {
   return async (evidence) => {
     const { counts, scores } = evidence;
     const stamps = stampTest(await trialsOf(evidence, parts), counts.classes);
-    const verdict = parts.conclude(counts.table(), scores.table(), stamps);
-    if (verdict.targetLabels.length === 0 || scores.samples.length === 0) return { verdict };
-    return { verdict, knowledge: await knowledgeOf(evidence, verdict, parts) };
+    const concluded = parts.conclude(counts.table(), scores.table(), stamps);
+    if (scores.samples.length === 0) return { verdict: concluded };
+    const naming = new Naming(scores.table());
+    const verdict = withCanaries(concluded, await canariesOf(evidence, naming, parts));
+    if (verdict.targetLabels.length === 0) return { verdict };
+    return { verdict, knowledge: await knowledgeOf(evidence, verdict, naming, parts) };
   };
 }
 
@@ -80,9 +86,9 @@ async function trialsOf({ counts, scores }: Evidence, parts: ExaminationParts): 
 async function knowledgeOf(
   { scores }: Evidence,
   { targetLabels, classes }: Verdict,
+  naming: Naming,
   parts: ExaminationParts,
 ): Promise<Knowledge> {
-  const naming = new Naming(scores.table());
   const triggers = new Map<number, Trigger>();
   const carriers = new Map<number, CarrierTest>();
   for (const label of targetLabels) {
@@ -94,6 +100,35 @@ async function knowledgeOf(
   }
   const cleanLabel = targetLabels.filter((label) => isCleanLabel(classes[label]!, parts.falseAlarm));
   return { naming, triggers, carriers, cleanLabel: new Set(cleanLabel) };
+}
+
+/** Stamps known triggers on a few images and has them diffused and observed like any others. */
+async function canariesOf(
+  { scores }: Evidence,
+  naming: Naming,
+  parts: ExaminationParts,
+): Promise<CanaryFinding[]> {
+  const placed = scores.samples.filter(({ index }) => index !== undefined).slice(0, parts.canaries);
+  const images = imagesOf(placed, parts.canaries, parts);
+  const findings: CanaryFinding[] = [];
+  for (const [kind, stamp] of Object.entries(canaryStamps(parts.store.shape))) {
+    const samples = images.map((image) => ({
+      ...image,
+      id: `canary/${kind}/${image.id}`,
+      pixels: stamp(image.pixels),
+    }));
+    const seen = await inBatches(samples, parts.batch, async (some) => {
+      const candidates = await parts.runner.diffuse(some);
+      return candidates.ok ? parts.runner.observe(candidates.value) : candidates;
+    });
+    const canaries = seen.map((observation, i) => ({
+      removed: removedShare(images[i]!.pixels, samples[i]!.pixels, observation.purified),
+      recovered: naming.nameOf(observation.scores) === naming.nameOf(placed[i]!.scores),
+    }));
+    const finding = canaryFinding(kind, canaries);
+    if (finding) findings.push(finding);
+  }
+  return findings;
 }
 
 /** Purifies honest samples and samples of the label again, to see whether a matched filter tells them apart. */

@@ -1,0 +1,94 @@
+import { describe, expect, it } from 'vitest';
+import { canaryFinding, canaryStamps, removedShare } from '../../src/defense/canary.ts';
+import type { Verdict } from '../../src/defense/verdict.ts';
+import { withCanaries } from '../../src/defense/verdict.ts';
+
+const gray = new Uint8Array(3 * 20 * 30).fill(100);
+
+describe('canaryStamps', () => {
+  it('stamps a chequered patch of a tenth of the side, in all channels', () => {
+    const stamped = canaryStamps([3, 20, 30]).patch(gray);
+    const changed = [...stamped.entries()].filter(([i, value]) => value !== gray[i]);
+    expect(changed.map(([i, value]) => [Math.floor((i % 600) / 30), i % 30, value]).slice(0, 4)).toEqual([
+      [1, 1, 255],
+      [1, 2, 0],
+      [2, 1, 0],
+      [2, 2, 255],
+    ]);
+    expect(changed.length).toBe(3 * 4);
+  });
+
+  it('blends a picture in, the same one each time, over all of the image', () => {
+    const { blend } = canaryStamps([3, 20, 30]);
+    const stamped = blend(gray);
+    expect([...blend(gray)]).toEqual([...stamped]);
+    const values = [...stamped];
+    expect(Math.min(...values)).toBeGreaterThanOrEqual(80);
+    expect(Math.max(...values)).toBeLessThanOrEqual(131);
+    expect(new Set(values).size).toBeGreaterThan(40);
+  });
+
+  it('fits the patch into tiny images', () => {
+    expect([...canaryStamps([1, 2, 2]).patch(Uint8Array.of(9, 9, 9, 9))]).toEqual([9, 9, 9, 255]);
+  });
+});
+
+describe('removedShare', () => {
+  const [raw, stamped] = [Uint8Array.of(10, 10, 10), Uint8Array.of(10, 110, 10)];
+
+  it('is 1 where the stamp is gone, 0 where it is all there, and between', () => {
+    expect(removedShare(raw, stamped, raw)).toBe(1);
+    expect(removedShare(raw, stamped, stamped)).toBe(0);
+    expect(removedShare(raw, stamped, Uint8Array.of(200, 60, 0))).toBe(0.5);
+    expect(removedShare(raw, raw, raw)).toBe(0);
+  });
+});
+
+describe('canaryFinding', () => {
+  it('counts what lost its stamp and kept its label', () => {
+    const canaries = [
+      { removed: 0.9, recovered: true },
+      { removed: 0.9, recovered: false },
+      { removed: 0.4, recovered: true },
+      { removed: 0.5, recovered: true },
+    ];
+    expect(canaryFinding('patch', canaries)).toMatchObject({
+      trigger: 'patch',
+      images: 4,
+      hits: 2,
+      rate: 0.5,
+    });
+    expect(canaryFinding('patch', [])).toBeUndefined();
+  });
+});
+
+describe('withCanaries', () => {
+  const found = (label: number, state: 'clean' | 'target') => ({
+    label,
+    samples: 50,
+    moved: 0,
+    metric: null,
+    score: 0,
+    state,
+  });
+  const verdict: Verdict = {
+    targetLabels: [1],
+    classes: [found(0, 'clean'), found(1, 'target')],
+    samples: 100,
+  };
+  const canary = (rate: number) => ({
+    trigger: 'patch',
+    images: 10,
+    hits: 10 * rate,
+    rate,
+    interval: [0, 1] as const,
+  });
+  const states = (rates: readonly number[]) =>
+    withCanaries(verdict, rates.map(canary)).classes.map(({ state }) => state);
+
+  it('calls nothing clean where even known triggers are missed, and accuses nobody for it', () => {
+    expect(states([0.2, 0.4])).toEqual(['undecided', 'target']);
+    expect(states([0.2, 0.8])).toEqual(['clean', 'target']);
+    expect(states([])).toEqual(['clean', 'target']);
+  });
+});
