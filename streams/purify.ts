@@ -14,7 +14,7 @@ import { Credit } from './operators/credited.ts';
 import type { Report } from './progress.ts';
 import type { Decision, ManifestEntry, Refuse } from './records.ts';
 import type { BenignTrainer, Runner } from './runner.ts';
-import { type Detection, detect, type Estimate, emptyVerdict } from './stages/detect.ts';
+import { type Detection, detect, type Estimate, emptyVerdict, type Judgement } from './stages/detect.ts';
 import { diffuse } from './stages/diffuse.ts';
 import { type ExaminationParts, examination } from './stages/examine.ts';
 import { observe } from './stages/observe.ts';
@@ -50,7 +50,7 @@ export interface PurifyParts {
   readonly scratch: string;
   readonly refuse: Refuse;
   readonly onEstimate: (estimate: Estimate) => void;
-  readonly onVerdict?: (verdict: Verdict) => void;
+  readonly onVerdict?: (judgement: Judgement) => void;
   readonly report: Report;
 }
 
@@ -97,9 +97,9 @@ export async function runPurification(parts: PurifyParts, signal?: AbortSignal):
     refused += 1;
     await parts.refuse(bad);
   };
-  const onVerdict = (final: Verdict) => {
-    verdict = final;
-    parts.onVerdict?.(final);
+  const onVerdict = (judgement: Judgement) => {
+    verdict = judgement.verdict;
+    parts.onVerdict?.(judgement);
   };
   const rules: Partial<Record<Decision, number>> = {};
   let dropped = 0;

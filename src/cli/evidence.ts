@@ -1,27 +1,66 @@
-// Evidence that one can look at: the trigger of each flagged class as a PNG, as it was recovered from what
-// purification removed. Gray is no difference, brighter and darker is what poisoned images have more and less of.
+// Evidence that one can look at, for each flagged class: the trigger as it was recovered from what purification
+// removed, and the samples that weigh most against the class. Pictures are PNGs, so that any viewer shows them.
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { encodePng } from '../datasets/png.ts';
 import type { ImageShape } from '../datasets/sample.ts';
-import type { Residuals } from '../defense/residuals.ts';
-import { locateTrigger } from '../defense/trigger.ts';
+import type { SampleStore } from '../datasets/sample-store.ts';
+import type { Knowledge, Weighty } from '../defense/knowledge.ts';
+import type { Trigger } from '../defense/trigger.ts';
 
 const NO_DIFFERENCE = 127.5;
+const COLUMNS = 8;
 
-/** Writes `trigger-<label>.png` for every target label whose trigger could be located. */
-export async function writeTriggers(
+/**
+ * Writes `trigger-<label>.png` (left the mean of what was removed: gray is no difference, brighter and darker is what
+ * poisoned images have more and less of; right its spread from image to image, black where there is none),
+ * `samples-<label>.png` with the raw images that weigh most, heaviest first, and `samples-<label>.ndjson` that names
+ * them. A trigger that could not be located is left out.
+ */
+export async function writeEvidence(
   folder: string,
-  residuals: Residuals,
-  targets: readonly number[],
-  shape: ImageShape,
+  { triggers, heaviest }: Pick<Knowledge, 'triggers' | 'heaviest'>,
+  store: SampleStore,
 ): Promise<void> {
-  for (const label of targets) {
-    const trigger = locateTrigger(residuals, label, targets, shape);
-    if (!trigger) continue;
-    const pixels = Uint8Array.from(trigger.pattern, (value) => Math.round(NO_DIFFERENCE + value / 2));
-    await mkdir(folder, { recursive: true });
-    await writeFile(join(folder, `trigger-${label}.png`), encodePng({ pixels, shape }));
+  await mkdir(folder, { recursive: true });
+  for (const [label, trigger] of triggers) {
+    await writeFile(join(folder, `trigger-${label}.png`), triggerPicture(trigger, store.shape));
   }
+  for (const [label, samples] of heaviest) {
+    if (samples.length === 0) continue;
+    await writeFile(join(folder, `samples-${label}.png`), samplesPicture(samples, store));
+    const lines = samples.map(({ id, name, weight }) => JSON.stringify({ id, name, weight }));
+    await writeFile(join(folder, `samples-${label}.ndjson`), `${lines.join('\n')}\n`);
+  }
+}
+
+function triggerPicture({ pattern, spread }: Trigger, shape: ImageShape): Uint8Array {
+  const mean = Uint8ClampedArray.from(pattern, (value) => Math.round(NO_DIFFERENCE + value / 2));
+  return grid([mean, Uint8ClampedArray.from(spread, Math.round)], 2, shape);
+}
+
+function samplesPicture(samples: readonly Weighty[], store: SampleStore): Uint8Array {
+  const { pixels } = store.read(samples.map(({ index }) => index));
+  const size = pixels.length / samples.length;
+  const images = samples.map((_, i) => pixels.subarray(i * size, (i + 1) * size));
+  return grid(images, Math.min(COLUMNS, images.length), store.shape);
+}
+
+/** Images of one shape side by side, in rows. */
+function grid(
+  images: readonly ArrayLike<number>[],
+  columns: number,
+  [channels, height, width]: ImageShape,
+): Uint8Array {
+  const [h, w] = [height * Math.ceil(images.length / columns), width * columns];
+  const pixels = new Uint8Array(channels * h * w);
+  images.forEach((image, n) => {
+    const [top, left] = [Math.floor(n / columns) * height, (n % columns) * width];
+    for (let i = 0; i < image.length; i++) {
+      const [x, y, c] = [i % width, Math.floor(i / width) % height, Math.floor(i / (width * height))];
+      pixels[(c * h + top + y) * w + left + x] = image[i]!;
+    }
+  });
+  return encodePng({ pixels, shape: [channels, h, w] });
 }

@@ -5,6 +5,7 @@ import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Report } from '../../streams/progress.ts';
 import { type PurifySummary, runPurification } from '../../streams/purify.ts';
+import type { Judgement } from '../../streams/stages/detect.ts';
 import type { DatasetInfo } from '../datasets/open.ts';
 import type { ReadResult } from '../datasets/sample.ts';
 import { SampleStore } from '../datasets/sample-store.ts';
@@ -16,7 +17,7 @@ import { PoolRunner } from '../workers/pool-runner.ts';
 import type { ClassifierRef } from '../workers/protocol.ts';
 import type { Context } from './commands.ts';
 import { writerOptions } from './datasets.ts';
-import { writeTriggers } from './evidence.ts';
+import { writeEvidence } from './evidence.ts';
 import { classifierSpec, type Denoiser, progressOf, writeOnnx } from './models.ts';
 import type { OpenRecord } from './record.ts';
 import { estimateTo, reportTo, verdictTo } from './report.ts';
@@ -65,6 +66,8 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
   const writer = await openWriter(target, writerOptions(settings, info));
   const manifest = join(scratch, 'manifest.ndjson');
   const residuals = new Residuals(info.shape[0] * info.shape[1] * info.shape[2]);
+  const tellVerdict = verdictTo(log);
+  let judgement: Judgement | undefined;
   const detection = detectionOf(settings, info.classes);
   clock.start();
   try {
@@ -86,7 +89,10 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
         scratch,
         refuse,
         onEstimate: estimateTo(log),
-        onVerdict: verdictTo(log),
+        onVerdict: (found) => {
+          judgement = found;
+          tellVerdict(found.verdict);
+        },
         report: timed(reportTo(log), clock),
       },
       signal,
@@ -95,7 +101,7 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
     const published = target.endsWith('.tar') ? `${target}.manifest.ndjson` : join(target, 'manifest.ndjson');
     await rename(manifest, published);
     record.writeJson('verdict.json', summary.verdict);
-    await writeTriggers(record.path('evidence'), residuals, summary.verdict.targetLabels, info.shape);
+    if (judgement?.knowledge) await writeEvidence(record.path('evidence'), judgement.knowledge, store);
     await writeOnnx(record.path('models', 'observer.onnx'), observer);
     if (trainer.model) await writeOnnx(record.path('models', 'benign.onnx'), trainer.model);
     return { ...summary, benign: trainer.model, manifest: published, denoiserCalls: runner.denoiserCalls };

@@ -12,6 +12,17 @@ export interface CarrierTest {
   readonly threshold: number;
 }
 
+/** A sample that speaks against its class. */
+export interface Weighty {
+  readonly id: string;
+  /** Place in the store of raw images. */
+  readonly index: number;
+  /** The label that its purified images show. */
+  readonly name: number;
+  /** Calibrated log-odds of that label against the given one. */
+  readonly weight: number;
+}
+
 export interface Knowledge {
   readonly naming: Naming;
   /** By flagged label; left out where no pixel stands out. */
@@ -20,6 +31,8 @@ export interface Knowledge {
   readonly carriers: ReadonlyMap<number, CarrierTest>;
   /** Flagged labels of which the labels themselves are right: no one-way flow accuses them, their stamp does. */
   readonly cleanLabel: ReadonlySet<number>;
+  /** By flagged label, heaviest first. */
+  readonly heaviest: ReadonlyMap<number, readonly Weighty[]>;
 }
 
 /** Whether a flagged class is accused by its stamp alone: its samples carry a trigger and their own label. */

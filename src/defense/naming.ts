@@ -24,6 +24,13 @@ export class Naming {
     return calibratedLabel(this.#calibration, scores);
   }
 
+  /** Log-odds of the label that a sample shows against the given one; 0 where they are the same. */
+  weightOf(given: number, scores: ArrayLike<number>): number {
+    const { slopes, offsets } = this.#calibration;
+    const scoreOf = (label: number) => slopes[label]! * scores[label]! + offsets[label]!;
+    return scoreOf(this.nameOf(scores)) - scoreOf(given);
+  }
+
   /** Estimated share of poison among the samples given one label that show another; in [0, 1]. */
   poisonShare(given: number, name: number): number {
     const { classes, counts } = this.#flows;

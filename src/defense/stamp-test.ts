@@ -44,7 +44,7 @@ export interface StampFinding {
 }
 
 /** Fewest samples whose mean residual is worth trying. */
-const FEWEST = 5;
+const FEWEST = 20;
 
 /**
  * Only a part of the averaged samples carries the trigger, and purification may leave some of it, so their mean shows
@@ -54,6 +54,9 @@ const GAINS = { moved: 2, all: 4 } as const;
 
 /** Share of images that might obey an honest class's stamp; measured on clean data: at most 0.15. */
 const HONEST_RATE = 1 / 3;
+
+/** Images a class, on average, from which on it can be seen where each class goes. */
+const FEWEST_A_CLASS = 5;
 
 /** Share of a source class's images that a stamp must send to a label for that label to be called its target. */
 const MOST = 0.5;
@@ -104,6 +107,7 @@ export function stampTest(trials: readonly StampTrial[], classes: number): Map<n
     const table = tableOf(before, after, classes);
     const others = table.rows.reduce((sum, row, label) => sum + (label === stamp.label ? 0 : row), 0);
     note(stamp.label, 'one', stamp, table.arrived(stamp.label), others);
+    if (before.length < FEWEST_A_CLASS * classes) continue;
     const permutation = permutationOf(table, classes);
     for (const label of permutation.targets) note(label, 'each', stamp, permutation.hits, before.length);
   }

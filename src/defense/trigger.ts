@@ -15,6 +15,8 @@ export interface Trigger {
   readonly label: number;
   /** float32 [C, H, W] in 8-bit pixel values: what purification takes from samples that left, beyond the usual. */
   readonly pattern: Float32Array;
+  /** float32 [C, H, W] in 8-bit pixel values: standard deviation of what is taken, from image to image. */
+  readonly spread: Float32Array;
   /** uint8 [H, W], 1 where images are replaced: where the pattern stands out in any channel, and one pixel around. */
   readonly mask: Uint8Array;
   /** Whether the mask is small: outside it raw images can stay as they are. */
@@ -69,7 +71,10 @@ function triggerIn(
   if (!core.includes(1)) return undefined;
   const mask = widened(core, shape);
   const covered = mask.reduce((sum, value) => sum + value, 0);
-  return { label, pattern, mask, local: covered <= MOST_LOCAL * mask.length };
+  const spread = Float32Array.from(some.sums, (sum, i) =>
+    Math.sqrt(Math.max(0, some.squares[i]! / some.count - (sum / some.count) ** 2)),
+  );
+  return { label, pattern, spread, mask, local: covered <= MOST_LOCAL * mask.length };
 }
 
 /** The raw image with everything under the mask taken from the purified one; without a trigger, the purified one. */

@@ -85,8 +85,8 @@ export function detect({
   readonly onEstimate: (estimate: Estimate) => void;
   /** Left out where records are all there is. */
   readonly examine?: Examine;
-  /** Takes the verdict that every record gets. */
-  readonly onVerdict?: (verdict: Verdict) => void;
+  /** Takes what every record gets. */
+  readonly onVerdict?: (judgement: Judgement) => void;
 }): OperatorFunction<PlacedRecord, JudgedRecord> {
   return (source) =>
     defer(() => {
@@ -106,7 +106,7 @@ export function detect({
       );
       const examined = defer(async () => {
         if (examine && evidence) judgement = await examine(evidence);
-        onVerdict?.(judgement.verdict);
+        onVerdict?.(judgement);
       }).pipe(ignoreElements());
       const replayed = defer(() =>
         credited(journal, credit).pipe(map((record) => ({ record, ...judgement }))),

@@ -7,7 +7,7 @@ import type { Sample } from '../../src/datasets/sample.ts';
 import type { SampleStore } from '../../src/datasets/sample-store.ts';
 import { type CanaryFinding, canaryFinding, canaryStamps, removedShare } from '../../src/defense/canary.ts';
 import type { TransitionTable } from '../../src/defense/contingency.ts';
-import { type CarrierTest, isCleanLabel, type Knowledge } from '../../src/defense/knowledge.ts';
+import { type CarrierTest, isCleanLabel, type Knowledge, type Weighty } from '../../src/defense/knowledge.ts';
 import { carrierThreshold, MatchedFilter } from '../../src/defense/matched-filter.ts';
 import { Naming } from '../../src/defense/naming.ts';
 import type { Residuals } from '../../src/defense/residuals.ts';
@@ -26,9 +26,13 @@ import type { Runner } from '../runner.ts';
 import type { Evidence, Examine } from './detect.ts';
 import { rawSamples } from './raw-samples.ts';
 
-/** Raw images that each stamp is laid onto: so many a class, and at least so many. */
+/** Raw images that each stamp is laid onto: so many a class, and so many at least; with fewer than the least, none. */
 const IMAGES_A_CLASS = 10;
-const FEWEST_IMAGES = 250;
+const ENOUGH_IMAGES = 250;
+const FEWEST_IMAGES = 100;
+
+/** Samples of a flagged class that are shown as evidence. */
+const HEAVIEST = 16;
 
 /** Samples of each kind that are purified again to set the threshold of a matched filter. */
 const FILTER_IMAGES = 250;
@@ -69,10 +73,14 @@ export function examination(parts: ExaminationParts): Examine {
 /** Lays every stamp onto the same images. */
 async function trialsOf({ counts, scores }: Evidence, parts: ExaminationParts): Promise<StampTrial[]> {
   const { classes } = counts;
-  const wanted = Math.max(FEWEST_IMAGES, IMAGES_A_CLASS * classes);
-  const images = imagesOf(scores.samples, wanted, parts);
+  const wanted = Math.max(ENOUGH_IMAGES, IMAGES_A_CLASS * classes);
   const label = (batch: readonly Sample[]) => parts.runner.label(batch);
-  const before = await inBatches(images, parts.batch, label);
+  const candidates = imagesOf(scores.samples, 4 * wanted, parts);
+  const labels = await inBatches(candidates, parts.batch, label);
+  // an observer that does not know an image without a stamp says nothing with one
+  const images = candidates.filter((image, i) => image.label === labels[i]).slice(0, wanted);
+  if (images.length < FEWEST_IMAGES) return [];
+  const before = images.map((image) => image.label);
   const trials: StampTrial[] = [];
   for (let of = 0; of < classes; of++) {
     for (const stamp of stampsOf(parts.residuals, of)) {
@@ -99,7 +107,8 @@ async function knowledgeOf(
     if (test) carriers.set(label, test);
   }
   const cleanLabel = targetLabels.filter((label) => isCleanLabel(classes[label]!, parts.falseAlarm));
-  return { naming, triggers, carriers, cleanLabel: new Set(cleanLabel) };
+  const heaviest = new Map(targetLabels.map((label) => [label, heaviestOf(label, naming, scores.samples)]));
+  return { naming, triggers, carriers, cleanLabel: new Set(cleanLabel), heaviest };
 }
 
 /** Stamps known triggers on a few images and has them diffused and observed like any others. */
@@ -129,6 +138,16 @@ async function canariesOf(
     if (finding) findings.push(finding);
   }
   return findings;
+}
+
+/** The samples of a label that speak against it most. */
+function heaviestOf(label: number, naming: Naming, samples: readonly Scored[]): Weighty[] {
+  const moved = samples.flatMap(({ id, index, label: given, scores }) => {
+    const name = naming.nameOf(scores);
+    if (given !== label || name === label || index === undefined) return [];
+    return [{ id, index, name, weight: Math.round(100 * naming.weightOf(given, scores)) / 100 }];
+  });
+  return moved.sort((a, b) => b.weight - a.weight || (a.id < b.id ? -1 : 1)).slice(0, HEAVIEST);
 }
 
 /** Purifies honest samples and samples of the label again, to see whether a matched filter tells them apart. */

@@ -7,10 +7,10 @@ import { stamped, stampsOf, stampTest } from '../../src/defense/stamp-test.ts';
 const SIZE = 4;
 const image = (...values: number[]) => Uint8Array.from(values);
 
-/** Label 0 holds 10 samples of which purification takes 100 from the last pixel; other residuals are nothing. */
+/** Label 0 holds 20 samples of which purification takes 100 from the last pixel; other residuals are nothing. */
 function poisonedResiduals(): Residuals {
   const residuals = new Residuals(SIZE);
-  for (let i = 0; i < 10; i++) {
+  for (let i = 0; i < 20; i++) {
     residuals.add(0, true, image(10, 10, 10, 110), image(10, 10, 10, 10));
     residuals.add(0, false, image(10, 10, 10, 10), image(10, 10, 10, 10));
     residuals.add(1, false, image(20, 20, 20, 20), image(20, 20, 20, 20));
@@ -31,7 +31,7 @@ describe('stampsOf', () => {
 
   it('has none of too few samples', () => {
     const residuals = new Residuals(SIZE);
-    residuals.add(0, true, image(1, 1, 1, 1), image(0, 0, 0, 0));
+    for (let i = 0; i < 19; i++) residuals.add(0, true, image(1, 1, 1, 1), image(0, 0, 0, 0));
     expect(stampsOf(residuals, 0)).toEqual([]);
   });
 });
@@ -80,6 +80,15 @@ describe('stampTest', () => {
 
   it('accuses nobody when a stamp spoils images, so that all are called one label that is not its own', () => {
     expect(accused([...honest.slice(0, 9), trial(9, () => 4)])).toEqual([]);
+  });
+
+  it('does not see where each class goes in a handful of images', () => {
+    const few = {
+      ...trial(3, (was) => (was + 1) % 10),
+      before: before.slice(0, 49),
+      after: before.slice(1, 50),
+    };
+    expect(accused([few])).toEqual([]);
   });
 
   it('says nothing of no images', () => {
