@@ -61,17 +61,20 @@ export class TinyRunner implements Runner {
     this.calls.observe += 1;
     const failure = await this.#begin('observe', samples);
     if (failure) return failure;
-    const value = samples.map(({ pixels }, n) => ({
-      raw: labelOf(pixels),
-      labels: Array.from({ length: ROUNDS }, (_, round) =>
-        Array.from({ length: KEEP }, (_, k) => {
-          const at = (n * PER_SAMPLE + round * KEEP + k) * SIZE;
-          return labelOf(bytesOf(images.subarray(at, at + SIZE)));
-        }),
-      ),
-      scores: Array.from({ length: CLASSES }, (_, label) => (label === labelOf(pixels) ? -0.1 : -3)),
-      purified: lastOf(images.subarray(n * PER_SAMPLE * SIZE, (n + 1) * PER_SAMPLE * SIZE)),
-    }));
+    const value = samples.map(({ pixels }, n) => {
+      const of = images.subarray(n * PER_SAMPLE * SIZE, (n + 1) * PER_SAMPLE * SIZE);
+      const found = Array.from({ length: PER_SAMPLE }, (_, k) =>
+        labelOf(bytesOf(of.subarray(k * SIZE, (k + 1) * SIZE))),
+      );
+      return {
+        raw: labelOf(pixels),
+        labels: Array.from({ length: ROUNDS }, (_, round) => found.slice(round * KEEP, (round + 1) * KEEP)),
+        scores: Array.from({ length: CLASSES }, (_, label) =>
+          Math.log(found.slice(KEEP).filter((one) => one === label).length / KEEP + 0.01),
+        ),
+        purified: lastOf(of),
+      };
+    });
     return { ok: true, value };
   }
 

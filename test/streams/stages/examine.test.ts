@@ -1,0 +1,93 @@
+// The second look, and what it does to samples, in the tiny world: whole purifications with every stage.
+
+import { afterEach, describe, expect, it } from 'vitest';
+import { calibratedFlows, flowTest } from '../../../src/defense/flow-test.ts';
+import { DEFAULT_POLICY } from '../../../src/defense/repair.ts';
+import { conclude } from '../../../src/defense/verdict.ts';
+import type { PurifyParts } from '../../../streams/purify.ts';
+import type { Judgement } from '../../../streams/stages/detect.ts';
+import { TinyRun } from '../support/tiny-run.ts';
+import { TARGET } from '../support/tiny-runner.ts';
+import { poisoned, readResults } from '../support/tiny-world.ts';
+
+const runs: TinyRun[] = [];
+afterEach(() => {
+  for (const run of runs.splice(0)) run.dispose();
+});
+
+const examination: PurifyParts['examination'] = {
+  conclude: (table, scores, stamps) => conclude(table, 0.01, flowTest(calibratedFlows(scores)), stamps),
+  falseAlarm: 0.01,
+  canaries: 8,
+};
+
+async function examined(count: number, changes: Partial<PurifyParts> = {}) {
+  const judgements: Judgement[] = [];
+  const samples = poisoned(count);
+  const run = new TinyRun(readResults(samples), {
+    examination,
+    onVerdict: (judgement) => judgements.push(judgement),
+    ...changes,
+  });
+  runs.push(run);
+  const summary = await run.run();
+  return { run, samples, summary, judgement: judgements.at(-1)! };
+}
+
+describe('examination', () => {
+  it('completes the verdict with stamps and canaries, once, and gives it to all', async () => {
+    const { summary, judgement } = await examined(900);
+    expect(judgement.verdict).toEqual(summary.verdict);
+    expect(summary.verdict.targetLabels).toEqual([TARGET]);
+    const [target, ...others] = summary.verdict.classes;
+    expect(target!.pValue).toBeLessThan(1e-6);
+    expect(target!.flow!.metric).toBeGreaterThan(0.9);
+    // the tiny diffusion dims one corner only, so it misses the canaries: nothing is called clean for certain
+    for (const { state, pValue } of others) expect([state, pValue]).toEqual(['undecided', 1]);
+    expect(summary.verdict.canaries!.map(({ trigger, images }) => [trigger, images])).toEqual([
+      ['patch', 8],
+      ['blend', 8],
+    ]);
+    const heaviest = judgement.knowledge!.heaviest.get(TARGET)!;
+    expect(heaviest.length).toBe(16);
+    expect(heaviest.every(({ name, weight }) => name !== TARGET && weight > 0)).toBe(true);
+  });
+
+  it('gives poisoned samples their true labels or leaves them out, and leaves all other classes alone', async () => {
+    const { run, samples } = await examined(900);
+    const written = new Map(run.written.map((sample) => [sample.id, sample]));
+    const others = samples.filter(({ label }) => label !== TARGET);
+    expect(others.map(({ id }) => written.get(id))).toEqual(others);
+    const rules = new Map(run.manifest.map(({ id, rule }) => [id, rule]));
+    const poison = samples.filter(({ pixels }) => pixels[3] === 255 && pixels[0]! < 255);
+    const kept = poison.filter(({ id }) => written.has(id));
+    const right = kept.filter(({ id, pixels }) => written.get(id)!.label === Math.round(pixels[0]! / 40));
+    expect(poison.length).toBeGreaterThan(100);
+    expect(kept.length / poison.length).toBeGreaterThan(0.6);
+    expect(right.length / kept.length).toBeGreaterThan(0.95);
+    expect(poison.every(({ id }) => ['named', 'dropped'].includes(rules.get(id)!))).toBe(true);
+  });
+
+  it('relabels or drops instead, when the policy says so', async () => {
+    const { run: dropped } = await examined(600, { policy: { ...DEFAULT_POLICY, method: 'drop' } });
+    expect(dropped.manifest.filter(({ image }) => image === 'none').length).toBeGreaterThan(50);
+    expect(dropped.manifest.every(({ given, label, image }) => image === 'none' || label === given)).toBe(
+      true,
+    );
+    const { run: relabelled } = await examined(600, { policy: { ...DEFAULT_POLICY, method: 'relabel' } });
+    const moved = relabelled.manifest.filter(({ given, label, image }) => image === 'raw' && label !== given);
+    expect(moved.length).toBeGreaterThan(50);
+  });
+
+  it('does the same with any number in flight, and tries no stamps on a handful of images', async () => {
+    const [wide, narrow] = [
+      await examined(300, { inFlight: 64 }),
+      await examined(300, { inFlight: 3, batch: 2 }),
+    ];
+    expect(narrow.run.manifest).toEqual(wide.run.manifest);
+    expect(narrow.summary).toEqual(wide.summary);
+    const few = await examined(60);
+    expect(few.summary.verdict.classes.every(({ stamp }) => stamp === undefined)).toBe(true);
+    expect((await examined(0)).summary.verdict.targetLabels).toEqual([]);
+  });
+});
