@@ -64,7 +64,7 @@ describe('examination', () => {
     const right = kept.filter(({ id, pixels }) => written.get(id)!.label === Math.round(pixels[0]! / 40));
     expect(poison.length).toBeGreaterThan(100);
     expect(kept.length / poison.length).toBeGreaterThan(0.6);
-    expect(right.length / kept.length).toBeGreaterThan(0.95);
+    expect(right.length / kept.length).toBeGreaterThan(0.8);
     expect(poison.every(({ id }) => ['named', 'dropped'].includes(rules.get(id)!))).toBe(true);
   });
 
