@@ -22,11 +22,13 @@ const INFO = { name: 'shapes', format: 'shapes', classes: 10, shape: SHAPES_SHAP
 const SAMPLE = drawShape('train', 103);
 /** Clean images that trained attacks learn from. */
 const CLEAN = 500;
-/** Options that make faint triggers of the paper visible in a thumbnail, as they stand in config/. */
+/** Options where the defaults show little in a thumbnail, or take long. */
 const OPTIONS: Readonly<Record<string, string>> = {
   badnet: 'patchPattern: colour',
   'adaptive-blend': 'image: rings, alpha: 0.15, testAlpha: 0.2',
   'adaptive-patch': 'patchSize: 6',
+  'sample-specific': 'steps: 100',
+  'input-aware': 'steps: 100',
 };
 /** Screen pixels for one of the image, and between panels. */
 const ZOOM = 4;
