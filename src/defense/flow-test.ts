@@ -61,7 +61,7 @@ export function countFlows({ classes, labels, scores }: ScoreTable, calibration:
  */
 export function flowTest(table: FlowTable): (FlowFinding | undefined)[] {
   const { classes, counts } = table;
-  const sizes = Array.from({ length: classes }, (_, label) => columnSum(table, label));
+  const sizes = columnSums(table);
   return sizes.map((size, label) => {
     const others = sizes.flatMap((otherSize, other) => {
       const [left, arrived] = [counts[label * classes + other]!, counts[other * classes + label]!];
@@ -85,6 +85,10 @@ export function flowTest(table: FlowTable): (FlowFinding | undefined)[] {
   });
 }
 
-function columnSum({ classes, counts }: FlowTable, label: number): number {
-  return counts.reduce((sum, count, i) => sum + (i % classes === label ? count : 0), 0);
+function columnSums({ classes, counts }: FlowTable): number[] {
+  const sums = new Array<number>(classes).fill(0);
+  counts.forEach((count, i) => {
+    sums[i % classes]! += count;
+  });
+  return sums;
 }
