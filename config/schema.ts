@@ -392,6 +392,8 @@ export const schema = {
     clean: optionalText(
       'ONNX file of a classifier trained on the clean data, to compare with; where there is no such file, run trains one and writes it there.',
     ),
+    manifest: optionalText('Manifest of a purified dataset, for evaluate to hold against evaluation.truth.'),
+    truth: optionalText('Ground truth of a poisoned dataset, as poison writes it (truth.ndjson).'),
   },
 
   output: {

@@ -14,11 +14,6 @@ export interface Truth {
   readonly cover?: true;
 }
 
-/** One line of the manifest, with its line end. */
-export function formatTruth({ id, poisoned, trueLabel, cover }: Truth): string {
-  return `${JSON.stringify({ id, poisoned, trueLabel, cover })}\n`;
-}
-
 /**
  * Reads a whole manifest, by id.
  *

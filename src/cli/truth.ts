@@ -10,19 +10,19 @@ import { type DetectionFigures, DetectionTally } from '../defense/evaluation.ts'
  * How good the decisions were.
  *
  * @param manifest path of the purified dataset's manifest
- * @param poisoned the truth about the poisoned samples, by id; all others are clean
+ * @param truths the truth by id; samples without one are clean
  */
 export async function detectionFigures(
   manifest: string,
-  poisoned: ReadonlyMap<string, Truth>,
+  truths: ReadonlyMap<string, Truth>,
 ): Promise<DetectionFigures> {
   const tally = new DetectionTally();
   for await (const line of lines(createReadStream(manifest))) {
     const { id, given, label, image }: ManifestEntry = JSON.parse(line);
-    const truth = poisoned.get(id);
+    const truth = truths.get(id);
     const dropped = image === 'none';
     tally.add({
-      poisoned: truth !== undefined,
+      poisoned: truth?.poisoned === true,
       accused: dropped || label !== given,
       label: dropped ? undefined : label,
       trueLabel: truth?.trueLabel ?? given,

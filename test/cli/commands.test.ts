@@ -275,6 +275,33 @@ describe('single steps', () => {
     expect(again.stderr).toMatch(/found poisoned in use/);
   });
 
+  it('evaluate holds a manifest against the truth', async () => {
+    const truth = [
+      { id: 'a', poisoned: true, trueLabel: 3 },
+      { id: 'b', poisoned: true, trueLabel: 2 },
+      { id: 'c', poisoned: false, trueLabel: 0 },
+      { id: 'd', poisoned: false, trueLabel: 0, cover: true },
+    ];
+    const entry = { image: 'raw', rule: 'named', reason: '' };
+    const manifest = [
+      { id: 'a', given: 0, label: 3, ...entry },
+      { id: 'b', given: 0, label: 0, ...entry },
+      { id: 'c', given: 0, label: 0, ...entry, image: 'none' },
+      { id: 'd', given: 0, label: 0, ...entry },
+    ];
+    const write = (name: string, lines: readonly object[]) =>
+      writeFileSync(at(name), lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    write('truth.ndjson', truth);
+    write('manifest.ndjson', manifest);
+    const both = ['--evaluation-manifest', 'manifest.ndjson', '--evaluation-truth', 'truth.ndjson'];
+    const judged = await call('evaluate', ...both);
+    expect(judged.code).toBe(0);
+    expect(JSON.parse(judged.stdout)).toEqual({ detection: { tpr: 0.5, fpr: 0.5, labelAccuracy: 1 } });
+    const half = await call('evaluate', ...both.slice(2));
+    expect(half).toMatchObject({ code: 2, stdout: '' });
+    expect(half.stderr).toMatch(/evaluation.manifest: expected a file beside the other one/);
+  });
+
   it('train-denoiser goes on where it was cut off', async () => {
     const first = await call(
       'train-denoiser',

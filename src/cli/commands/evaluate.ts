@@ -1,32 +1,58 @@
-// `evaluate`: what a classifier gets right, and how often it obeys the trigger of the configured attack.
+// `evaluate`: what a classifier gets right, and how often it obeys the trigger of the configured attack; and, where the
+// ground truth is known, how good the decisions of a purification were.
 
 import { join } from 'node:path';
+import { readTruth } from '../../attacks/truth.ts';
+import type { DetectionFigures } from '../../defense/evaluation.ts';
 import { ConfigError } from '../../errors.ts';
+import type { Rates } from '../../state/record.ts';
 import { prepareAttack } from '../attack.ts';
 import type { Context } from '../commands.ts';
 import { fillStore, openTest, openTraining, refuseToLog } from '../datasets.ts';
 import { fillTestStores, ratesOf } from '../evaluation.ts';
 import { loadClassifier } from '../models.ts';
+import { detectionFigures } from '../truth.ts';
 import { withPool, withScratch } from '../workspace.ts';
 
 export async function evaluate(context: Context): Promise<void> {
-  const { settings, locate, stdout } = context;
+  const { settings, stdout } = context;
+  const detection = await detectionOf(context);
   const { path } = settings.observer;
-  if (path === null)
-    throw new ConfigError('observer.path: expected a classifier to evaluate, found none; name its file');
+  if (path === null && detection === undefined) {
+    throw new ConfigError(
+      'observer.path: expected a classifier to evaluate, found none; name its file, or evaluation.manifest and evaluation.truth',
+    );
+  }
+  const rates = path === null ? {} : await ratesOfModel(context, path);
+  stdout.write(`${JSON.stringify({ ...rates, ...(detection && { detection }) })}\n`);
+}
+
+/** Undefined where no manifest is named. */
+async function detectionOf({ settings, locate }: Context): Promise<DetectionFigures | undefined> {
+  const { manifest, truth } = settings.evaluation;
+  if (manifest === null && truth === null) return undefined;
+  if (manifest === null || truth === null) {
+    const missing = manifest === null ? 'manifest' : 'truth';
+    throw new ConfigError(
+      `evaluation.${missing}: expected a file beside the other one, found none; name both`,
+    );
+  }
+  return detectionFigures(locate(manifest), await readTruth(locate(truth)));
+}
+
+async function ratesOfModel(context: Context, path: string): Promise<Partial<Rates>> {
   const test = await openTest(context);
   if (test === undefined) {
     throw new ConfigError('dataset.test: expected at least one source, found none; name a file or a folder');
   }
-  const model = await loadClassifier(locate(path), test.info);
+  const model = await loadClassifier(context.locate(path), test.info);
   const makeAttack = await prepareAttack(context, test.info);
-  await withScratch(async (scratch) => {
-    await withPool(context, async (pool) => {
+  return withScratch((scratch) =>
+    withPool(context, async (pool) => {
       const attack = await makeAttack?.(pool, async () =>
         fillStore(context, join(scratch, 'train'), await openTraining(context), refuseToLog(context)),
       );
-      const stores = await fillTestStores(context, scratch, test, attack);
-      stdout.write(`${JSON.stringify(await ratesOf(pool, model, stores))}\n`);
-    });
-  });
+      return ratesOf(pool, model, await fillTestStores(context, scratch, test, attack));
+    }),
+  );
 }
