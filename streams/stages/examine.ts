@@ -20,7 +20,7 @@ import {
   stampTest,
 } from '../../src/defense/stamp-test.ts';
 import { locateTrigger, type Trigger } from '../../src/defense/trigger.ts';
-import { type Verdict, withCanaries } from '../../src/defense/verdict.ts';
+import { type ClassVerdict, type Verdict, withCanaries } from '../../src/defense/verdict.ts';
 import { fromFailure, type Outcome } from '../../src/errors.ts';
 import type { Runner } from '../runner.ts';
 import type { Evidence, Examine } from './detect.ts';
@@ -36,6 +36,10 @@ const HEAVIEST = 16;
 
 /** Samples of each kind that are purified again to set the threshold of a matched filter. */
 const FILTER_IMAGES = 250;
+
+/** Samples that surely are poison from which on their fate decides, and the share of them that must leave. */
+const FEWEST_KNOWN = 20;
+const MOST_LEAVE = 0.7;
 
 /** Concludes from counts, scores and stamps. */
 export type Conclude = (
@@ -100,10 +104,14 @@ async function knowledgeOf(
   const triggers = new Map<number, Trigger>();
   const carriers = new Map<number, CarrierTest>();
   for (const label of targetLabels) {
-    const trigger = locateTrigger(parts.residuals, label, targetLabels, parts.store.shape);
-    if (trigger) triggers.set(label, trigger);
-    if (trigger?.local) continue;
-    const test = await carrierTest(label, targetLabels, naming, scores.samples, parts);
+    const found = locateTrigger(parts.residuals, label, targetLabels, parts.store.shape);
+    const poison = scores.samples.filter(
+      (scored) => scored.label === label && isSurelyPoison(scored, naming),
+    );
+    const local = found?.local === true && (await endsWith(found, poison, classes[label]!, parts));
+    if (found) triggers.set(label, { ...found, local });
+    if (local) continue;
+    const test = await carrierTest(label, targetLabels, poison, scores.samples, parts);
     if (test) carriers.set(label, test);
   }
   const cleanLabel = targetLabels.filter((label) => isCleanLabel(classes[label]!, parts.falseAlarm));
@@ -150,21 +158,41 @@ function heaviestOf(label: number, naming: Naming, samples: readonly Scored[]): 
   return moved.sort((a, b) => b.weight - a.weight || (a.id < b.id ? -1 : 1)).slice(0, HEAVIEST);
 }
 
+function isSurelyPoison({ label, scores }: Scored, naming: Naming): boolean {
+  const name = naming.nameOf(scores);
+  return name !== label && naming.isSure(label, name);
+}
+
+/**
+ * Whether the attack ends where the trigger was located: with these pixels purified, most of what surely is poison
+ * leaves the label. Where little is known to be poison, because its labels are right, the class's stamp must be obeyed.
+ */
+async function endsWith(
+  { label, mask }: Trigger,
+  poison: readonly Scored[],
+  { stamp }: ClassVerdict,
+  parts: ExaminationParts,
+): Promise<boolean> {
+  if (poison.length < FEWEST_KNOWN) return stamp !== undefined && stamp.logP <= Math.log(parts.falseAlarm);
+  const images = imagesOf(poison, FILTER_IMAGES, parts);
+  const labels = await inBatches(images, parts.batch, async (some) => {
+    const restored = await parts.runner.restore(some.map((sample) => ({ sample, mask })));
+    return restored.ok ? { ok: true, value: restored.value.map((repaired) => repaired.label) } : restored;
+  });
+  return labels.filter((found) => found !== label).length >= MOST_LEAVE * labels.length;
+}
+
 /** Purifies honest samples and samples of the label again, to see whether a matched filter tells them apart. */
 async function carrierTest(
   label: number,
   targets: readonly number[],
-  naming: Naming,
+  poison: readonly Scored[],
   samples: readonly Scored[],
   parts: ExaminationParts,
 ): Promise<CarrierTest | undefined> {
   const honest = samples.filter((sample) => !targets.includes(sample.label));
   if (honest.length === 0) return undefined;
   const suspects = samples.filter((sample) => sample.label === label);
-  const isPoison = (scored: Scored) => {
-    const name = naming.nameOf(scored.scores);
-    return name !== label && naming.isSure(label, name);
-  };
   const filter = new MatchedFilter(parts.residuals, label, targets);
   const responsesOf = async (some: readonly Scored[]) => {
     const images = imagesOf(some, FILTER_IMAGES, parts);
@@ -173,7 +201,7 @@ async function carrierTest(
   };
   const threshold = carrierThreshold(
     await responsesOf(honest),
-    await responsesOf(suspects.filter(isPoison)),
+    await responsesOf(poison),
     await responsesOf(suspects),
   );
   return threshold === undefined ? undefined : { filter, threshold };
