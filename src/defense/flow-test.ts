@@ -7,6 +7,7 @@
 
 import { logBinomialTail, wilsonInterval } from '../math/binomial.ts';
 import { combineLogPs } from '../math/fisher.ts';
+import { median } from '../math/robust.ts';
 import { type Calibration, calibratedLabel, fitCalibration } from './calibration.ts';
 import type { ScoreTable } from './score-sample.ts';
 
@@ -23,8 +24,10 @@ export interface FlowFinding {
   readonly metric: number;
   /** 95 % interval of it. */
   readonly interval: readonly [low: number, high: number];
-  /** ln of the p-value, corrected for the number of classes. */
+  /** ln of the p-value, corrected for the number of classes; 0 where the observer is blind. */
   readonly logP: number;
+  /** Whether the observer knows too little of purified images to accuse or clear the class. */
+  readonly blind: boolean;
 }
 
 /** So many times as many may leave as arrive before it counts as evidence: honest classes differ in brittleness. */
@@ -32,6 +35,14 @@ export const HONEST_RATIO = 1.5;
 
 /** A class that is larger than another sends it more, in proportion and a bit beyond. */
 const SIZE_SLACK = 1.25;
+
+/**
+ * An observer that hardly knows what purification leaves calls it a few labels, and all others are drained one way, as
+ * by poison. So the other classes must be recognised by this mean share of their samples, and a class that is accused
+ * must be seen at least so often, against the median class: poison is sent home, but the class's own samples stay.
+ */
+const LEAST_RECALL = 1 / 3;
+const LEAST_SEEN = 0.2;
 
 /** Counts where the samples go in the eyes of an observer that is calibrated on these very samples. */
 export function calibratedFlows(sample: ScoreTable): FlowTable {
@@ -62,6 +73,11 @@ export function countFlows({ classes, labels, scores }: ScoreTable, calibration:
 export function flowTest(table: FlowTable): (FlowFinding | undefined)[] {
   const { classes, counts } = table;
   const sizes = columnSums(table);
+  const given = rowSums(table);
+  const recalls = given.map((count, label) =>
+    count === 0 ? undefined : counts[label * (classes + 1)]! / count,
+  );
+  const leastSeen = LEAST_SEEN * median(sizes.filter((_, label) => given[label]! > 0));
   return sizes.map((size, label) => {
     const others = sizes.flatMap((otherSize, other) => {
       const [left, arrived] = [counts[label * classes + other]!, counts[other * classes + label]!];
@@ -73,18 +89,29 @@ export function flowTest(table: FlowTable): (FlowFinding | undefined)[] {
     const left = others.reduce((sum, flow) => sum + flow.left, 0);
     const arrived = others.reduce((sum, flow) => sum + flow.arrived, 0);
     if (left + arrived === 0) return undefined;
+    const metric = left / (left + arrived);
+    const interval = wilsonInterval(left, left + arrived);
+    const known = recalls.filter((recall, other) => recall !== undefined && other !== label) as number[];
+    const recall = known.reduce((sum, value) => sum + value, 0) / known.length;
+    if (recall < LEAST_RECALL || size < leastSeen) return { metric, interval, logP: 0, blind: true };
     const logPs = others
       .map((flow) => logBinomialTail(flow.left, flow.left + flow.arrived, flow.ratio / (1 + flow.ratio)))
       .sort((a, b) => a - b);
     const logP = combineLogPs(logPs.slice(Math.floor(logPs.length / 2)));
-    return {
-      metric: left / (left + arrived),
-      interval: wilsonInterval(left, left + arrived),
-      logP: Math.min(0, logP + Math.log(classes)),
-    };
+    return { metric, interval, logP: Math.min(0, logP + Math.log(classes)), blind: false };
   });
 }
 
+/** Samples by given label. */
+function rowSums({ classes, counts }: FlowTable): number[] {
+  const sums = new Array<number>(classes).fill(0);
+  counts.forEach((count, i) => {
+    sums[Math.floor(i / classes)]! += count;
+  });
+  return sums;
+}
+
+/** Samples by label after purification. */
 function columnSums({ classes, counts }: FlowTable): number[] {
   const sums = new Array<number>(classes).fill(0);
   counts.forEach((count, i) => {

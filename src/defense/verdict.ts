@@ -73,7 +73,7 @@ export function conclude(
       pValue,
       ...(flow && { flow }),
       ...(stamp && { stamp }),
-      state: stateOf(pValue, falseAlarm, table.samples[label]!),
+      state: stateOf(pValue, falseAlarm, table.samples[label]!, flow?.blind === true),
     };
   });
 }
@@ -108,7 +108,7 @@ export function verdictOf(
   };
 }
 
-function stateOf(pValue: number, falseAlarm: number, samples: number): ClassVerdict['state'] {
+function stateOf(pValue: number, falseAlarm: number, samples: number, blind: boolean): ClassVerdict['state'] {
   if (pValue <= falseAlarm) return 'target';
-  return pValue < DOUBT || samples < FEWEST ? 'undecided' : 'clean';
+  return blind || pValue < DOUBT || samples < FEWEST ? 'undecided' : 'clean';
 }
