@@ -21,13 +21,13 @@ export async function runDetection(
   onEstimate: (estimate: Estimate) => void,
   signal?: AbortSignal,
 ): Promise<Verdict> {
-  let verdict = emptyVerdict(detection);
+  let last: Estimate | undefined;
   const records: Observable<TransitionRecord> = from(parse(chunks, detection.classes));
   await records.pipe(estimate(detection), abortable(signal)).forEach((running) => {
-    verdict = running.verdict;
+    last = running;
     onEstimate(running);
   });
-  return verdict;
+  return last?.verdict ?? emptyVerdict(detection);
 }
 
 async function* parse(

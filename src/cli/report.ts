@@ -13,10 +13,12 @@ export function reportTo(log: Log): Report {
   };
 }
 
-/** Tells the estimate after each window. */
+/** Tells the estimate after 1, 2, 4, 8 … windows: working it out takes longer the more samples there are. */
 export function estimateTo(log: Log): (estimate: Estimate) => void {
-  return ({ window, verdict }) => {
-    const { samples, targetLabels, classes } = verdict;
+  return (estimate) => {
+    const { window } = estimate;
+    if (!Number.isInteger(Math.log2(window + 1))) return;
+    const { samples, targetLabels, classes } = estimate.verdict;
     const scores = classes.map(({ label, score }) => `${label}: ${score === null ? '–' : score.toFixed(2)}`);
     log.info('detect', `${samples} samples, flagged labels: ${targetLabels.join(', ') || 'none'}`);
     log.debug('detect', `window ${window}, scores ${scores.join(', ')}`);

@@ -1,12 +1,15 @@
 // A bounded sample of what the observer thought of purified images, for what counts alone cannot tell: how the
 // observer is to be calibrated. It holds the samples whose ids hash lowest, so that samples of windows, workers and
-// machines merge to the very one of the whole dataset, in any order.
+// machines merge to the very one of the whole dataset, in any order. Numbers lie in flat arrays: tens of thousands of
+// small objects would cost several times as much memory.
 
 import { murmur3 } from '../math/random.ts';
 
 /** Numbers that a sample may hold at most, whatever the number of classes: 16 MB. */
 const CAPACITY = 4_000_000;
 const MOST_SAMPLES = 50_000;
+const FIRST_ROWS = 1024;
+const NO_INDEX = -1;
 
 /** The observer's scores of one purified sample. */
 export interface Scored {
@@ -19,7 +22,7 @@ export interface Scored {
   readonly scores: ArrayLike<number>;
 }
 
-/** The sample as arrays, by rising hash. */
+/** The sample as arrays, by rising hash. They are views: read them before the sample changes. */
 export interface ScoreTable {
   readonly classes: number;
   /** int32 [N] given labels. */
@@ -28,8 +31,13 @@ export interface ScoreTable {
   readonly scores: Float32Array;
 }
 
-interface Ranked extends Scored {
-  readonly rank: number;
+/** Columns of equal length; the first `count` rows of the sample are in use. */
+interface Columns {
+  readonly ids: string[];
+  readonly ranks: Uint32Array;
+  readonly labels: Int32Array;
+  readonly indices: Int32Array;
+  readonly scores: Float32Array;
 }
 
 const encoder = new TextEncoder();
@@ -37,45 +45,102 @@ const encoder = new TextEncoder();
 export class ScoreSample {
   readonly classes: number;
   readonly #capacity: number;
-  #kept: Ranked[] = [];
+  #columns: Columns;
+  #count = 0;
+  #sorted = true;
 
   /** @param capacity most samples to keep */
   constructor(classes: number, capacity = Math.min(MOST_SAMPLES, Math.ceil(CAPACITY / classes))) {
     this.classes = classes;
     this.#capacity = capacity;
+    this.#columns = emptyColumns(classes, Math.min(FIRST_ROWS, 2 * capacity));
   }
 
-  add({ id, label, index, scores }: Scored): void {
-    const rank = murmur3(encoder.encode(id), 0);
-    this.#keep({ id, label, ...(index !== undefined && { index }), scores: Float32Array.from(scores), rank });
+  add({ id, label, index = NO_INDEX, scores }: Scored): void {
+    this.#put(murmur3(encoder.encode(id), 0), id, label, index, scores);
   }
 
   merge(other: ScoreSample): void {
-    for (const scored of other.#kept) this.#keep(scored);
+    const { ids, ranks, labels, indices } = other.#columns;
+    for (let n = 0; n < other.#count; n++) {
+      this.#put(ranks[n]!, ids[n]!, labels[n]!, indices[n]!, other.#row(n));
+    }
   }
 
   /** By rising hash. */
   get samples(): readonly Scored[] {
-    this.#trim();
-    return this.#kept;
+    this.#sort();
+    const { ids, labels, indices } = this.#columns;
+    return Array.from({ length: this.#count }, (_, n) => ({
+      id: ids[n]!,
+      label: labels[n]!,
+      ...(indices[n] !== NO_INDEX && { index: indices[n]! }),
+      scores: this.#row(n),
+    }));
   }
 
   table(): ScoreTable {
-    const { samples, classes } = this;
-    const scores = new Float32Array(samples.length * classes);
-    samples.forEach((sample, n) => {
-      scores.set(sample.scores, n * classes);
+    this.#sort();
+    const { labels, scores } = this.#columns;
+    const { classes } = this;
+    return {
+      classes,
+      labels: labels.subarray(0, this.#count),
+      scores: scores.subarray(0, this.#count * classes),
+    };
+  }
+
+  #row(n: number): Float32Array {
+    return this.#columns.scores.subarray(n * this.classes, (n + 1) * this.classes);
+  }
+
+  #put(rank: number, id: string, label: number, index: number, scores: ArrayLike<number>): void {
+    if (this.#count === 2 * this.#capacity) this.#sort();
+    if (this.#count === this.#columns.ranks.length) {
+      this.#rebuild(this.#order(), Math.min(2 * this.#count, 2 * this.#capacity));
+    }
+    const { ids, ranks, labels, indices, scores: all } = this.#columns;
+    const n = this.#count++;
+    [ids[n], ranks[n], labels[n], indices[n]] = [id, rank, label, index];
+    all.set(scores, n * this.classes);
+    this.#sorted = false;
+  }
+
+  /** Sorts by hash and forgets what is beyond the capacity. */
+  #sort(): void {
+    if (this.#sorted) return;
+    const { ids, ranks } = this.#columns;
+    const order = this.#order().sort((a, b) => ranks[a]! - ranks[b]! || (ids[a]! < ids[b]! ? -1 : 1));
+    this.#rebuild(order.subarray(0, this.#capacity), ranks.length);
+    this.#sorted = true;
+  }
+
+  #order(): Uint32Array {
+    return Uint32Array.from({ length: this.#count }, (_, n) => n);
+  }
+
+  /** Moves rows into new columns, in this order. */
+  #rebuild(order: Uint32Array, rows: number): void {
+    const from = this.#columns;
+    const into = emptyColumns(this.classes, rows);
+    order.forEach((row, n) => {
+      into.ids.push(from.ids[row]!);
+      into.ranks[n] = from.ranks[row]!;
+      into.labels[n] = from.labels[row]!;
+      into.indices[n] = from.indices[row]!;
+      into.scores.set(this.#row(row), n * this.classes);
     });
-    return { classes, labels: Int32Array.from(samples, ({ label }) => label), scores };
+    this.#columns = into;
+    this.#count = order.length;
   }
+}
 
-  #keep(scored: Ranked): void {
-    this.#kept.push(scored);
-    if (this.#kept.length >= 2 * this.#capacity) this.#trim();
-  }
-
-  #trim(): void {
-    this.#kept.sort((a, b) => a.rank - b.rank || (a.id < b.id ? -1 : 1));
-    this.#kept.length = Math.min(this.#kept.length, this.#capacity);
-  }
+function emptyColumns(classes: number, rows: number): Columns {
+  return {
+    ids: [],
+    ranks: new Uint32Array(rows),
+    labels: new Int32Array(rows),
+    indices: new Int32Array(rows),
+    scores: new Float32Array(rows * classes),
+  };
 }

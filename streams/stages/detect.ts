@@ -2,7 +2,7 @@
 // on disk and into additive evidence; each window closes with a running estimate, the end of the stream with the
 // verdict, and then the records come back from disk, each with the verdict, as fast as credit allows.
 
-import { concat, defer, ignoreElements, map, type OperatorFunction, pipe, tap } from 'rxjs';
+import { concat, defer, ignoreElements, map, type OperatorFunction, tap } from 'rxjs';
 import { Contingency, type TransitionTable } from '../../src/defense/contingency.ts';
 import type { Knowledge } from '../../src/defense/knowledge.ts';
 import { ScoreSample } from '../../src/defense/score-sample.ts';
@@ -19,7 +19,7 @@ export interface Estimate {
   readonly window: number;
   /** Counts of this window alone: mergeable, kilobytes. */
   readonly table: TransitionTable;
-  /** The verdict on everything up to the end of this window. */
+  /** The verdict on everything up to the end of this window; worked out when it is read, which is to be at once. */
   readonly verdict: Verdict;
 }
 
@@ -53,15 +53,28 @@ type Estimated = Estimate & { readonly evidence: Evidence };
 
 /** One running estimate after each window of records; the last one is the verdict. None where there are no records. */
 export function estimate(detection: Detection): OperatorFunction<TransitionRecord, Estimated> {
-  return pipe(
-    windowed(detection.window, tallyOf(detection)),
-    map(({ index, gathered, total }) => ({
-      window: index,
-      table: gathered.counts.table(),
-      verdict: judge(detection, total),
-      evidence: total,
-    })),
-  );
+  return (source) =>
+    defer(() => {
+      // one sample that grows: a merger for each window would copy it again and again
+      const scores = new ScoreSample(detection.classes);
+      return source.pipe(
+        windowed(detection.window, tallyOf(detection)),
+        map(({ index, gathered, total }) => {
+          scores.merge(gathered.scores);
+          const evidence = { counts: total.counts, scores };
+          let verdict: Verdict | undefined;
+          return {
+            window: index,
+            table: gathered.counts.table(),
+            get verdict() {
+              verdict ??= judge(detection, evidence);
+              return verdict;
+            },
+            evidence,
+          };
+        }),
+      );
+    });
 }
 
 /** The verdict on no records at all. */
@@ -91,21 +104,20 @@ export function detect({
   return (source) =>
     defer(() => {
       const journal = new Journal<PlacedRecord>(transitions);
+      let last: Estimated | undefined;
       let judgement: Judgement = { verdict: emptyVerdict(detection) };
-      let evidence: Evidence | undefined;
       const gathered = source.pipe(
         journalled(journal),
         tap(() => credit.give()),
         estimate(detection),
-        tap(({ evidence: total, ...running }) => {
-          judgement = { verdict: running.verdict };
-          evidence = total;
+        tap((running) => {
+          last = running;
           onEstimate(running);
         }),
         ignoreElements(),
       );
       const examined = defer(async () => {
-        if (examine && evidence) judgement = await examine(evidence);
+        if (last) judgement = examine ? await examine(last.evidence) : { verdict: last.verdict };
         onVerdict?.(judgement);
       }).pipe(ignoreElements());
       const replayed = defer(() =>
@@ -119,6 +131,7 @@ function judge({ detector }: Detection, { counts, scores }: Evidence): Verdict {
   return detector(counts.table(), scores.table());
 }
 
+/** Merges counts only; `estimate` merges the scores. */
 function tallyOf({ classes, minority }: Detection): Tally<TransitionRecord, Evidence> {
   const empty = () => ({ counts: new Contingency(classes), scores: new ScoreSample(classes) });
   return {
@@ -129,12 +142,10 @@ function tallyOf({ classes, minority }: Detection): Tally<TransitionRecord, Evid
       return gathered;
     },
     merge(left, right) {
-      const both = empty();
-      for (const { counts, scores } of [left, right]) {
-        both.counts.merge(counts.table());
-        both.scores.merge(scores);
-      }
-      return both;
+      const counts = new Contingency(classes);
+      counts.merge(left.counts.table());
+      counts.merge(right.counts.table());
+      return { counts, scores: left.scores };
     },
   };
 }
