@@ -20,3 +20,21 @@ export async function attempted<T, R>(
       : { ok: false, bad: { stage, id: idOf(items[0]!), ...outcome.failure } },
   );
 }
+
+/** Works in full batches, all of them handed over at once; the runner queues what must wait. One result an item. */
+export async function attemptedInBatches<T, R>(
+  stage: string,
+  items: readonly T[],
+  batch: number,
+  idOf: (item: T) => string,
+  work: (items: readonly T[]) => Promise<Outcome<readonly R[]>>,
+): Promise<readonly Either<R, Refused>[]> {
+  const starts = Array.from({ length: Math.ceil(items.length / batch) }, (_, i) => i * batch);
+  const attempts = await Promise.all(
+    starts.map((from) => attempted(stage, items.slice(from, from + batch), idOf, work)),
+  );
+  return attempts.flat().flatMap((attempt): readonly Either<R, Refused>[] => {
+    if (!attempt.ok) return [attempt];
+    return attempt.value.value.map((value) => ({ ok: true, value }));
+  });
+}

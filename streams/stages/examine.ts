@@ -3,6 +3,7 @@
 // purified again to learn how carriers of the trigger are told. Images are few, and drawn from the sample that the
 // evidence holds anyway.
 
+import { bufferCount, from, lastValueFrom, mergeMap, toArray } from 'rxjs';
 import type { Sample } from '../../src/datasets/sample.ts';
 import type { SampleStore } from '../../src/datasets/sample-store.ts';
 import { type CanaryFinding, canaryFinding, canaryStamps, removedShare } from '../../src/defense/canary.ts';
@@ -21,7 +22,9 @@ import {
 } from '../../src/defense/stamp-test.ts';
 import { locateTrigger, type Trigger } from '../../src/defense/trigger.ts';
 import { type ClassVerdict, type Verdict, withCanaries } from '../../src/defense/verdict.ts';
-import { fromFailure, type Outcome } from '../../src/errors.ts';
+import type { Outcome } from '../../src/errors.ts';
+import { inOrder } from '../operators/in-order.ts';
+import { isolated } from '../operators/isolated.ts';
 import type { Runner } from '../runner.ts';
 import type { Evidence, Examine } from './detect.ts';
 import { rawSamples } from './raw-samples.ts';
@@ -78,18 +81,21 @@ export function examination(parts: ExaminationParts): Examine {
 async function trialsOf({ counts, scores }: Evidence, parts: ExaminationParts): Promise<StampTrial[]> {
   const { classes } = counts;
   const wanted = Math.max(ENOUGH_IMAGES, IMAGES_A_CLASS * classes);
-  const label = (batch: readonly Sample[]) => parts.runner.label(batch);
-  const candidates = imagesOf(scores.samples, 4 * wanted, parts);
-  const labels = await inBatches(candidates, parts.batch, label);
+  const label = (images: readonly Sample[]) => parts.runner.label(images);
+  const asked = await ask(scores.samples.slice(0, 4 * wanted), parts, label);
   // an observer that does not know an image without a stamp says nothing with one
-  const images = candidates.filter((image, i) => image.label === labels[i]).slice(0, wanted);
-  if (images.length < FEWEST_IMAGES) return [];
-  const before = images.map((image) => image.label);
+  const known = asked.filter(({ of, answer }) => answer === of.label).slice(0, wanted);
+  if (known.length < FEWEST_IMAGES) return [];
   const trials: StampTrial[] = [];
   for (let of = 0; of < classes; of++) {
     for (const stamp of stampsOf(parts.residuals, of)) {
-      const withStamp = images.map((image) => ({ ...image, pixels: stamped(image.pixels, stamp) }));
-      trials.push({ stamp, before, after: await inBatches(withStamp, parts.batch, label) });
+      const answers = await ask(
+        known.map((one) => one.of),
+        parts,
+        (images) => label(images.map((image) => ({ ...image, pixels: stamped(image.pixels, stamp) }))),
+      );
+      const before = answers.map((one) => one.of.label);
+      trials.push({ stamp, before, after: answers.map(({ answer }) => answer) });
     }
   }
   return trials;
@@ -125,22 +131,24 @@ async function canariesOf(
   naming: Naming,
   parts: ExaminationParts,
 ): Promise<CanaryFinding[]> {
-  const placed = scores.samples.filter(({ index }) => index !== undefined).slice(0, parts.canaries);
-  const images = imagesOf(placed, parts.canaries, parts);
   const findings: CanaryFinding[] = [];
   for (const [kind, stamp] of Object.entries(canaryStamps(parts.store.shape))) {
-    const samples = images.map((image) => ({
-      ...image,
-      id: `canary/${kind}/${image.id}`,
-      pixels: stamp(image.pixels),
-    }));
-    const seen = await inBatches(samples, parts.batch, async (some) => {
-      const candidates = await parts.runner.diffuse(some);
-      return candidates.ok ? parts.runner.observe(candidates.value) : candidates;
+    const answers = await ask(scores.samples.slice(0, parts.canaries), parts, async (images) => {
+      const samples = images.map(({ id, pixels, ...image }) => ({
+        ...image,
+        id: `canary/${kind}/${id}`,
+        pixels: stamp(pixels),
+      }));
+      const candidates = await parts.runner.diffuse(samples);
+      const seen = candidates.ok ? await parts.runner.observe(candidates.value) : candidates;
+      return mapped(seen, ({ purified, scores }, i) => ({
+        removed: removedShare(images[i]!.pixels, samples[i]!.pixels, purified),
+        name: naming.nameOf(scores),
+      }));
     });
-    const canaries = seen.map((observation, i) => ({
-      removed: removedShare(images[i]!.pixels, samples[i]!.pixels, observation.purified),
-      recovered: naming.nameOf(observation.scores) === naming.nameOf(placed[i]!.scores),
+    const canaries = answers.map(({ of, answer: { removed, name } }) => ({
+      removed,
+      recovered: name === naming.nameOf(of.scores),
     }));
     const finding = canaryFinding(kind, canaries);
     if (finding) findings.push(finding);
@@ -174,12 +182,11 @@ async function endsWith(
   parts: ExaminationParts,
 ): Promise<boolean> {
   if (poison.length < FEWEST_KNOWN) return stamp !== undefined && stamp.logP <= Math.log(parts.falseAlarm);
-  const images = imagesOf(poison, FILTER_IMAGES, parts);
-  const labels = await inBatches(images, parts.batch, async (some) => {
-    const restored = await parts.runner.restore(some.map((sample) => ({ sample, mask })));
-    return restored.ok ? { ok: true, value: restored.value.map((repaired) => repaired.label) } : restored;
+  const answers = await ask(poison.slice(0, FILTER_IMAGES), parts, async (images) => {
+    const restored = await parts.runner.restore(images.map((sample) => ({ sample, mask })));
+    return mapped(restored, (repaired) => repaired.label);
   });
-  return labels.filter((found) => found !== label).length >= MOST_LEAVE * labels.length;
+  return answers.filter(({ answer }) => answer !== label).length >= MOST_LEAVE * answers.length;
 }
 
 /** Purifies honest samples and samples of the label again, to see whether a matched filter tells them apart. */
@@ -195,9 +202,10 @@ async function carrierTest(
   const suspects = samples.filter((sample) => sample.label === label);
   const filter = new MatchedFilter(parts.residuals, label, targets);
   const responsesOf = async (some: readonly Scored[]) => {
-    const images = imagesOf(some, FILTER_IMAGES, parts);
-    const purified = await purifiedAgain(images, parts);
-    return images.map(({ pixels }, i) => filter.response(pixels, purified[i]!));
+    const answers = await ask(some.slice(0, FILTER_IMAGES), parts, (images) =>
+      responses(images, () => filter, parts.runner),
+    );
+    return answers.map(({ answer }) => answer);
   };
   const threshold = carrierThreshold(
     await responsesOf(honest),
@@ -207,32 +215,50 @@ async function carrierTest(
   return threshold === undefined ? undefined : { filter, threshold };
 }
 
-/** The last candidates of samples: a restoration of the whole image. */
-export function purifiedAgain(
+/** Purifies samples again, as a whole, and asks each one's filter. */
+export async function responses(
   samples: readonly Sample[],
-  { runner, batch }: Pick<ExaminationParts, 'runner' | 'batch'>,
-): Promise<Uint8Array[]> {
-  return inBatches(samples, batch, async (some) => {
-    const restored = await runner.restore(some.map((sample) => ({ sample, mask: undefined })));
-    return restored.ok ? { ok: true, value: restored.value.map(({ pixels }) => pixels) } : restored;
-  });
+  filterOf: (at: number) => MatchedFilter,
+  runner: Runner,
+): Promise<Outcome<readonly number[]>> {
+  const restored = await runner.restore(samples.map((sample) => ({ sample, mask: undefined })));
+  return mapped(restored, ({ pixels }, i) => filterOf(i).response(samples[i]!.pixels, pixels));
 }
 
-function imagesOf(samples: readonly Scored[], most: number, { store }: ExaminationParts): readonly Sample[] {
-  const placed = samples.flatMap(({ id, index }) => (index === undefined ? [] : [{ id, index }]));
-  return rawSamples(store, placed.slice(0, most));
+/** A sample of the evidence and what came of its image. */
+interface Answer<T> {
+  readonly of: Scored;
+  readonly answer: T;
 }
 
-/** Works in batches, all of them handed over at once. @throws {DataElixirError} when one fails */
-async function inBatches<T>(
-  samples: readonly Sample[],
-  batch: number,
-  work: (samples: readonly Sample[]) => Promise<Outcome<readonly T[]>>,
-): Promise<T[]> {
-  const starts = Array.from({ length: Math.ceil(samples.length / batch) }, (_, i) => i * batch);
-  const answers = await Promise.all(starts.map((at) => work(samples.slice(at, at + batch))));
-  return answers.flatMap((answer) => {
-    if (!answer.ok) throw fromFailure(answer.failure);
-    return answer.value;
-  });
+/**
+ * Asks about raw images in batches, in their order; they are read as the runner gets to them. A sample that fails is
+ * left out: the evidence of the others will do.
+ */
+function ask<T>(
+  samples: readonly Scored[],
+  { store, runner, batch }: Pick<ExaminationParts, 'store' | 'runner' | 'batch'>,
+  work: (images: readonly Sample[]) => Promise<Outcome<readonly T[]>>,
+): Promise<readonly Answer<T>[]> {
+  const asked = from(samples.filter(isPlaced)).pipe(
+    bufferCount(batch),
+    inOrder(2 * runner.concurrency, (some) => isolated(some, (few) => work(rawSamples(store, few)))),
+    mergeMap((attempts) => attempts),
+    mergeMap(({ items, outcome }) =>
+      outcome.ok ? items.map((of, i) => ({ of, answer: outcome.value[i]! })) : [],
+    ),
+    toArray(),
+  );
+  return lastValueFrom(asked);
+}
+
+function isPlaced(scored: Scored): scored is Scored & { readonly index: number } {
+  return scored.index !== undefined;
+}
+
+function mapped<T, R>(
+  outcome: Outcome<readonly T[]>,
+  project: (value: T, index: number) => R,
+): Outcome<readonly R[]> {
+  return outcome.ok ? { ok: true, value: outcome.value.map(project) } : outcome;
 }

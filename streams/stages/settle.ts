@@ -17,7 +17,7 @@ import type {
   WaitingSample,
 } from '../records.ts';
 import type { Runner } from '../runner.ts';
-import { attempted } from './attempts.ts';
+import { attemptedInBatches } from './attempts.ts';
 import { rawSamples } from './raw-samples.ts';
 
 /** A record and what is to be done with its sample. */
@@ -60,9 +60,13 @@ async function settleGroup(group: readonly Planned[], parts: SettleParts): Promi
   const records = group.map(({ record }) => record);
   const raw = rawSamples(parts.store, records);
   const cases = group.map((planned, at) => ({ planned, raw: raw[at]! }));
+  const inBatches = (
+    action: Action,
+    work: (cases: readonly Case[]) => Promise<Outcome<readonly SettledSample[]>>,
+  ) => attemptedInBatches('select', cases.filter(byAction(action)), parts.batch, ({ raw }) => raw.id, work);
   const [chosen, restored] = await Promise.all([
-    inBatches(cases.filter(byAction('purify')), parts.batch, (some) => choose(some, parts.runner)),
-    inBatches(cases.filter(byAction('restore')), parts.batch, (some) => restore(some, parts.runner)),
+    inBatches('purify', (some) => choose(some, parts.runner)),
+    inBatches('restore', (some) => restore(some, parts.runner)),
   ]);
   const next = { purify: chosen.values(), restore: restored.values() };
   return cases.map((item) => {
@@ -101,22 +105,6 @@ async function restore(cases: readonly Case[], runner: Runner): Promise<Outcome<
     );
   });
   return { ok: true, value: settled };
-}
-
-/** Works in full batches, all of them handed over at once; the runner queues what must wait. */
-async function inBatches(
-  cases: readonly Case[],
-  batch: number,
-  work: (cases: readonly Case[]) => Promise<Outcome<readonly SettledSample[]>>,
-): Promise<readonly Settled[]> {
-  const starts = Array.from({ length: Math.ceil(cases.length / batch) }, (_, i) => i * batch);
-  const attempts = await Promise.all(
-    starts.map((from) => attempted('select', cases.slice(from, from + batch), ({ raw }) => raw.id, work)),
-  );
-  return attempts.flat().flatMap((attempt): readonly Settled[] => {
-    if (!attempt.ok) return [attempt];
-    return attempt.value.value.map((value) => ({ ok: true, value }));
-  });
 }
 
 function untouched(item: Case): SettledSample | WaitingSample {

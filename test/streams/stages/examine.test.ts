@@ -1,13 +1,14 @@
 // The second look, and what it does to samples, in the tiny world: whole purifications with every stage.
 
 import { afterEach, describe, expect, it } from 'vitest';
+import type { Sample } from '../../../src/datasets/sample.ts';
 import { calibratedFlows, flowTest } from '../../../src/defense/flow-test.ts';
 import { DEFAULT_POLICY } from '../../../src/defense/repair.ts';
 import { conclude } from '../../../src/defense/verdict.ts';
 import type { PurifyParts } from '../../../streams/purify.ts';
 import type { Judgement } from '../../../streams/stages/detect.ts';
 import { TinyRun } from '../support/tiny-run.ts';
-import { TARGET } from '../support/tiny-runner.ts';
+import { sampleOf, TARGET } from '../support/tiny-runner.ts';
 import { poisoned, readResults } from '../support/tiny-world.ts';
 
 const runs: TinyRun[] = [];
@@ -21,9 +22,9 @@ const examination: PurifyParts['examination'] = {
   canaries: 8,
 };
 
-async function examined(count: number, changes: Partial<PurifyParts> = {}) {
+async function examined(count: number, changes: Partial<PurifyParts> = {}, more: readonly Sample[] = []) {
   const judgements: Judgement[] = [];
-  const samples = poisoned(count);
+  const samples = [...poisoned(count), ...more];
   const run = new TinyRun(readResults(samples), {
     examination,
     onVerdict: (judgement) => judgements.push(judgement),
@@ -77,6 +78,15 @@ describe('examination', () => {
     const { run: relabelled } = await examined(600, { policy: { ...DEFAULT_POLICY, method: 'relabel' } });
     const moved = relabelled.manifest.filter(({ given, label, image }) => image === 'raw' && label !== given);
     expect(moved.length).toBeGreaterThan(50);
+  });
+
+  it('leaves out what cannot be purified again, and refuses it: bad data does not end the run', async () => {
+    const bad = [1, 2, 3].map((i) => sampleOf(`bad-restore-${i}`, TARGET, i, true));
+    const { run, summary, judgement } = await examined(900, {}, bad);
+    expect(judgement.knowledge!.carriers.has(TARGET)).toBe(true);
+    expect(run.refused.map(({ id, stage }) => [id, stage])).toEqual(bad.map(({ id }) => [id, 'select']));
+    expect(summary.written + summary.dropped).toBe(900);
+    expect(run.manifest.map(({ id }) => id)).toEqual(poisoned(900).map(({ id }) => id));
   });
 
   it('does the same with any number in flight, and tries no stamps on a handful of images', async () => {
