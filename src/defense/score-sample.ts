@@ -67,16 +67,33 @@ export class ScoreSample {
     }
   }
 
-  /** By rising hash. */
-  get samples(): readonly Scored[] {
+  get count(): number {
+    return Math.min(this.#count, this.#capacity);
+  }
+
+  /** By rising hash; made one by one, so take what is needed only. */
+  *samples(): Generator<Scored> {
     this.#sort();
     const { ids, labels, indices } = this.#columns;
-    return Array.from({ length: this.#count }, (_, n) => ({
-      id: ids[n]!,
-      label: labels[n]!,
-      ...(indices[n] !== NO_INDEX && { index: indices[n]! }),
-      scores: this.#row(n),
-    }));
+    for (let n = 0; n < this.#count; n++) {
+      const index = indices[n]!;
+      yield {
+        id: ids[n]!,
+        label: labels[n]!,
+        ...(index !== NO_INDEX && { index }),
+        scores: this.#row(n),
+      };
+    }
+  }
+
+  /** The first samples by rising hash that pass a test, at most `most`. */
+  take(most: number, test: (scored: Scored) => boolean = () => true): Scored[] {
+    const taken: Scored[] = [];
+    for (const scored of this.samples()) {
+      if (taken.length >= most) break;
+      if (test(scored)) taken.push(scored);
+    }
+    return taken;
   }
 
   table(): ScoreTable {

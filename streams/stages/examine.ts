@@ -12,7 +12,7 @@ import { type CarrierTest, isCleanLabel, type Knowledge, type Weighty } from '..
 import { carrierThreshold, MatchedFilter } from '../../src/defense/matched-filter.ts';
 import { Naming } from '../../src/defense/naming.ts';
 import type { Residuals } from '../../src/defense/residuals.ts';
-import type { Scored, ScoreTable } from '../../src/defense/score-sample.ts';
+import type { Scored, ScoreSample, ScoreTable } from '../../src/defense/score-sample.ts';
 import {
   type StampFinding,
   type StampTrial,
@@ -69,7 +69,7 @@ export function examination(parts: ExaminationParts): Examine {
     const { counts, scores } = evidence;
     const stamps = stampTest(await trialsOf(evidence, parts), counts.classes);
     const concluded = parts.conclude(counts.table(), scores.table(), stamps);
-    if (scores.samples.length === 0) return { verdict: concluded };
+    if (scores.count === 0) return { verdict: concluded };
     const naming = new Naming(scores.table());
     const verdict = withCanaries(concluded, await canariesOf(evidence, naming, parts));
     if (verdict.targetLabels.length === 0) return { verdict };
@@ -82,7 +82,7 @@ async function trialsOf({ counts, scores }: Evidence, parts: ExaminationParts): 
   const { classes } = counts;
   const wanted = Math.max(ENOUGH_IMAGES, IMAGES_A_CLASS * classes);
   const label = (images: readonly Sample[]) => parts.runner.label(images);
-  const asked = await ask(scores.samples.slice(0, 4 * wanted), parts, label);
+  const asked = await ask(scores.take(4 * wanted), parts, label);
   // an observer that does not know an image without a stamp says nothing with one
   const known = asked.filter(({ of, answer }) => answer === of.label).slice(0, wanted);
   if (known.length < FEWEST_IMAGES) return [];
@@ -111,17 +111,18 @@ async function knowledgeOf(
   const carriers = new Map<number, CarrierTest>();
   for (const label of targetLabels) {
     const found = locateTrigger(parts.residuals, label, targetLabels, parts.store.shape);
-    const poison = scores.samples.filter(
+    const poison = scores.take(
+      FILTER_IMAGES,
       (scored) => scored.label === label && isSurelyPoison(scored, naming),
     );
     const local = found?.local === true && (await endsWith(found, poison, classes[label]!, parts));
     if (found) triggers.set(label, { ...found, local });
     if (local) continue;
-    const test = await carrierTest(label, targetLabels, poison, scores.samples, parts);
+    const test = await carrierTest(label, targetLabels, poison, scores, parts);
     if (test) carriers.set(label, test);
   }
   const cleanLabel = targetLabels.filter((label) => isCleanLabel(classes[label]!, parts.falseAlarm));
-  const heaviest = new Map(targetLabels.map((label) => [label, heaviestOf(label, naming, scores.samples)]));
+  const heaviest = new Map(targetLabels.map((label) => [label, heaviestOf(label, naming, scores)]));
   return { naming, triggers, carriers, cleanLabel: new Set(cleanLabel), heaviest };
 }
 
@@ -133,7 +134,7 @@ async function canariesOf(
 ): Promise<CanaryFinding[]> {
   const findings: CanaryFinding[] = [];
   for (const [kind, stamp] of Object.entries(canaryStamps(parts.store.shape))) {
-    const answers = await ask(scores.samples.slice(0, parts.canaries), parts, async (images) => {
+    const answers = await ask(scores.take(parts.canaries), parts, async (images) => {
       const samples = images.map(({ id, pixels, ...image }) => ({
         ...image,
         id: `canary/${kind}/${id}`,
@@ -157,10 +158,11 @@ async function canariesOf(
 }
 
 /** The samples of a label that speak against it most. */
-function heaviestOf(label: number, naming: Naming, samples: readonly Scored[]): Weighty[] {
-  const moved = samples.flatMap(({ id, index, label: given, scores }) => {
+function heaviestOf(label: number, naming: Naming, samples: ScoreSample): Weighty[] {
+  const ofLabel = samples.take(samples.count, (scored) => scored.label === label);
+  const moved = ofLabel.flatMap(({ id, index, label: given, scores }) => {
     const name = naming.nameOf(scores);
-    if (given !== label || name === label || index === undefined) return [];
+    if (name === label || index === undefined) return [];
     return [{ id, index, name, weight: Math.round(100 * naming.weightOf(given, scores)) / 100 }];
   });
   return moved.sort((a, b) => b.weight - a.weight || (a.id < b.id ? -1 : 1)).slice(0, HEAVIEST);
@@ -182,7 +184,7 @@ async function endsWith(
   parts: ExaminationParts,
 ): Promise<boolean> {
   if (poison.length < FEWEST_KNOWN) return stamp !== undefined && stamp.logP <= Math.log(parts.falseAlarm);
-  const answers = await ask(poison.slice(0, FILTER_IMAGES), parts, async (images) => {
+  const answers = await ask(poison, parts, async (images) => {
     const restored = await parts.runner.restore(images.map((sample) => ({ sample, mask })));
     return mapped(restored, (repaired) => repaired.label);
   });
@@ -194,17 +196,15 @@ async function carrierTest(
   label: number,
   targets: readonly number[],
   poison: readonly Scored[],
-  samples: readonly Scored[],
+  scores: ScoreSample,
   parts: ExaminationParts,
 ): Promise<CarrierTest | undefined> {
-  const honest = samples.filter((sample) => !targets.includes(sample.label));
+  const honest = scores.take(FILTER_IMAGES, (scored) => !targets.includes(scored.label));
   if (honest.length === 0) return undefined;
-  const suspects = samples.filter((sample) => sample.label === label);
+  const suspects = scores.take(FILTER_IMAGES, (scored) => scored.label === label);
   const filter = new MatchedFilter(parts.residuals, label, targets);
   const responsesOf = async (some: readonly Scored[]) => {
-    const answers = await ask(some.slice(0, FILTER_IMAGES), parts, (images) =>
-      responses(images, () => filter, parts.runner),
-    );
+    const answers = await ask(some, parts, (images) => responses(images, () => filter, parts.runner));
     return answers.map(({ answer }) => answer);
   };
   const threshold = carrierThreshold(

@@ -106,6 +106,13 @@ describe('ScoreSample', () => {
 
   it('keeps all when they are few, with their places', () => {
     const few = sampleOf(scored.slice(0, 5));
-    expect(few.samples.map(({ index }) => index).sort()).toEqual([0, 1, 2, 3, 4]);
+    expect(few.count).toBe(5);
+    expect(few.take(1, ({ label }) => label === 2).map(({ id }) => id)).toEqual(['s2']);
+    expect(
+      few
+        .take(9)
+        .map(({ index }) => index)
+        .sort(),
+    ).toEqual([0, 1, 2, 3, 4]);
   });
 });
