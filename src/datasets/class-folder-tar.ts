@@ -48,7 +48,7 @@ export async function* readClassFolderTar(
 function toEntry({ name, offset, bytes, size }: TarMember, label: number, path: string, maxPixels: number) {
   const place = { id: imageStem(name.replace(/^\.\//, '')), source: `${path}!${name}`, offset };
   if (!bytes) return damagedEntry(place, tooManyBytes(size, maxPixels).message);
-  return { ...place, decode: () => ({ label, ...decodeImage(bytes, maxPixels) }) };
+  return { ...place, decode: async () => ({ label, ...(await decodeImage(bytes, maxPixels)) }) };
 }
 
 /** The last folder of a path; hidden files and files at the top have none. */

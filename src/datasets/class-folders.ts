@@ -2,12 +2,11 @@
 // proportion to their sizes, so that any stretch of the stream holds all of them, as windows and online training
 // need. Only file names are kept in memory, as bytes.
 
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { SampleError } from '../errors.ts';
 import { unescapeId } from './description.ts';
 import { damagedEntry, type Entry } from './entry.ts';
-import { decodeImage, imageStem, maxImageBytes, tooManyBytes } from './image.ts';
+import { imageStem, readImageFile } from './image.ts';
 
 /** Names of the class folders, sorted by code units: the same order on every machine. Hidden ones are left out. */
 export async function listClassFolders(root: string): Promise<string[]> {
@@ -44,20 +43,13 @@ export async function* readClassFolders(
         'expected an image file, found a folder; put images directly under it',
       );
     } else {
-      yield { id, source, offset: 0, decode: () => decodeFile(source, label, maxPixels) };
+      yield {
+        id,
+        source,
+        offset: 0,
+        decode: async () => ({ label, ...(await readImageFile(source, maxPixels)) }),
+      };
     }
-  }
-}
-
-async function decodeFile(path: string, label: number, maxPixels: number) {
-  try {
-    const { size } = await stat(path);
-    if (size > maxImageBytes(maxPixels)) throw tooManyBytes(size, maxPixels);
-    return { label, ...decodeImage(await readFile(path), maxPixels) };
-  } catch (error) {
-    if (error instanceof SampleError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new SampleError(`expected a readable file, found: ${reason}; check its permissions`);
   }
 }
 

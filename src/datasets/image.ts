@@ -1,12 +1,15 @@
-// The image files that samples come in, told apart by their first bytes whatever their names say: PNG, PPM, PGM.
+// The image files that samples come in, told apart by their first bytes whatever their names say: PNG, JPEG, PPM,
+// PGM. Written images are always PNG.
 
+import { readFile, stat } from 'node:fs/promises';
 import { hasPngSignature } from 'fast-png';
 import { SampleError } from '../errors.ts';
 import type { Image } from './entry.ts';
+import { decodeJpeg, hasJpegSignature } from './jpeg.ts';
 import { decodePng } from './png.ts';
 import { decodePnm, hasPnmSignature } from './pnm.ts';
 
-export const IMAGE_EXTENSIONS: readonly string[] = ['png', 'ppm', 'pgm'];
+export const IMAGE_EXTENSIONS: readonly string[] = ['png', 'jpg', 'jpeg', 'ppm', 'pgm'];
 const EXTENSION = new RegExp(`\\.(?:${IMAGE_EXTENSIONS.join('|')})$`, 'i');
 
 /**
@@ -15,13 +18,37 @@ const EXTENSION = new RegExp(`\\.(?:${IMAGE_EXTENSIONS.join('|')})$`, 'i');
  * @param maxPixels more than this are refused from the header alone
  * @throws {SampleError} when it is of another kind, damaged or too large
  */
-export function decodeImage(bytes: Uint8Array, maxPixels: number): Image {
+export async function decodeImage(bytes: Uint8Array, maxPixels: number): Promise<Image> {
   if (hasPngSignature(bytes)) return decodePng(bytes, maxPixels);
+  if (hasJpegSignature(bytes)) return decodeJpeg(bytes, maxPixels);
   if (hasPnmSignature(bytes)) return decodePnm(bytes, maxPixels);
   const start = Buffer.from(bytes.subarray(0, 8)).toString('hex');
   throw new SampleError(
-    `expected a PNG, PPM or PGM image, found bytes ${start || '(none)'}; convert it to PNG`,
+    `expected a PNG, JPEG, PPM or PGM image, found bytes ${start || '(none)'}; convert it to PNG`,
   );
+}
+
+/**
+ * Reads and decodes an image file.
+ *
+ * @throws {SampleError} when it cannot be read, or as `decodeImage` does
+ */
+export async function readImageFile(path: string, maxPixels: number): Promise<Image> {
+  return decodeImage(await readWhole(path, maxPixels), maxPixels);
+}
+
+async function readWhole(path: string, maxPixels: number): Promise<Buffer> {
+  try {
+    const found = await stat(path);
+    // a pipe or a device might never end
+    if (!found.isFile()) throw new Error('not a regular file');
+    if (found.size > maxImageBytes(maxPixels)) throw tooManyBytes(found.size, maxPixels);
+    return await readFile(path);
+  } catch (error) {
+    if (error instanceof SampleError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new SampleError(`expected a readable file, found: ${reason}; check its permissions`);
+  }
 }
 
 /** A file of more bytes than this is not worth reading: 16-bit RGBA without any compression, and a MiB of metadata. */

@@ -1,5 +1,5 @@
 // WebDataset shards: tar archives in which neighbouring members of one name and different extensions form a
-// sample, here `name.png` (or .ppm, .pgm) and `name.cls`, the class index as text. Members with other extensions
+// sample, here `name.png` (or .jpg, .ppm, .pgm) and `name.cls`, the class index as text. Members with other extensions
 // are passed over.
 // https://github.com/webdataset/webdataset
 
@@ -64,14 +64,14 @@ function imageOf({ members }: Group): TarMember | undefined {
   return extension === undefined ? undefined : members.get(extension);
 }
 
-function decodeGroup(group: Group, maxPixels: number): LabelledImage {
+async function decodeGroup(group: Group, maxPixels: number): Promise<LabelledImage> {
   const { key, members } = group;
   const image = imageOf(group);
   const cls = members.get('cls');
   if (!image || !cls) {
     const found = [...members.keys()].map((extension) => `.${extension}`).join(' and ');
     throw new SampleError(
-      `expected ${key}.png (or .ppm, .pgm) and ${key}.cls side by side, found only ${found}; repack the shard`,
+      `expected ${key}.png (or .jpg, .ppm, .pgm) and ${key}.cls side by side, found only ${found}; repack the shard`,
     );
   }
   if (!image.bytes) throw tooManyBytes(image.size, maxPixels);
@@ -79,5 +79,5 @@ function decodeGroup(group: Group, maxPixels: number): LabelledImage {
   if (!/^\d+$/.test(text)) {
     throw new SampleError(`expected a class index in ${key}.cls, found "${text}"; write it as a number`);
   }
-  return { label: Number(text), ...decodeImage(image.bytes, maxPixels) };
+  return { label: Number(text), ...(await decodeImage(image.bytes, maxPixels)) };
 }

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deflateSync } from 'node:zlib';
 import { encode } from 'fast-png';
+import sharp from 'sharp';
 import { pack } from 'tar-stream';
 import { afterEach } from 'vitest';
 import type { Dataset } from '../../src/datasets/open.ts';
@@ -41,6 +42,26 @@ export function pngOf(i: number, shape: ImageShape): Buffer {
     (_, at) => planar[(at % channels) * area + Math.floor(at / channels)]!,
   );
   return Buffer.from(encode({ width, height, channels, depth: 8, data }));
+}
+
+/** Channel-major pixels of image `i` that JPEG keeps nearly as they are. */
+export function smoothOf(i: number, [channels, height, width]: ImageShape): Uint8Array {
+  const area = height * width;
+  return Uint8Array.from({ length: channels * area }, (_, at) => {
+    const [c, y, x] = [Math.floor(at / area), Math.floor((at % area) / width), at % width];
+    return Math.abs(((20 * i + 30 * c + 3 * x + 5 * y) % 510) - 255);
+  });
+}
+
+/** A JPEG of `smoothOf(i, shape)` of the best quality, without chroma subsampling. */
+export async function jpegOf(i: number, shape: ImageShape): Promise<Buffer> {
+  const [channels, height, width] = shape;
+  const planar = smoothOf(i, shape);
+  const area = height * width;
+  const data = planar.map((_, at) => planar[(at % channels) * area + Math.floor(at / channels)]!);
+  const image = sharp(data, { raw: { width, height, channels: channels === 1 ? 1 : 3 } });
+  const encoded = channels === 1 ? image.toColourspace('b-w') : image;
+  return encoded.jpeg({ quality: 100, chromaSubsampling: '4:4:4' }).toBuffer();
 }
 
 /** A PPM or PGM of `pixelsOf(i, shape)`. */

@@ -115,16 +115,16 @@ describe('bad samples are set aside, the others are read', () => {
     [
       'no label',
       [['bad.png', pngOf(1, SHAPE)]],
-      /expected bad.png \(or .ppm, .pgm\) and bad.cls side by side, found only .png/,
+      /expected bad.png \(or .jpg, .ppm, .pgm\) and bad.cls side by side, found only .png/,
     ],
     ['no image', [['bad.cls', '1']], /found only .cls; repack/],
     [
-      'JPEG only',
+      'WebP only',
       [
-        ['bad.jpg', 'x'],
+        ['bad.webp', 'x'],
         ['bad.cls', '1'],
       ],
-      /found only .jpg and .cls/,
+      /found only .webp and .cls/,
     ],
     [
       'label in words',
@@ -164,7 +164,7 @@ describe('bad samples are set aside, the others are read', () => {
         ['bad.png', 'not an image'],
         ['bad.cls', '1'],
       ],
-      /expected a PNG, PPM or PGM image, found bytes 6e6f742061/,
+      /expected a PNG, JPEG, PPM or PGM image, found bytes 6e6f742061/,
     ],
     [
       'another size',
