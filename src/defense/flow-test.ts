@@ -65,10 +65,11 @@ export function countFlows({ classes, labels, scores }: ScoreTable, calibration:
  * Tests every class; undefined for those that no sample leaves or enters.
  *
  * The p-value of one destination is the binomial tail of the samples that leave for it, among those that leave and
- * arrive, against three leaving for two arriving, or more where the class is much the larger one; sizes are those
- * after purification, because poison swells a label as given. The p-values of the least conspicuous
- * half of the destinations are combined by Fisher's method: a test of the partial conjunction that more than half of
- * them receive too much (Benjamini and Heller 2008), which no single leak of a brittle class can satisfy.
+ * arrive, against three leaving for two arriving, or more where the class is much the larger one. The class's own size
+ * is that after purification, because poison swells a label as given; another's is the smaller one, because what
+ * leaks from a large class swells a small one as purified. The p-values of the least conspicuous half of the
+ * destinations are combined by Fisher's method: a test of the partial conjunction that more than half of them receive
+ * too much (Benjamini and Heller 2008), which no single leak of a brittle class can satisfy.
  */
 export function flowTest(table: FlowTable): (FlowFinding | undefined)[] {
   const { classes, counts } = table;
@@ -79,9 +80,10 @@ export function flowTest(table: FlowTable): (FlowFinding | undefined)[] {
   );
   const leastSeen = LEAST_SEEN * median(sizes.filter((_, label) => given[label]! > 0));
   return sizes.map((size, label) => {
-    const others = sizes.flatMap((otherSize, other) => {
+    const others = sizes.flatMap((seen, other) => {
+      const otherSize = Math.min(seen, given[other]!);
       const [left, arrived] = [counts[label * classes + other]!, counts[other * classes + label]!];
-      // a label that no sample has after purification says nothing
+      // a label that no sample has, before or after purification, says nothing
       return other === label || otherSize === 0
         ? []
         : [{ left, arrived, ratio: Math.max(HONEST_RATIO, (SIZE_SLACK * size) / otherSize) }];

@@ -19,12 +19,13 @@ export interface Trigger {
   readonly spread: Float32Array;
   /** uint8 [H, W], 1 where images are replaced: where the pattern stands out in any channel, and one pixel around. */
   readonly mask: Uint8Array;
-  /** Whether the mask is small: outside it raw images can stay as they are. */
+  /** Whether the mask is small and holds the most of the pattern: outside it raw images can stay as they are. */
   readonly local: boolean;
 }
 
-/** Share of an image that a local trigger's mask covers at most. */
+/** Share of an image that a local trigger's mask covers at most, and share of the pattern's energy that it holds at least. */
 const MOST_LOCAL = 0.25;
+const LEAST_ENERGY = 0.6;
 
 /**
  * Finds the trigger of a flagged label; undefined where no pixel stands out, as with too few samples. It shows best in
@@ -71,10 +72,14 @@ function triggerIn(
   if (!core.includes(1)) return undefined;
   const mask = widened(core, shape);
   const covered = mask.reduce((sum, value) => sum + value, 0);
+  const energyIn = (inside: number) =>
+    pattern.reduce((sum, value, i) => sum + (mask[i % mask.length] === inside ? value * value : 0), 0);
+  const local =
+    covered <= MOST_LOCAL * mask.length && energyIn(1) >= LEAST_ENERGY * (energyIn(0) + energyIn(1));
   const spread = Float32Array.from(some.sums, (sum, i) =>
     Math.sqrt(Math.max(0, some.squares[i]! / some.count - (sum / some.count) ** 2)),
   );
-  return { label, pattern, spread, mask, local: covered <= MOST_LOCAL * mask.length };
+  return { label, pattern, spread, mask, local };
 }
 
 /** The raw image with everything under the mask taken from the purified one; without a trigger, the purified one. */

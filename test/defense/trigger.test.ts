@@ -91,6 +91,25 @@ describe('locateTrigger', () => {
     expect(locateTrigger(new Residuals(SIZE), 0, [0], SHAPE)).toBeUndefined();
   });
 
+  it('calls a trigger local when its mask is small and holds most of its energy', () => {
+    const shape = [1, 10, 10] as const;
+    // one pixel by 100, and a faint wave over all of the image
+    const sumsWith = (wave: number) => {
+      const sums = new Residuals(100);
+      const plain = new Uint8Array(100).fill(100);
+      const stamped = plain.map((value, i) => value + (i === 55 ? 100 : wave * (i % 2)));
+      for (let i = 0; i < 40; i++) {
+        sums.add(0, true, stamped, plain);
+        sums.add(1, false, plain, plain);
+      }
+      return sums;
+    };
+    expect(locateTrigger(sumsWith(2), 0, [0], shape)!.local).toBe(true);
+    // 49 pixels by 20 hold more than the one by 100; the mask is where the one is
+    const wavy = locateTrigger(sumsWith(20), 0, [0], shape)!;
+    expect([ones(wavy.mask).length, wavy.local]).toEqual([9, false]);
+  });
+
   it('stays within the image at its edges', () => {
     for (const [shape, expected] of [
       [
