@@ -100,7 +100,7 @@ describe('flowTest', () => {
     const empty = new Contingency(10).table();
     const attacked = detect({ ...empty, destinations: FASHION_BADNETS });
     expect(attacked.targetLabels).toEqual([0]);
-    expect(attacked.classes[0]!.score!).toBeGreaterThan(30);
+    expect(attacked.classes[0]!.score!).toBeGreaterThan(25);
     const clean = detect({ ...empty, destinations: FASHION_CLEAN });
     for (const { score } of [...attacked.classes.slice(1), ...clean.classes]) expect(score).toBeLessThan(0.1);
   });
