@@ -55,11 +55,22 @@ const GAINS = { moved: 2, all: 4 } as const;
 /** Share of images that might obey an honest class's stamp; measured on clean data: at most 0.15. */
 const HONEST_RATE = 1 / 3;
 
+/**
+ * Some observers call whatever is spoilt by one label, and then any stamp sends images there. So many times as many
+ * must obey a class's own stamp as go to the class with the stamps of others, in the median.
+ */
+const BEYOND_OTHERS = 1.5;
+const MOST_EXPECTED = 0.9;
+
 /** Images a class, on average, from which on it can be seen where each class goes. */
 const FEWEST_A_CLASS = 5;
 
-/** Share of a source class's images that a stamp must send to a label for that label to be called its target. */
+/**
+ * Share of a source class's images that a stamp must send to a label for that label to be called its target, and share
+ * of the labels that must be targets: where a stamp spoils one large class, it is not each class that goes elsewhere.
+ */
 const MOST = 0.5;
+const MOST_LABELS = 0.5;
 
 /** The stamps to try for one class. */
 export function stampsOf(residuals: Residuals, label: number): Stamp[] {
@@ -86,8 +97,9 @@ export function stampTest(trials: readonly StampTrial[], classes: number): Map<n
     stamp: StampTrial['stamp'],
     hits: number,
     images: number,
+    honestRate = HONEST_RATE,
   ) => {
-    const logP = logBinomialTail(hits, images, HONEST_RATE) + Math.log(2 * trials.length);
+    const logP = logBinomialTail(hits, images, honestRate) + Math.log(2 * trials.length);
     const before = findings.get(accused);
     if (images === 0 || (before && before.logP <= logP)) return;
     const rate = hits / images;
@@ -103,13 +115,17 @@ export function stampTest(trials: readonly StampTrial[], classes: number): Map<n
     };
     findings.set(accused, finding);
   };
-  for (const { stamp, before, after } of trials) {
-    const table = tableOf(before, after, classes);
-    const others = table.rows.reduce((sum, row, label) => sum + (label === stamp.label ? 0 : row), 0);
-    note(stamp.label, 'one', stamp, table.arrived(stamp.label), others);
-    if (before.length < FEWEST_A_CLASS * classes) continue;
-    const permutation = permutationOf(table, classes);
-    for (const label of permutation.targets) note(label, 'each', stamp, permutation.hits, before.length);
+  const tables = trials.map(({ stamp, before, after }) => ({ stamp, ...tableOf(before, after, classes) }));
+  for (const { stamp, ...table } of tables) {
+    const { label } = stamp;
+    const controls = tables.filter((other) => other.stamp.label !== label).map((other) => other.share(label));
+    const expected = BEYOND_OTHERS * medianOf(controls);
+    const honestRate = Math.max(HONEST_RATE, Math.min(MOST_EXPECTED, expected));
+    note(label, 'one', stamp, table.arrived(label), table.others(label), honestRate);
+    if (table.images < FEWEST_A_CLASS * classes) continue;
+    const { hits, targets } = permutationOf(table, classes);
+    if (targets.length < MOST_LABELS * table.rows.filter((row) => row > 0).length) continue;
+    for (const target of targets) note(target, 'each', stamp, hits, table.images);
   }
   return findings;
 }
@@ -123,14 +139,16 @@ function tableOf(before: ArrayLike<number>, after: ArrayLike<number>, classes: n
   }
   const from = (source: number, label: number) => (source === label ? 0 : counts[source * classes + label]!);
   const arrived = (label: number) => rows.reduce((sum, _, source) => sum + from(source, label), 0);
-  return { rows, from, arrived };
+  const others = (label: number) => before.length - rows[label]!;
+  const share = (label: number) => arrived(label) / Math.max(1, others(label));
+  return { images: before.length, rows, from, arrived, others, share };
 }
 
 /**
  * All-to-all poisoning: every class goes to one of its own. Each label counts what arrives from its best source only,
  * so a stamp that merely spoils images, which are then called one and the same label, scores next to nothing.
  */
-function permutationOf({ rows, from }: ReturnType<typeof tableOf>, classes: number) {
+function permutationOf({ rows, from }: Pick<ReturnType<typeof tableOf>, 'rows' | 'from'>, classes: number) {
   let hits = 0;
   const targets: number[] = [];
   for (let label = 0; label < classes; label++) {
@@ -140,6 +158,11 @@ function permutationOf({ rows, from }: ReturnType<typeof tableOf>, classes: numb
     if (most > 0 && most >= MOST * rows[arrivals.indexOf(most)]!) targets.push(label);
   }
   return { hits, targets };
+}
+
+/** 0 of nothing. */
+function medianOf(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? 0;
 }
 
 function contrast(some: ResidualSums, usual: ResidualSums, gain: number): Float32Array {

@@ -82,6 +82,24 @@ describe('stampTest', () => {
     expect(accused([...honest.slice(0, 9), trial(9, () => 4)])).toEqual([]);
   });
 
+  it('accuses nobody where any stamp sends most images to one label, as an observer does that has one for the odd', () => {
+    const sink = (share: number) => (was: number, i: number) => ((7 * i) % 100 < 100 * share ? 4 : was);
+    const trials = before.slice(0, 10).map((_, label) => trial(label, sink(label === 4 ? 0.7 : 0.6)));
+    expect(accused(trials)).toEqual([]);
+    // the same share counts where others' stamps are not obeyed
+    expect(accused([...honest.filter((_, label) => label !== 4), trials[4]!])).toEqual([4]);
+  });
+
+  it('accuses nobody where a stamp spoils one class that holds most images: not each goes elsewhere', () => {
+    const uneven = before.map((label, i) => (i % 2 ? 1 : label));
+    const one = {
+      stamp: { label: 3, from: 'all' } as const,
+      before: uneven,
+      after: uneven.map((was) => (was === 1 ? 2 : was)),
+    };
+    expect(accused([one])).toEqual([]);
+  });
+
   it('does not see where each class goes in a handful of images', () => {
     const few = {
       ...trial(3, (was) => (was + 1) % 10),
