@@ -84,7 +84,7 @@ describe('examination', () => {
     const bad = [1, 2, 3].map((i) => sampleOf(`bad-restore-${i}`, TARGET, i, true));
     const { run, summary, judgement } = await examined(900, {}, bad);
     expect(judgement.knowledge!.carriers.has(TARGET)).toBe(true);
-    expect(run.refused.map(({ id, stage }) => [id, stage])).toEqual(bad.map(({ id }) => [id, 'select']));
+    expect(run.refused).toMatchObject(bad.map(({ id }) => ({ id, stage: 'select' })));
     expect(summary.written + summary.dropped).toBe(900);
     expect(run.manifest.map(({ id }) => id)).toEqual(poisoned(900).map(({ id }) => id));
   });
