@@ -42,7 +42,7 @@ const SIZE_SLACK = 1.25;
  * must be seen at least so often, against the median class: poison is sent home, but the class's own samples stay.
  */
 const LEAST_RECALL = 1 / 3;
-const LEAST_SEEN = 0.2;
+const LEAST_SEEN = 0.05;
 
 /** Counts where the samples go in the eyes of an observer that is calibrated on these very samples. */
 export function calibratedFlows(sample: ScoreTable): FlowTable {

@@ -62,6 +62,12 @@ const HONEST_RATE = 1 / 3;
 const BEYOND_OTHERS = 1.5;
 const MOST_EXPECTED = 0.9;
 
+/**
+ * Share of the classes whose own stamps may be obeyed. Where more are, as with traffic signs, of which all of a class are
+ * alike and purification takes the picture itself, a stamp is the class and no trigger, and obeying it says nothing.
+ */
+const MOST_OBEYED = 0.25;
+
 /** Images a class, on average, from which on it can be seen where each class goes. */
 const FEWEST_A_CLASS = 5;
 
@@ -99,7 +105,8 @@ export function stampTest(trials: readonly StampTrial[], classes: number): Map<n
     images: number,
     honestRate = HONEST_RATE,
   ) => {
-    const logP = logBinomialTail(hits, images, honestRate) + Math.log(2 * trials.length);
+    const tail = honestRate < 1 ? logBinomialTail(hits, images, honestRate) : 0;
+    const logP = tail + Math.log(2 * trials.length);
     const before = findings.get(accused);
     if (images === 0 || (before && before.logP <= logP)) return;
     const rate = hits / images;
@@ -116,12 +123,16 @@ export function stampTest(trials: readonly StampTrial[], classes: number): Map<n
     findings.set(accused, finding);
   };
   const tables = trials.map(({ stamp, before, after }) => ({ stamp, ...tableOf(before, after, classes) }));
+  const obeyed = new Set(
+    tables.filter(({ stamp, share }) => share(stamp.label) >= HONEST_RATE).map(({ stamp }) => stamp.label),
+  );
+  const common = obeyed.size > Math.max(2, MOST_OBEYED * classes);
   for (const { stamp, ...table } of tables) {
     const { label } = stamp;
     const controls = tables.filter((other) => other.stamp.label !== label).map((other) => other.share(label));
     const expected = BEYOND_OTHERS * medianOf(controls);
     const honestRate = Math.max(HONEST_RATE, Math.min(MOST_EXPECTED, expected));
-    note(label, 'one', stamp, table.arrived(label), table.others(label), honestRate);
+    note(label, 'one', stamp, table.arrived(label), table.others(label), common ? 1 : honestRate);
     if (table.images < FEWEST_A_CLASS * classes) continue;
     const { hits, targets } = permutationOf(table, classes);
     if (targets.length < MOST_LABELS * table.rows.filter((row) => row > 0).length) continue;

@@ -73,6 +73,16 @@ describe('stampTest', () => {
     expect(finding.interval[1]).toBeLessThan(0.74);
   });
 
+  it('accuses nobody when the stamps of many classes are obeyed: they are the classes, not triggers', () => {
+    const alike = (classes: number) => [
+      ...Array.from({ length: classes }, (_, label) => trial(label, () => label)),
+      ...honest.slice(classes),
+    ];
+    expect(accused(alike(2)).sort()).toEqual([0, 1]);
+    expect(accused(alike(3))).toEqual([]);
+    expect(accused(alike(10))).toEqual([]);
+  });
+
   it('accuses every label of all-to-all poisoning, by a stamp from one of them', () => {
     const trials = [...honest, trial(3, (was) => (was + 1) % 10)];
     expect(accused(trials).sort((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
