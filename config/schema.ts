@@ -61,7 +61,7 @@ export const schema = {
     test: texts('Sources to evaluate on.', []),
     format: choice(
       'Format of the sources; auto recognises it.',
-      ['auto', 'class-folders', 'idx', 'cifar-binary', 'webdataset'],
+      ['auto', 'class-folders', 'idx', 'cifar-binary', 'webdataset', 'ndjson'],
       'auto',
     ),
     classes: optionalInteger(
@@ -400,7 +400,11 @@ export const schema = {
     path: optionalText(
       'Where the dataset or model that the command makes is written; run and purify write into the record where not set.',
     ),
-    format: choice('Format of a written dataset.', ['class-folders', 'webdataset'], 'class-folders'),
+    format: choice(
+      'Format of a written dataset.',
+      ['class-folders', 'webdataset', 'ndjson'],
+      'class-folders',
+    ),
   },
 } as const;
 

@@ -64,15 +64,15 @@ async function* gunzip(input: AsyncIterable<Buffer>): AsyncGenerator<Buffer, voi
     throw new SampleError(`expected whole gzip data, found: ${failure.message}; fetch the file again`);
 }
 
-/** Takes pieces of wanted sizes from a file; damage counts as the end of the file, and is kept in `damage`. */
+/** Takes pieces of wanted sizes from a file, or from bytes that come in chunks; damage counts as the end of the file, and is kept in `damage`. */
 export class ByteReader {
   readonly #chunks: AsyncGenerator<Buffer, void, undefined>;
   #held: Buffer = Buffer.alloc(0);
   #position = 0;
   #damage: string | undefined;
 
-  constructor(path: string) {
-    this.#chunks = readBytes(path);
+  constructor(source: string | AsyncGenerator<Buffer, void, undefined>) {
+    this.#chunks = typeof source === 'string' ? readBytes(source) : source;
   }
 
   /** Byte offset, in the decompressed file, of the next byte to be taken. */

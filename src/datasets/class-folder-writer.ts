@@ -5,9 +5,9 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatasetError } from '../errors.ts';
 import { escapeId } from './description.ts';
+import type { PartWriter } from './part-writer.ts';
 import { encodePng } from './png.ts';
 import type { Sample } from './sample.ts';
-import type { PartWriter } from './writer.ts';
 
 /** Makes a folder for every class, also for those that stay empty: a reader counts them. */
 export async function openClassFolderWriter(

@@ -10,9 +10,13 @@ import type { ImageShape } from './sample.ts';
 export const DESCRIPTION_FILE = 'dataset.json';
 const VERSION = 1;
 
+/** What this project writes. */
+export const OUTPUT_FORMATS = ['class-folders', 'webdataset', 'ndjson'] as const;
+export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
+
 export interface Description {
   readonly name: string;
-  readonly format: 'class-folders' | 'webdataset';
+  readonly format: OutputFormat;
   readonly classes: number;
   /** By class index; absent when the classes have no names. */
   readonly classNames?: readonly string[];
@@ -80,7 +84,7 @@ function isDescription(value: unknown): value is Description {
   return (
     dataelixir === VERSION &&
     typeof name === 'string' &&
-    (format === 'class-folders' || format === 'webdataset') &&
+    OUTPUT_FORMATS.some((known) => known === format) &&
     isCount(classes) &&
     (classNames === undefined || (isList(classNames, isText) && classNames.length === classes)) &&
     isList(shape, isCount) &&

@@ -21,7 +21,7 @@ export interface Entry {
   readonly id?: string;
   /** File as the user named it, plus `!member` inside an archive. */
   readonly source: string;
-  /** Byte offset in the (decompressed) file. */
+  /** Byte offset in the (decompressed) file; the number of the row where the format counts rows (Parquet). */
   readonly offset: number;
   /** @throws {SampleError} when it cannot be decoded */
   readonly decode: () => LabelledImage | Promise<LabelledImage>;

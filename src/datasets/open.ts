@@ -11,6 +11,7 @@ import { unescapeId } from './description.ts';
 import { damagedEntry, type Entry } from './entry.ts';
 import { IdSet } from './id-set.ts';
 import { countIdxClasses, labelsBeside, readIdx } from './idx.ts';
+import { countNdjsonClasses, readNdjson } from './ndjson.ts';
 import { type DatasetFormat, type Recognised, recognise, stemOf } from './recognise.ts';
 import type { ImageShape, ReadResult } from './sample.ts';
 import { decodeEntry, settleEntry } from './settle.ts';
@@ -101,12 +102,17 @@ async function countClasses(
   const told = options.classes ?? description?.classes ?? classNames?.length;
   if (told !== undefined && told > 0) return told;
   if (format === 'cifar-binary') return (options.labelBytes ?? 1) > 1 ? 100 : 10;
-  if (format === 'idx') {
-    const counts = await Promise.all(
-      parts.map((part, i) => countIdxClasses(labelsOf(part.files[0]!, i, options))),
-    );
-    return Math.max(...counts);
+  const maxPixels = options.maxPixels ?? DEFAULT_MAX_PIXELS;
+  let largest = 0;
+  for (const [i, part] of parts.entries()) {
+    for (const file of part.files) {
+      let count = 0;
+      if (format === 'idx') count = await countIdxClasses(labelsOf(file, i, options));
+      else if (format === 'ndjson') count = await countNdjsonClasses(file, maxPixels);
+      largest = Math.max(largest, count);
+    }
   }
+  if (largest > 0) return largest;
   throw new DatasetError(
     `expected the number of classes, which ${sources[0]} does not tell, found none; set dataset.classes`,
   );
@@ -151,8 +157,8 @@ async function* readRange(
 
 async function* entriesOf(parts: readonly Recognised[], options: DatasetOptions): AsyncGenerator<Entry> {
   const prefixes = prefixesOf(parts);
-  // the other formats number their samples
-  const named = parts[0]!.format === 'webdataset' || parts[0]!.format === 'class-folders';
+  // those number their samples
+  const named = !['idx', 'cifar-binary', 'shapes'].includes(parts[0]!.format);
   const seen = named ? new IdSet() : undefined;
   for (const [i, part] of parts.entries()) {
     for (const [j, file] of part.files.entries()) {
@@ -189,6 +195,8 @@ function entriesOfFile(part: Recognised, file: string, index: number, options: D
       });
     case 'webdataset':
       return part.description ? unescaped(readWebDataset(file, maxPixels)) : readWebDataset(file, maxPixels);
+    case 'ndjson':
+      return readNdjson(file, maxPixels);
     case 'shapes':
       return readShapes(file);
   }

@@ -12,7 +12,21 @@ import { listTarClasses } from './class-folder-tar.ts';
 import { listClassFolders } from './class-folders.ts';
 import { type Description, readDescription } from './description.ts';
 
-export const DATASET_FORMATS = ['class-folders', 'idx', 'cifar-binary', 'webdataset', 'shapes'] as const;
+export const DATASET_FORMATS = [
+  'class-folders',
+  'idx',
+  'cifar-binary',
+  'webdataset',
+  'ndjson',
+  'shapes',
+] as const;
+
+// files of which a folder may hold several, by their names; an archive may be WebDataset or class folders
+const FILES_IN_FOLDERS: readonly (readonly [RegExp, DatasetFormat | 'tar'])[] = [
+  [/\.(tar|tar\.gz|tgz)$/, 'tar'],
+  [/\.(ndjson|jsonl)(\.gz)?$/, 'ndjson'],
+];
+
 export type DatasetFormat = (typeof DATASET_FORMATS)[number];
 
 /** What was found out about one source without decoding a sample. */
@@ -63,14 +77,17 @@ async function recogniseFolder(source: string, format?: DatasetFormat): Promise<
     return { ...known, files: parts.map((part) => join(source, part)) };
   }
   const names = (await readdir(source)).sort();
-  const shards = names.filter((name) => /\.(tar|tar\.gz|tgz)$/.test(name)).map((name) => join(source, name));
   const folders = await listClassFolders(source);
-  if (shards.length > 0 && (format !== 'class-folders' || folders.length === 0)) {
-    return recogniseFiles(shards, source, format ?? 'tar');
+  for (const [pattern, kind] of FILES_IN_FOLDERS) {
+    const files = names.filter((name) => pattern.test(name)).map((name) => join(source, name));
+    const archived =
+      kind === 'tar' && (format === 'webdataset' || (format === 'class-folders' && folders.length === 0));
+    const meant = format === undefined || format === kind || archived;
+    if (files.length > 0 && meant) return recogniseFiles(files, source, format ?? kind);
   }
   if (folders.length > 0) return { format: 'class-folders', files: [source], folders };
   throw new DatasetError(
-    `expected class folders, .tar shards or dataset.json in ${source}, found ${names.length} other files; ` +
+    `expected class folders, files such as .tar or .ndjson, or dataset.json in ${source}, found ${names.length} other files; ` +
       'name the file itself for IDX and CIFAR',
   );
 }
@@ -109,11 +126,12 @@ async function recogniseFile(path: string): Promise<DatasetFormat | 'tar'> {
   const start = await bytes.take(512).finally(() => bytes.close());
   if (start.toString('latin1', 257, 262) === 'ustar' || /\.(tar|tar\.gz|tgz)$/.test(path)) return 'tar';
   if (/\.bin(\.gz)?$/.test(path)) return 'cifar-binary';
+  if (/^\s*\{/.test(start.toString('latin1'))) return 'ndjson';
   if (start.length > 3 && start.readUInt16BE() === 0 && start[2] === 8 && [3, 4].includes(start[3]!))
     return 'idx';
   const damage = bytes.damage ? ` (${bytes.damage})` : '';
   throw new DatasetError(
-    `expected IDX images, a tar archive, CIFAR .bin or a folder, found ${path} beginning with ` +
+    `expected IDX images, a tar archive, NDJSON, CIFAR .bin or a folder, found ${path} beginning with ` +
       `${start.toString('hex', 0, 8) || 'nothing'}${damage}; ` +
       `set dataset.format to one of ${DATASET_FORMATS.join(', ')}`,
   );

@@ -21,7 +21,7 @@ export interface Sample {
 export interface Quarantined extends Failure {
   /** File that held it, as the user named it (plus `!member` inside an archive). */
   readonly source: string;
-  /** Byte offset in the (decompressed) file at which the sample starts. */
+  /** Byte offset in the (decompressed) file at which the sample starts; the number of the row in Parquet. */
   readonly offset: number;
   readonly id?: string;
 }

@@ -2,56 +2,17 @@
 // time of every member are fixed, so that equal samples make equal archives.
 
 import { createWriteStream } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { type Pack, pack } from 'tar-stream';
-import { DatasetError } from '../errors.ts';
 import { escapeId } from './description.ts';
+import { type PartWriter, unwritable } from './part-writer.ts';
 import { encodePng } from './png.ts';
-import type { Sample } from './sample.ts';
-import type { PartWriter } from './writer.ts';
 
 const FIXED = { mode: 0o644, uid: 0, gid: 0, mtime: new Date(0) };
 
 /** Writes one archive. */
 export function openTarWriter(path: string): PartWriter {
-  const shard = openShard(path);
-  return { parts: [basename(path)], write: (sample) => shard.write(sample), close: () => shard.close() };
-}
-
-/**
- * Writes `name-000000.tar` and so on in a folder.
- *
- * @param samplesPerShard a new archive is begun after so many
- */
-export function openShardWriter(root: string, name: string, samplesPerShard: number): PartWriter {
-  const parts: string[] = [];
-  let shard: Shard | undefined;
-  let left = 0;
-  return {
-    parts,
-    write: async (sample) => {
-      if (left === 0) {
-        await shard?.close();
-        parts.push(`${name}-${String(parts.length).padStart(6, '0')}.tar`);
-        shard = openShard(join(root, parts.at(-1)!));
-        left = samplesPerShard;
-      }
-      left--;
-      await shard!.write(sample);
-    },
-    close: async () => {
-      await shard?.close();
-    },
-  };
-}
-
-interface Shard {
-  write(sample: Sample): Promise<void>;
-  close(): Promise<void>;
-}
-
-function openShard(path: string): Shard {
   const archive = pack();
   // kept as a value so that a failure waits for the next call instead of being an unhandled rejection
   const written = pipeline(archive as unknown as NodeJS.ReadableStream, createWriteStream(path)).then(
@@ -59,13 +20,10 @@ function openShard(path: string): Shard {
     (error: Error) => error,
   );
   const check = (error: Error | undefined) => {
-    if (error) {
-      throw new DatasetError(
-        `expected to write ${path}, found: ${error.message}; check disk space and rights`,
-      );
-    }
+    if (error) throw unwritable(path, error);
   };
   return {
+    parts: [basename(path)],
     write: async (sample) => {
       const key = escapeId(sample.id, true);
       try {

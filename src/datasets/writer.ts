@@ -6,15 +6,18 @@ import { mkdir, readdir, rename, rm, rmdir, stat, writeFile } from 'node:fs/prom
 import { dirname, join, resolve } from 'node:path';
 import { ConfigError, DatasetError } from '../errors.ts';
 import { openClassFolderWriter } from './class-folder-writer.ts';
-import { DESCRIPTION_FILE, formatDescription } from './description.ts';
+import { DESCRIPTION_FILE, formatDescription, type OutputFormat } from './description.ts';
+import { openNdjsonWriter } from './ndjson-writer.ts';
+import { openShardWriter, type PartWriter } from './part-writer.ts';
 import { stemOf } from './recognise.ts';
 import type { ImageShape, Sample } from './sample.ts';
-import { openShardWriter, openTarWriter } from './webdataset-writer.ts';
-
-export const OUTPUT_FORMATS = ['class-folders', 'webdataset'] as const;
-export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
+import { openTarWriter } from './webdataset-writer.ts';
 
 const DEFAULT_SAMPLES_PER_SHARD = 10_000;
+const EXTENSIONS: Readonly<Partial<Record<OutputFormat, string>>> = {
+  webdataset: '.tar',
+  ndjson: '.ndjson',
+};
 
 export interface WriterOptions {
   readonly format: OutputFormat;
@@ -23,7 +26,7 @@ export interface WriterOptions {
   /** Name of the dataset and of its shards; the target's name when absent. */
   readonly name?: string;
   readonly classNames?: readonly string[];
-  /** Samples in each WebDataset shard; 10,000 when absent. A target that ends in `.tar` is always one shard. */
+  /** Samples in each file; 10,000 when absent. A target with the extension of its format is always one file. */
   readonly samplesPerShard?: number;
 }
 
@@ -37,24 +40,20 @@ export interface DatasetWriter {
   abort(): Promise<void>;
 }
 
-/** What one format provides; `parts` grows while it writes. */
-export interface PartWriter {
-  readonly parts: readonly string[];
-  write(sample: Sample): Promise<void>;
-  close(): Promise<void>;
-}
-
 /**
  * Begins a new dataset.
  *
- * @param target a folder that is not there yet or is empty; with `webdataset` also a file that ends in `.tar`
+ * @param target a folder that is not there yet or is empty; or a file with the extension of the format,
+ *               such as `.tar` for `webdataset`
  * @throws {DatasetError} when the target exists, or its place cannot be written to
  */
 export async function openWriter(target: string, options: WriterOptions): Promise<DatasetWriter> {
-  const single = options.format === 'webdataset' && target.endsWith('.tar');
-  if (!single && /\.(tar|tgz|gz)$/.test(target)) {
+  const extension = EXTENSIONS[options.format];
+  const single = extension !== undefined && target.endsWith(extension);
+  if (!single && /\.(tar|tgz|gz|ndjson|jsonl|npz|parquet)$/.test(target)) {
     throw new ConfigError(
-      `expected a folder for ${options.format}, found ${target}; name a folder, or .tar for one shard`,
+      `expected a folder${extension ? ` or a ${extension} file` : ''} for ${options.format}, found ${target}; ` +
+        'name a folder, or set output.format',
     );
   }
   await checkFree(target);
@@ -92,12 +91,21 @@ async function begin(
   // what a killed run left behind: only this project makes that name
   await rm(temporary, { recursive: true, force: true });
   await mkdir(single ? dirname(temporary) : temporary, { recursive: true });
-  if (single) return openTarWriter(temporary);
-  if (options.format === 'class-folders') {
-    return openClassFolderWriter(temporary, options.classes, options.classNames);
-  }
+  const { format, classes, classNames, name = stemOf(target) } = options;
+  if (format === 'class-folders') return openClassFolderWriter(temporary, classes, classNames);
+  const openFile = (path: string) => openFileWriter(path, options);
+  if (single) return openFile(temporary);
   const perShard = options.samplesPerShard ?? DEFAULT_SAMPLES_PER_SHARD;
-  return openShardWriter(temporary, options.name ?? stemOf(target), perShard);
+  return openShardWriter(temporary, name, EXTENSIONS[format]!, perShard, openFile);
+}
+
+function openFileWriter(path: string, { format }: WriterOptions): PartWriter | Promise<PartWriter> {
+  switch (format) {
+    case 'ndjson':
+      return openNdjsonWriter(path);
+    default:
+      return openTarWriter(path);
+  }
 }
 
 async function describe(

@@ -100,7 +100,7 @@ test('what is no usable image is set aside', async () => {
   expect(samples.map((sample) => sample.id)).toEqual(['a/0']);
   expect(bad.map(({ id, source, offset }) => [id, source, offset])).toEqual([
     ['a/1', join(root, 'a/1.png'), 0],
-    ['a/2.jpg', join(root, 'a/2.jpg'), 0],
+    ['a/2', join(root, 'a/2.jpg'), 0],
     [undefined, join(root, 'a/3/'), 0],
     ['a/4', join(root, 'a/4.png'), 0],
   ]);
@@ -123,7 +123,7 @@ test('a file that goes away while it is read is set aside', async () => {
 
 test('refuses what is empty or not there', async () => {
   await expect(openDataset(root)).rejects.toThrow(
-    /expected class folders, .tar shards or dataset.json in .*found 0/,
+    /expected class folders, files such as .tar or .ndjson, or dataset.json in .*found 0/,
   );
   mkdirSync(join(root, 'a'));
   await expect(openDataset(root)).rejects.toThrow(/at least one readable sample .* found an empty dataset/);

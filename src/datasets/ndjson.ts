@@ -1,0 +1,142 @@
+// NDJSON, one JSON object a line: `{"id":…,"label":3,"image":"<base64 of a PNG, JPEG or PPM>"}`, or `"path"` instead
+// of `"image"`, beside the file or absolute. Other fields are passed over. This is what scripts and pipes make
+// most easily; lines are read one by one, and none longer than an image may be is ever held.
+
+import { dirname, resolve } from 'node:path';
+import { SampleError } from '../errors.ts';
+import { ByteReader } from './byte-reader.ts';
+import { damagedEntry, type Entry, indexId, type LabelledImage } from './entry.ts';
+import { decodeImage, maxImageBytes, readImageFile } from './image.ts';
+
+const BLOCK_BYTES = 1 << 15;
+// for the id, the names of fields, and fields of others
+const ROOM_BYTES = 2 ** 20;
+const NEWLINE = 10;
+const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
+
+/** Reads one file, gzipped or not. Empty lines are passed over; a sample without an id is named by its line. */
+export async function* readNdjson(path: string, maxPixels: number): AsyncGenerator<Entry> {
+  const folder = dirname(path);
+  let index = 0;
+  for await (const line of linesOf(path, maxLineBytes(maxPixels))) {
+    const place = { source: path, offset: line.offset };
+    if ('damage' in line) {
+      yield damagedEntry(place, `expected whole lines, found: ${line.damage}; fetch the file again`);
+    } else if (!line.bytes) {
+      yield damagedEntry(
+        { ...place, id: indexId(index++) },
+        `expected a line of at most ${maxLineBytes(maxPixels)} bytes, found ${line.size}; raise dataset.maxPixels`,
+      );
+    } else if (line.bytes.some((byte) => byte > 32)) {
+      yield toEntry(line.bytes, place, indexId(index++), folder, maxPixels);
+    }
+  }
+}
+
+/** One more than the largest label of a file; lines that hold none are passed over. */
+export async function countNdjsonClasses(path: string, maxPixels: number): Promise<number> {
+  let largest = -1;
+  for await (const line of linesOf(path, maxLineBytes(maxPixels))) {
+    const label = 'bytes' in line && line.bytes ? parse(line.bytes)?.label : undefined;
+    if (isLabel(label) && label > largest) largest = label;
+  }
+  return largest + 1;
+}
+
+type Line =
+  | { readonly offset: number; readonly size: number; readonly bytes: Buffer | undefined }
+  | { readonly offset: number; readonly damage: string };
+
+/** Lines with their places; of those that are too long only the size is kept. */
+async function* linesOf(path: string, maxBytes: number): AsyncGenerator<Line> {
+  const reader = new ByteReader(path);
+  let offset = 0;
+  let size = 0;
+  let parts: Buffer[] = [];
+  const take = (): Line => ({ offset, size, bytes: size > maxBytes ? undefined : Buffer.concat(parts) });
+  try {
+    for (
+      let block = await reader.take(BLOCK_BYTES);
+      block.length > 0;
+      block = await reader.take(BLOCK_BYTES)
+    ) {
+      for (let from = 0; from < block.length; ) {
+        const at = block.indexOf(NEWLINE, from);
+        const end = at < 0 ? block.length : at;
+        size += end - from;
+        if (size <= maxBytes) parts.push(block.subarray(from, end));
+        else parts = [];
+        from = end + 1;
+        if (at < 0) continue;
+        yield take();
+        offset += size + 1;
+        size = 0;
+        parts = [];
+      }
+    }
+    // of a damaged file the last line is not whole
+    if (reader.damage !== undefined) yield { offset, damage: reader.damage };
+    else if (size > 0) yield take();
+  } finally {
+    await reader.close();
+  }
+}
+
+function maxLineBytes(maxPixels: number): number {
+  return Math.ceil((maxImageBytes(maxPixels) * 4) / 3) + ROOM_BYTES;
+}
+
+function toEntry(
+  bytes: Buffer,
+  place: { source: string; offset: number },
+  index: string,
+  folder: string,
+  maxPixels: number,
+): Entry {
+  const fields = parse(bytes);
+  if (!fields) {
+    const start = JSON.stringify(bytes.toString('utf8', 0, 24));
+    return damagedEntry(
+      { ...place, id: index },
+      `expected a JSON object on every line, found ${start}; write it again`,
+    );
+  }
+  const id = typeof fields.id === 'string' || typeof fields.id === 'number' ? String(fields.id) : index;
+  return { ...place, id, decode: () => decode(fields, folder, maxPixels) };
+}
+
+async function decode(fields: Fields, folder: string, maxPixels: number): Promise<LabelledImage> {
+  const { label, image, path } = fields;
+  if (!isLabel(label)) {
+    throw new SampleError(
+      `expected "label" to be a class index, found ${JSON.stringify(label) ?? 'none'}; write it as a number`,
+    );
+  }
+  if (typeof image === 'string') {
+    if (!BASE64.test(image))
+      throw new SampleError('expected "image" in base64, found other characters; encode it');
+    return { label, ...(await decodeImage(Buffer.from(image, 'base64'), maxPixels)) };
+  }
+  if (typeof path === 'string') return { label, ...(await readImageFile(resolve(folder, path), maxPixels)) };
+  throw new SampleError(
+    `expected "image" or "path", found ${Object.keys(fields).slice(0, 8).join(', ') || 'no fields'}; add one`,
+  );
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function parse(bytes: Buffer): Fields | undefined {
+  try {
+    const value: unknown = JSON.parse(bytes.toString('utf8'));
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Fields)
+      : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+function isLabel(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}

@@ -1,0 +1,53 @@
+// What the writer of one format provides to `writer.ts`, and how formats that keep many samples in a file are
+// spread over several.
+
+import { join } from 'node:path';
+import { DatasetError } from '../errors.ts';
+import type { Sample } from './sample.ts';
+
+/** Writes samples into files or folders; `parts` names them, and grows while it writes. */
+export interface PartWriter {
+  readonly parts: readonly string[];
+  write(sample: Sample): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Writes `name-000000.tar` and so on in a folder.
+ *
+ * @param extension       of the files, with its dot
+ * @param samplesPerShard a new file is begun after so many
+ * @param open            begins one file
+ */
+export function openShardWriter(
+  root: string,
+  name: string,
+  extension: string,
+  samplesPerShard: number,
+  open: (path: string) => PartWriter | Promise<PartWriter>,
+): PartWriter {
+  const parts: string[] = [];
+  let shard: PartWriter | undefined;
+  let left = 0;
+  return {
+    parts,
+    write: async (sample) => {
+      if (left === 0 || !shard) {
+        await shard?.close();
+        parts.push(`${name}-${String(parts.length).padStart(6, '0')}${extension}`);
+        shard = await open(join(root, parts.at(-1)!));
+        left = samplesPerShard;
+      }
+      left--;
+      await shard.write(sample);
+    },
+    close: async () => {
+      await shard?.close();
+    },
+  };
+}
+
+/** The error of a file that the disk does not take. */
+export function unwritable(path: string, cause: Error): DatasetError {
+  return new DatasetError(`expected to write ${path}, found: ${cause.message}; check disk space and rights`);
+}
