@@ -127,7 +127,8 @@ export class ScoreSample {
   #sort(): void {
     if (this.#sorted) return;
     const { ids, ranks } = this.#columns;
-    const order = this.#order().sort((a, b) => ranks[a]! - ranks[b]! || (ids[a]! < ids[b]! ? -1 : 1));
+    const byId = (a: number, b: number) => (ids[a]! < ids[b]! ? -1 : ids[a]! > ids[b]! ? 1 : a - b);
+    const order = this.#order().sort((a, b) => ranks[a]! - ranks[b]! || byId(a, b));
     this.#rebuild(order.subarray(0, this.#capacity), ranks.length);
     this.#sorted = true;
   }
