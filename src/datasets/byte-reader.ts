@@ -4,7 +4,7 @@
 // would discard whatever is buffered when an error comes.
 
 import { type FileHandle, open } from 'node:fs/promises';
-import { createGunzip } from 'node:zlib';
+import { createGunzip, type Gunzip, type InflateRaw } from 'node:zlib';
 import { DatasetError, SampleError } from '../errors.ts';
 
 // deflate expands at most 1032 times: no more than 33 MB from one chunk
@@ -23,23 +23,36 @@ export async function* readBytes(path: string): AsyncGenerator<Buffer, void, und
   try {
     const magic = await file.read(Buffer.alloc(2), 0, 2, 0);
     const compressed = magic.bytesRead === 2 && magic.buffer.readUInt16BE() === 0x1f8b;
-    yield* compressed ? gunzip(chunksOf(file)) : chunksOf(file);
+    yield* compressed ? decompress(chunksOf(file), createGunzip()) : chunksOf(file);
   } finally {
     await file.close();
   }
 }
 
-async function* chunksOf(file: FileHandle): AsyncGenerator<Buffer, void, undefined> {
-  for (let position = 0; ; ) {
-    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(CHUNK_BYTES), 0, CHUNK_BYTES, position);
+/** The bytes of an open file from `start` up to `end`, or to its end. */
+export async function* chunksOf(
+  file: FileHandle,
+  start = 0,
+  end = Number.POSITIVE_INFINITY,
+): AsyncGenerator<Buffer, void, undefined> {
+  for (let position = start; position < end; ) {
+    const size = Math.min(CHUNK_BYTES, end - position);
+    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(size), 0, size, position);
     if (bytesRead === 0) return;
     position += bytesRead;
     yield buffer.subarray(0, bytesRead);
   }
 }
 
-async function* gunzip(input: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
-  const stream = createGunzip();
+/**
+ * Sends bytes through a decompressor of its own, no faster than they are taken.
+ *
+ * @throws {SampleError} after the last usable byte, when the data are damaged or end too early
+ */
+export async function* decompress(
+  input: AsyncIterable<Buffer>,
+  stream: Gunzip | InflateRaw,
+): AsyncGenerator<Buffer, void, undefined> {
   const ready: Buffer[] = [];
   const failures: Error[] = [];
   stream.on('data', (chunk: Buffer) => ready.push(chunk));
@@ -61,7 +74,7 @@ async function* gunzip(input: AsyncIterable<Buffer>): AsyncGenerator<Buffer, voi
   }
   const [failure] = failures;
   if (failure)
-    throw new SampleError(`expected whole gzip data, found: ${failure.message}; fetch the file again`);
+    throw new SampleError(`expected whole compressed data, found: ${failure.message}; fetch the file again`);
 }
 
 /** Takes pieces of wanted sizes from a file, or from bytes that come in chunks; damage counts as the end of the file, and is kept in `damage`. */

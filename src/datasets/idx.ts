@@ -59,28 +59,45 @@ export async function* readIdx(images: string, labels: string, maxPixels: number
       );
     }
     const layout = layoutOf(dimensions, images, maxPixels);
-    yield* pairs(imageBytes, labelBytes, count, layout, images);
+    const nextLabel = async () => (await labelBytes.take(1))[0];
+    const labelled = { next: nextLabel, damage: () => labelBytes.damage };
+    yield* readPairs({ images: imageBytes, labels: labelled, count, layout, source: images });
   } finally {
     await imageBytes.close();
     await labelBytes.close();
   }
 }
 
-interface Layout {
+/** How the images of one array are laid out. */
+export interface Layout {
   readonly shape: ImageShape;
   readonly interleaved: boolean;
 }
 
-async function* pairs(images: ByteReader, labels: ByteReader, count: number, layout: Layout, source: string) {
+/** Arrays of images and labels side by side. */
+export interface Pairs {
+  readonly images: ByteReader;
+  readonly labels: { next(): Promise<number | undefined>; damage(): string | undefined };
+  /** Names of the samples; they are numbered where there are none. */
+  readonly nextId?: () => Promise<string | undefined>;
+  readonly count: number;
+  readonly layout: Layout;
+  readonly source: string;
+}
+
+/** Takes images and labels in step. Where one of them ends too early, one damaged entry stands for the rest. */
+export async function* readPairs(pairs: Pairs): AsyncGenerator<Entry> {
+  const { images, labels, nextId, count, layout, source } = pairs;
   const [channels, height, width] = layout.shape;
   const size = channels * height * width;
   for (let index = 0; index < count; index++) {
     const offset = images.position;
     const image = await images.take(size);
-    const [label] = await labels.take(1);
+    const label = await labels.next();
+    const id = (await nextId?.()) ?? indexId(index);
     if (image.length < size || label === undefined) {
       const lacking = label === undefined ? 'labels' : 'images';
-      const damage = label === undefined ? labels.damage : images.damage;
+      const damage = label === undefined ? labels.damage() : images.damage;
       yield damagedEntry(
         { source, offset },
         `expected ${count} samples, found ${index} before the ${lacking} end${damage ? ` (${damage})` : ''}; ` +
@@ -88,7 +105,7 @@ async function* pairs(images: ByteReader, labels: ByteReader, count: number, lay
       );
       return;
     }
-    yield { id: indexId(index), source, offset, decode: () => decode(image, label, layout) } satisfies Entry;
+    yield { id, source, offset, decode: () => decode(image, label, layout) };
   }
   yield* leftovers(images, count, source);
 }
@@ -131,7 +148,12 @@ async function readHeader(bytes: ByteReader, path: string, ranks: readonly numbe
   return Array.from({ length: rank }, (_, i) => rest.readUInt32BE(4 * i));
 }
 
-function layoutOf(dimensions: readonly number[], path: string, maxPixels: number): Layout {
+/**
+ * The layout of an array of images, from its dimensions [N, H, W], [N, H, W, C] or [N, C, H, W].
+ *
+ * @throws {DatasetError} when they are no images, or larger than `maxPixels`
+ */
+export function layoutOf(dimensions: readonly number[], path: string, maxPixels: number): Layout {
   const [, a = 0, b = 0, c = 1] = dimensions;
   const interleaved = c === 1 || c === 3;
   const [channels, height, width] = interleaved ? [c, a, b] : [a, b, c];

@@ -12,6 +12,7 @@ import { damagedEntry, type Entry } from './entry.ts';
 import { IdSet } from './id-set.ts';
 import { countIdxClasses, labelsBeside, readIdx } from './idx.ts';
 import { countNdjsonClasses, readNdjson } from './ndjson.ts';
+import { countNpzClasses, readNpz } from './npz.ts';
 import { type DatasetFormat, type Recognised, recognise, stemOf } from './recognise.ts';
 import type { ImageShape, ReadResult } from './sample.ts';
 import { decodeEntry, settleEntry } from './settle.ts';
@@ -109,6 +110,7 @@ async function countClasses(
       let count = 0;
       if (format === 'idx') count = await countIdxClasses(labelsOf(file, i, options));
       else if (format === 'ndjson') count = await countNdjsonClasses(file, maxPixels);
+      else if (format === 'npz') count = await countNpzClasses(file);
       largest = Math.max(largest, count);
     }
   }
@@ -197,6 +199,8 @@ function entriesOfFile(part: Recognised, file: string, index: number, options: D
       return part.description ? unescaped(readWebDataset(file, maxPixels)) : readWebDataset(file, maxPixels);
     case 'ndjson':
       return readNdjson(file, maxPixels);
+    case 'npz':
+      return readNpz(file, maxPixels);
     case 'shapes':
       return readShapes(file);
   }

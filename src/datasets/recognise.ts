@@ -18,6 +18,7 @@ export const DATASET_FORMATS = [
   'cifar-binary',
   'webdataset',
   'ndjson',
+  'npz',
   'shapes',
 ] as const;
 
@@ -25,6 +26,7 @@ export const DATASET_FORMATS = [
 const FILES_IN_FOLDERS: readonly (readonly [RegExp, DatasetFormat | 'tar'])[] = [
   [/\.(tar|tar\.gz|tgz)$/, 'tar'],
   [/\.(ndjson|jsonl)(\.gz)?$/, 'ndjson'],
+  [/\.npz$/, 'npz'],
 ];
 
 export type DatasetFormat = (typeof DATASET_FORMATS)[number];
@@ -126,12 +128,13 @@ async function recogniseFile(path: string): Promise<DatasetFormat | 'tar'> {
   const start = await bytes.take(512).finally(() => bytes.close());
   if (start.toString('latin1', 257, 262) === 'ustar' || /\.(tar|tar\.gz|tgz)$/.test(path)) return 'tar';
   if (/\.bin(\.gz)?$/.test(path)) return 'cifar-binary';
+  if (start.toString('latin1', 0, 4) === 'PK\x03\x04') return 'npz';
   if (/^\s*\{/.test(start.toString('latin1'))) return 'ndjson';
   if (start.length > 3 && start.readUInt16BE() === 0 && start[2] === 8 && [3, 4].includes(start[3]!))
     return 'idx';
   const damage = bytes.damage ? ` (${bytes.damage})` : '';
   throw new DatasetError(
-    `expected IDX images, a tar archive, NDJSON, CIFAR .bin or a folder, found ${path} beginning with ` +
+    `expected IDX images, a tar archive, NDJSON, .npz, CIFAR .bin or a folder, found ${path} beginning with ` +
       `${start.toString('hex', 0, 8) || 'nothing'}${damage}; ` +
       `set dataset.format to one of ${DATASET_FORMATS.join(', ')}`,
   );

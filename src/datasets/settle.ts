@@ -39,7 +39,7 @@ export async function settleEntry(entry: Entry, expected: Expected, channels?: 1
  */
 export async function decodeEntry(entry: Entry, classes: number, channels?: 1 | 3): Promise<LabelledImage> {
   const image = await entry.decode();
-  if (image.label >= classes) {
+  if (image.label < 0 || image.label >= classes) {
     throw new SampleError(
       `expected a label from 0 to ${classes - 1}, found ${image.label} at sample ${entry.id}; ` +
         'set dataset.classes or correct it',

@@ -8,6 +8,7 @@ import { ConfigError, DatasetError } from '../errors.ts';
 import { openClassFolderWriter } from './class-folder-writer.ts';
 import { DESCRIPTION_FILE, formatDescription, type OutputFormat } from './description.ts';
 import { openNdjsonWriter } from './ndjson-writer.ts';
+import { openNpzWriter } from './npz-writer.ts';
 import { openShardWriter, type PartWriter } from './part-writer.ts';
 import { stemOf } from './recognise.ts';
 import type { ImageShape, Sample } from './sample.ts';
@@ -17,6 +18,7 @@ const DEFAULT_SAMPLES_PER_SHARD = 10_000;
 const EXTENSIONS: Readonly<Partial<Record<OutputFormat, string>>> = {
   webdataset: '.tar',
   ndjson: '.ndjson',
+  npz: '.npz',
 };
 
 export interface WriterOptions {
@@ -99,10 +101,12 @@ async function begin(
   return openShardWriter(temporary, name, EXTENSIONS[format]!, perShard, openFile);
 }
 
-function openFileWriter(path: string, { format }: WriterOptions): PartWriter | Promise<PartWriter> {
+function openFileWriter(path: string, { format, shape }: WriterOptions): PartWriter | Promise<PartWriter> {
   switch (format) {
     case 'ndjson':
       return openNdjsonWriter(path);
+    case 'npz':
+      return openNpzWriter(path, shape);
     default:
       return openTarWriter(path);
   }

@@ -120,7 +120,7 @@ describe('damaged files', () => {
     expect(samples.length).toBeGreaterThan(count * 0.4);
     expect(samples.every((s, i) => s.pixels.every((value, at) => value === noise[i * 15 + at]))).toBe(true);
     expect(bad.length).toBe(1);
-    expect(bad[0]!.message).toMatch(/expected whole gzip data, found: unexpected end of file; fetch/);
+    expect(bad[0]!.message).toMatch(/expected whole compressed data, found: unexpected end of file; fetch/);
     expect(bad[0]!.offset).toBe(16 + samples.length * 15);
   });
 

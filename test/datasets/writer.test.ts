@@ -45,7 +45,7 @@ function filesOf(root: string): [string, string][] {
 const byId = (a: Sample, b: Sample) => (a.id < b.id ? -1 : 1);
 
 describe('what is written is read back: ids, labels, pixels, names', () => {
-  test.each([['class-folders'], ['webdataset'], ['ndjson']] as const)('%s', async (format) => {
+  test.each([['class-folders'], ['webdataset'], ['ndjson'], ['npz']] as const)('%s', async (format) => {
     const written = await write(target, 8, { format, samplesPerShard: 3, name: 'pets' });
     const dataset = await openDataset(target);
     expect(dataset.info).toEqual({ name: 'pets', format, classes: 3, classNames: NAMES, shape: SHAPE });
@@ -69,7 +69,7 @@ describe('what is written is read back: ids, labels, pixels, names', () => {
   });
 });
 
-test.each([['class-folders'], ['webdataset'], ['ndjson']] as const)(
+test.each([['class-folders'], ['webdataset'], ['ndjson'], ['npz']] as const)(
   '%s: equal samples give equal bytes',
   async (format) => {
     await write(target, 5, { format, name: 'x' });

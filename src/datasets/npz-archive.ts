@@ -1,0 +1,147 @@
+// A numpy archive (.npz) as arrays that are read as streams: yauzl reads the directory of the zip, the bytes of a
+// member come chunk by chunk and are compared with its checksum at their end. Nothing that a header claims is
+// allocated. https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+
+import { type FileHandle, open } from 'node:fs/promises';
+import { crc32, createInflateRaw } from 'node:zlib';
+import { fromRandomAccessReaderPromise, RandomAccessReader } from 'yauzl';
+import { DatasetError, SampleError } from '../errors.ts';
+import { ByteReader, chunksOf, decompress } from './byte-reader.ts';
+
+const MAX_MEMBERS = 1000;
+const MAX_HEADER_BYTES = 2 ** 16;
+const STORED = 0;
+const DEFLATED = 8;
+const HEADER = /'descr': *'([^']*)'.*'fortran_order': *(True|False).*'shape': *\(([\d, ]*)\)/s;
+
+/** One array, its elements in C order. */
+export interface NpyArray {
+  /** As numpy writes it: `|u1`, `<i8`, `|S12`. */
+  readonly type: string;
+  readonly shape: readonly number[];
+  /** Stands at the first element. */
+  readonly bytes: ByteReader;
+}
+
+export interface NpzArchive {
+  readonly names: ReadonlySet<string>;
+  /** Begins to read an array. @throws {DatasetError} when there is none of that name, or none that can be read */
+  array(name: string): Promise<NpyArray>;
+  close(): Promise<void>;
+}
+
+/** @throws {DatasetError} when it is no zip, or cannot be read */
+export async function openNpz(path: string): Promise<NpzArchive> {
+  const file = await open(path).catch((error: Error) => {
+    throw unreadable(path, 'a readable file', error.message);
+  });
+  const members = await listMembers(file).catch(async (error: Error) => {
+    await file.close();
+    throw unreadable(path, 'a whole zip archive of arrays', error.message);
+  });
+  const readers: ByteReader[] = [];
+  return {
+    names: new Set(members.keys()),
+    array: async (name) => {
+      const member = members.get(name);
+      if (!member) throw unreadable(path, `an array "${name}"`, [...members.keys()].join(', ') || 'none');
+      const bytes = new ByteReader(bytesOf(file, member));
+      readers.push(bytes);
+      return { ...(await readHeader(bytes, `${path}!${name}.npy`)), bytes };
+    },
+    close: async () => {
+      for (const reader of readers) await reader.close();
+      await file.close();
+    },
+  };
+}
+
+interface Member {
+  readonly start: number;
+  readonly end: number;
+  readonly deflated: boolean;
+  readonly checksum: number;
+}
+
+/** By name, without `.npy`. */
+async function listMembers(file: FileHandle): Promise<Map<string, Member>> {
+  const { size } = await file.stat();
+  const zip = await fromRandomAccessReaderPromise(new FileReader(file), size, { autoClose: false });
+  if (zip.entryCount > MAX_MEMBERS) throw new Error(`${zip.entryCount} members`);
+  const members = new Map<string, Member>();
+  for await (const entry of zip.eachEntry()) {
+    const { fileName, compressionMethod: method, compressedSize } = entry;
+    if (!fileName.endsWith('.npy')) continue;
+    if (entry.isEncrypted() || (method !== STORED && method !== DEFLATED)) {
+      throw new Error(`${fileName} encrypted or compressed by method ${method}`);
+    }
+    const { fileDataStart: start } = await zip.readLocalFileHeaderPromise(entry, { minimal: true });
+    members.set(fileName.slice(0, -'.npy'.length), {
+      start,
+      end: start + compressedSize,
+      deflated: method === DEFLATED,
+      checksum: entry.crc32,
+    });
+  }
+  return members;
+}
+
+/** yauzl's own file reader lets offsets beyond the file's end throw where nobody can catch them. */
+class FileReader extends RandomAccessReader {
+  readonly #file: FileHandle;
+
+  constructor(file: FileHandle) {
+    super();
+    this.#file = file;
+  }
+
+  override read(
+    buffer: Buffer,
+    offset: number,
+    length: number,
+    position: number,
+    callback: (error: Error | null) => void,
+  ): void {
+    this.#file
+      .read(buffer, offset, length, position)
+      .then(
+        ({ bytesRead }) => callback(bytesRead < length ? new Error('the end of the file') : null),
+        callback,
+      );
+  }
+}
+
+async function* bytesOf(file: FileHandle, member: Member): AsyncGenerator<Buffer, void, undefined> {
+  const stored = chunksOf(file, member.start, member.end);
+  let checksum = 0;
+  for await (const chunk of member.deflated ? decompress(stored, createInflateRaw()) : stored) {
+    checksum = crc32(chunk, checksum);
+    yield chunk;
+  }
+  if (checksum !== member.checksum) {
+    throw new SampleError('expected the bytes of the checksum, found others; fetch the file again');
+  }
+}
+
+async function readHeader(bytes: ByteReader, name: string): Promise<Omit<NpyArray, 'bytes'>> {
+  const start = await bytes.take(8);
+  if (start.toString('latin1', 0, 6) !== '\x93NUMPY') {
+    throw unreadable(name, 'an array that begins with 93 NUMPY', start.toString('hex') || 'nothing');
+  }
+  const lengthBytes = start[6] === 1 ? 2 : 4;
+  const prefix = await bytes.take(lengthBytes);
+  const length = prefix.length === lengthBytes ? prefix.readUIntLE(0, lengthBytes) : 0;
+  if (length > MAX_HEADER_BYTES) throw unreadable(name, `a header of ${MAX_HEADER_BYTES} bytes`, `${length}`);
+  const text = (await bytes.take(length)).toString('latin1').trim();
+  const match = HEADER.exec(text);
+  if (!match) throw unreadable(name, 'an array of numbers or text', JSON.stringify(text.slice(0, 60)));
+  if (match[2] === 'True') {
+    throw unreadable(name, 'elements in C order', 'Fortran order, which numpy.ascontiguousarray changes');
+  }
+  const shape = match[3]!.split(',').filter((part) => part.trim() !== '');
+  return { type: match[1]!, shape: shape.map(Number) };
+}
+
+function unreadable(name: string, expected: string, found: string): DatasetError {
+  return new DatasetError(`expected ${expected} in ${name}, found: ${found}; save it with numpy.savez again`);
+}
