@@ -1,8 +1,10 @@
-// Class folders inside a tar archive, `…/class/file.png`, where the class is the last folder. The archive is read as
+// Class folders inside a tar archive, `…/class/file.png`, where the class is the last folder, or the one before it
+// where the last is `images`, as in Tiny-ImageNet. The archive is read as
 // a stream: once over the names, because the labels depend on which classes there are, and then once for the
 // samples, in the order of the archive.
 
 import { basename, dirname } from 'node:path/posix';
+import { IMAGES_FOLDER } from './class-folders.ts';
 import { damagedEntry, type Entry } from './entry.ts';
 import { decodeImage, imageStem, isImageName, maxImageBytes, tooManyBytes } from './image.ts';
 import { damagedArchive, readTar, type TarMember } from './tar.ts';
@@ -51,8 +53,15 @@ function toEntry({ name, offset, bytes, size }: TarMember, label: number, path: 
   return { ...place, decode: async () => ({ label, ...(await decodeImage(bytes, maxPixels)) }) };
 }
 
-/** The last folder of a path; hidden files and files at the top have none. */
+/**
+ * The folder of a path that names the class. Hidden files, files at the top and images of a split that is not
+ * divided into classes (`val/images/x.JPEG`) have none.
+ */
 function classOf(name: string): string | undefined {
-  const folder = basename(dirname(name));
+  const last = basename(dirname(name));
+  const parent = basename(dirname(dirname(name)));
+  const deeper = last === IMAGES_FOLDER && parent !== '' && parent !== '.';
+  if (deeper && /^(train|val|valid|test)$/.test(parent)) return undefined;
+  const folder = deeper ? parent : last;
   return folder.startsWith('.') || folder === '' || basename(name).startsWith('.') ? undefined : folder;
 }

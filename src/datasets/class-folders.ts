@@ -1,4 +1,4 @@
-// One folder a class, one image a sample. The classes are interleaved in
+// One folder a class, one image a sample, directly in it or, as in Tiny-ImageNet, in its folder `images`. The classes are interleaved in
 // proportion to their sizes, so that any stretch of the stream holds all of them, as windows and online training
 // need. Only file names are kept in memory, as bytes.
 
@@ -6,7 +6,10 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { unescapeId } from './description.ts';
 import { damagedEntry, type Entry } from './entry.ts';
-import { imageStem, readImageFile } from './image.ts';
+import { imageStem, isImageName, readImageFile } from './image.ts';
+
+/** The extra level of Tiny-ImageNet: `n01443537/images/n01443537_0.JPEG`. */
+export const IMAGES_FOLDER = 'images';
 
 /** Names of the class folders, sorted by code units: the same order on every machine. Hidden ones are left out. */
 export async function listClassFolders(root: string): Promise<string[]> {
@@ -63,6 +66,10 @@ interface Queue {
 
 async function listFiles(root: string, folder: string, label: number): Promise<Queue> {
   const found = await readdir(join(root, folder), { withFileTypes: true });
+  const deeper = found.some((item) => item.isDirectory() && item.name === IMAGES_FOLDER);
+  if (deeper && !found.some((item) => isImageName(item.name))) {
+    return listFiles(root, join(folder, IMAGES_FOLDER), label);
+  }
   const names = found
     .filter((item) => !item.name.startsWith('.'))
     .map((item) => (item.isDirectory() ? `${item.name}/` : item.name))

@@ -9,7 +9,7 @@ import { SHAPE_CLASSES } from '../../fixtures/shapes.ts';
 import { DatasetError } from '../errors.ts';
 import { ByteReader } from './byte-reader.ts';
 import { listTarClasses } from './class-folder-tar.ts';
-import { listClassFolders } from './class-folders.ts';
+import { IMAGES_FOLDER, listClassFolders } from './class-folders.ts';
 import { type Description, readDescription } from './description.ts';
 
 export const DATASET_FORMATS = [
@@ -86,6 +86,11 @@ async function recogniseFolder(source: string, format?: DatasetFormat): Promise<
       kind === 'tar' && (format === 'webdataset' || (format === 'class-folders' && folders.length === 0));
     const meant = format === undefined || format === kind || archived;
     if (files.length > 0 && meant) return recogniseFiles(files, source, format ?? kind);
+  }
+  if (folders.length === 1 && folders[0] === IMAGES_FOLDER) {
+    throw new DatasetError(
+      `expected a folder for each class in ${source}, found only ${IMAGES_FOLDER}; sort its images into classes`,
+    );
   }
   if (folders.length > 0) return { format: 'class-folders', files: [source], folders };
   throw new DatasetError(

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { openDataset } from '../../src/datasets/open.ts';
-import { pixelsOf, pngOf, ppmOf, readAll, temporaryFolder } from './make.ts';
+import { jpegOf, pixelsOf, pngOf, ppmOf, readAll, temporaryFolder } from './make.ts';
 
 const SHAPE = [3, 5, 4] as const;
 let root: string;
@@ -110,6 +110,29 @@ test('what is no usable image is set aside', async () => {
     expect.stringContaining('found a folder; put images directly'),
     expect.stringContaining('expected images of [3,5,4], found [3,9,9] at sample a/4'),
   ]);
+});
+
+test("Tiny-ImageNet's extra level", async () => {
+  put('n02/images/n02_0.JPEG', await jpegOf(2, SHAPE));
+  put('n01/images/n01_0.JPEG', await jpegOf(0, SHAPE));
+  put('n01/images/n01_1.JPEG', await jpegOf(1, SHAPE));
+  put('n01/n01_boxes.txt', 'n01_0.JPEG 0 0 1 1');
+  const dataset = await openDataset(root);
+  expect(dataset.info.classNames).toEqual(['n01', 'n02']);
+  const { samples, bad } = await readAll(dataset);
+  expect(bad).toEqual([]);
+  expect(samples.map(({ id, label }) => [id, label]).sort()).toEqual([
+    ['n01/images/n01_0', 0],
+    ['n01/images/n01_1', 0],
+    ['n02/images/n02_0', 1],
+  ]);
+});
+
+test('a folder of images without classes is refused, not taken for one class', async () => {
+  put('images/val_0.JPEG', await jpegOf(0, SHAPE));
+  await expect(openDataset(root)).rejects.toThrow(
+    /expected a folder for each class in .*, found only images;/,
+  );
 });
 
 test('a file that goes away while it is read is set aside', async () => {

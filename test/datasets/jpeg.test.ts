@@ -102,6 +102,25 @@ describe('in every container', () => {
     ]);
   });
 
+  test("Tiny-ImageNet's extra level in a tar; splits without classes are passed over", async () => {
+    const path = join(root, 'x.tar');
+    writeFileSync(
+      path,
+      await tar([
+        ['tiny/test/images/test_0.JPEG', await jpegOf(0, SHAPE)],
+        ['tiny/train/n02/images/n02_0.JPEG', await jpegOf(2, SHAPE)],
+        ['tiny/train/n01/images/n01_0.JPEG', await jpegOf(1, SHAPE)],
+        ['tiny/val/images/val_0.JPEG', await jpegOf(0, SHAPE)],
+      ]),
+    );
+    const dataset = await openDataset(path);
+    expect(dataset.info.classNames).toEqual(['n01', 'n02']);
+    expect((await readAll(dataset)).samples.map(({ id, label }) => [id, label])).toEqual([
+      ['tiny/train/n02/images/n02_0', 1],
+      ['tiny/train/n01/images/n01_0', 0],
+    ]);
+  });
+
   test('WebDataset', async () => {
     const path = join(root, 'x.tar');
     writeFileSync(

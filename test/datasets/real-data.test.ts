@@ -17,6 +17,7 @@ const mnist = dataFolder('mnist');
 const gtsrb = dataFolder('gtsrb');
 const cifar10 = dataFolder('cifar10');
 const webdataset = dataFolder('webdataset');
+const tinyImagenet = dataFolder('tiny-imagenet');
 
 test.skipIf(mnist === undefined)('MNIST has the published numbers of each digit', async () => {
   expect(await countsOf(`${mnist}/train-images-idx3-ubyte.gz`)).toEqual([
@@ -55,3 +56,15 @@ test.skipIf(webdataset === undefined)("the webdataset project's own sample", asy
   const counts = await countsOf(`${webdataset}/sample.tgz`, { classes: 10 });
   expect(counts.reduce((sum, count) => sum + count)).toBe(90);
 });
+
+test.skipIf(tinyImagenet === undefined)(
+  'Tiny-ImageNet: JPEG one level deeper, some of them gray',
+  async () => {
+    const source = `${tinyImagenet}/tiny-imagenet-20-classes.tar.gz`;
+    const dataset = await openDataset(source, { channels: 3 });
+    expect(dataset.info).toMatchObject({ format: 'class-folders', shape: [3, 64, 64], classes: 20 });
+    expect(dataset.info.classNames?.[0]).toBe('n01644900');
+    expect(await countsOf(source, { channels: 3 })).toEqual(new Array(20).fill(250));
+  },
+  60_000,
+);
