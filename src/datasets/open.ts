@@ -9,6 +9,7 @@ import { readClassFolders } from './class-folders.ts';
 import { folderLabels, nameClasses } from './class-names.ts';
 import { unescapeId } from './description.ts';
 import { damagedEntry, type Entry } from './entry.ts';
+import { idOfFile, pathId } from './file-ids.ts';
 import { IdSet } from './id-set.ts';
 import { countIdxClasses, labelsBeside, readIdx } from './idx.ts';
 import { countNdjsonClasses, readNdjson } from './ndjson.ts';
@@ -131,7 +132,7 @@ async function findShape(
   let reason = '';
   for await (const entry of entriesOf(parts, options)) {
     try {
-      const image = await decodeEntry(entry, classes, options.channels);
+      const image = await decodeEntry(entry, classes, channelsOf(parts, options));
       return options.shape ?? image.shape;
     } catch (error) {
       if (!(error instanceof SampleError)) throw error;
@@ -152,9 +153,15 @@ async function* readRange(
   if (limit <= 0) return;
   for await (const entry of entriesOf(parts, options)) {
     if (position++ < skip) continue;
-    yield await settleEntry(entry, info, options.channels);
+    yield await settleEntry(entry, info, channelsOf(parts, options));
     if (position >= skip + limit) return;
   }
+}
+
+/** Images as they came may have other channels than the dataset that this project wrote them for. */
+function channelsOf([first]: readonly Recognised[], options: DatasetOptions): 1 | 3 | undefined {
+  const described = first?.description?.shape[0];
+  return options.channels ?? (described === 1 || described === 3 ? described : undefined);
 }
 
 async function* entriesOf(parts: readonly Recognised[], options: DatasetOptions): AsyncGenerator<Entry> {
@@ -187,7 +194,7 @@ function entriesOfFile(part: Recognised, file: string, index: number, options: D
     case 'class-folders':
       return part.archived
         ? readClassFolderTar(file, folderLabels(part), maxPixels)
-        : readClassFolders(file, folderLabels(part), part.description !== undefined, maxPixels);
+        : readClassFolders(file, folderLabels(part), idsOf(part), maxPixels);
     case 'idx':
       return readIdx(file, labelsOf(file, index, options), maxPixels);
     case 'cifar-binary':
@@ -204,6 +211,11 @@ function entriesOfFile(part: Recognised, file: string, index: number, options: D
     case 'shapes':
       return readShapes(file);
   }
+}
+
+function idsOf({ description }: Recognised): (folder: string, stem: string) => string {
+  if (!description) return pathId;
+  return (folder, stem) => idOfFile(description.ids ?? 'escaped', folder, stem);
 }
 
 async function* unescaped(entries: AsyncIterable<Entry>): AsyncGenerator<Entry> {

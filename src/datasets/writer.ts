@@ -5,10 +5,11 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { ConfigError, DatasetError } from '../errors.ts';
-import { openClassFolderWriter } from './class-folder-writer.ts';
+import { type ClassFolderWriter, openClassFolderWriter } from './class-folder-writer.ts';
 import { DESCRIPTION_FILE, formatDescription, type OutputFormat } from './description.ts';
 import { openNdjsonWriter } from './ndjson-writer.ts';
 import { openNpzWriter } from './npz-writer.ts';
+import type { Origin } from './origin.ts';
 import { openShardWriter, type PartWriter } from './part-writer.ts';
 import { stemOf } from './recognise.ts';
 import type { ImageShape, Sample } from './sample.ts';
@@ -34,8 +35,12 @@ export interface WriterOptions {
 
 /** Writes samples one after the other; await each call before the next. */
 export interface DatasetWriter {
-  /** @throws {DatasetError} when the sample does not fit or the disk refuses it */
-  write(sample: Sample): Promise<void>;
+  /**
+   * @param origin what it was in its source; with the image where that is still the sample's, which then leaves byte
+   *               for byte where the format holds image files
+   * @throws {DatasetError} when the sample does not fit or the disk refuses it
+   */
+  write(sample: Sample, origin?: Origin): Promise<void>;
   /** Gives the dataset its name. @returns how many samples it holds */
   close(): Promise<number>;
   /** Removes what was written. */
@@ -67,14 +72,14 @@ export async function openWriter(target: string, options: WriterOptions): Promis
   });
   let samples = 0;
   return {
-    write: async (sample) => {
+    write: async (sample, origin) => {
       checkFits(sample, options);
-      await parts.write(sample);
+      await parts.write(sample, origin);
       samples++;
     },
     close: async () => {
       await parts.close();
-      if (!single) await describe(temporary, target, parts.parts, samples, options);
+      if (!single) await describe(temporary, target, parts, samples, options);
       await publish(temporary, target);
       return samples;
     },
@@ -115,12 +120,13 @@ function openFileWriter(path: string, { format, shape }: WriterOptions): PartWri
 async function describe(
   folder: string,
   target: string,
-  parts: readonly string[],
+  { parts, ids }: PartWriter & Partial<ClassFolderWriter>,
   samples: number,
   { name = stemOf(target), format, classes, classNames, shape }: WriterOptions,
 ): Promise<void> {
   const names = classNames?.length === classes ? { classNames } : {};
-  const description = { name, format, classes, ...names, shape, samples, parts };
+  const paths = ids === 'paths' && { ids };
+  const description = { name, format, classes, ...names, shape, samples, ...paths, parts };
   await writeFile(join(folder, DESCRIPTION_FILE), formatDescription(description));
 }
 

@@ -63,6 +63,6 @@ async function observe(
     const observer = await loadClassifier(context.locate(path), info);
     return { observer, store: new SampleStore(file, info.shape), source: dataset.read() };
   }
-  const store = await fillStore(context, file, dataset, refuse);
+  const store = await fillStore(context, file, dataset, refuse, true);
   return { observer: await trainOn(pool, context, 'observer', store, info), store };
 }
