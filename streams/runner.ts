@@ -11,8 +11,8 @@ export interface Candidates {
   readonly samples: readonly Sample[];
   /** Candidates a sample: rounds × keep. */
   readonly perSample: number;
-  /** float32 [N, perSample, C, H, W] in [−1, 1]; rounds in order, each in order of time. */
-  readonly images: Float32Array;
+  /** uint8 [N, perSample, C, H, W]; rounds in order, each in order of time. */
+  readonly images: Uint8Array;
 }
 
 /** The observer's labels of one sample. */
@@ -63,13 +63,13 @@ export interface Runner {
   label(batch: readonly Sample[]): Promise<Outcome<readonly number[]>>;
 
   /**
-   * Makes the candidates again and repairs each image: the last candidate inside the mask, the raw image outside.
+   * Repairs each image with the candidates that `diffuse` gave: the last one inside the mask, the raw image outside.
    */
   restore(batch: readonly Restoration[]): Promise<Outcome<readonly Repaired[]>>;
 
   /**
-   * Step 5: makes the candidates again, from the same random numbers, and takes one image for each sample from those
-   * allowed. Returns uint8 [C, H, W] each, in the order of the batch.
+   * Step 5: takes one image for each sample from those allowed, among the candidates that `diffuse` gave. Returns
+   * uint8 [C, H, W] each, in the order of the batch.
    */
   choose(batch: readonly Selection[]): Promise<Outcome<readonly Uint8Array[]>>;
 }

@@ -47,15 +47,10 @@ export class PoolRunner implements Runner {
 
   async diffuse(batch: readonly Sample[]): Promise<Outcome<Candidates>> {
     const { rounds, keep } = this.#purifier.plan;
-    this.#count(batch.length);
     return outcomeOf(async () => ({
       samples: batch,
       perSample: rounds * keep,
-      images: await this.#pool.run<'diffuse'>({
-        kind: 'diffuse',
-        purifier: this.#purifier,
-        images: pack(batch),
-      }),
+      images: await this.#candidates(batch),
     }));
   }
 
@@ -95,15 +90,19 @@ export class PoolRunner implements Runner {
 
   async restore(batch: readonly Restoration[]): Promise<Outcome<readonly Repaired[]>> {
     const { observer } = this.#options;
-    this.#count(batch.length);
     return outcomeOf(async () => {
-      const { pixels, labels } = await this.#pool.run<'restore'>({
-        kind: 'restore',
-        purifier: this.#purifier,
-        observer,
-        images: pack(batch.map(({ sample }) => sample)),
-        masks: batch.map(({ mask }) => mask),
-      });
+      const samples = batch.map(({ sample }) => sample);
+      const candidates = await this.#candidates(samples);
+      const { pixels, labels } = await this.#pool.run<'restore'>(
+        {
+          kind: 'restore',
+          observer,
+          images: pack(samples),
+          masks: batch.map(({ mask }) => mask),
+          candidates,
+        },
+        [candidates.buffer as ArrayBuffer],
+      );
       const size = pixels.length / batch.length;
       return batch.map((_, n) => ({ pixels: pixels.slice(n * size, (n + 1) * size), label: labels[n]! }));
     });
@@ -111,25 +110,24 @@ export class PoolRunner implements Runner {
 
   async choose(batch: readonly Selection[]): Promise<Outcome<readonly Uint8Array[]>> {
     const { observer, quantile } = this.#options;
-    this.#count(batch.length);
     return outcomeOf(async () => {
-      const images = pack(batch.map(({ sample }) => sample));
+      const samples = batch.map(({ sample }) => sample);
+      const candidates = await this.#candidates(samples);
       const among = batch.map((selection) => selection.among);
-      const chosen = await this.#pool.run<'choose'>({
-        kind: 'choose',
-        purifier: this.#purifier,
-        observer,
-        images,
-        among,
-        quantile,
-      });
+      const chosen = await this.#pool.run<'choose'>(
+        { kind: 'choose', observer, images: pack(samples), among, candidates, quantile },
+        [candidates.buffer as ArrayBuffer],
+      );
       const size = chosen.length / batch.length;
       return batch.map((_, n) => chosen.slice(n * size, (n + 1) * size));
     });
   }
 
-  #count(images: number): void {
-    this.#denoiserCalls += images * this.#purifier.plan.rounds * this.#purifier.plan.steps;
+  /** uint8 [N, perSample, C, H, W]. */
+  #candidates(batch: readonly Sample[]): Promise<Uint8Array> {
+    const { rounds, steps } = this.#purifier.plan;
+    this.#denoiserCalls += batch.length * rounds * steps;
+    return this.#pool.run<'diffuse'>({ kind: 'diffuse', purifier: this.#purifier, images: pack(batch) });
   }
 }
 
