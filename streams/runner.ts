@@ -6,6 +6,9 @@ import type { Sample } from '../src/datasets/sample.ts';
 import type { Prediction } from '../src/defense/repair.ts';
 import type { Outcome } from '../src/errors.ts';
 
+/** What candidates are made of: a dataset's samples, or images that a run makes up to test itself. */
+export type CandidateKind = 'sample' | 'canary';
+
 /** Candidate images of one batch. Stages only hand it from `diffuse` to `observe`. */
 export interface Candidates {
   readonly samples: readonly Sample[];
@@ -53,8 +56,12 @@ export interface Runner {
   /** Batches that it works on at a time; more may be handed in and queue. */
   readonly concurrency: number;
 
-  /** Step 2: the candidates of each sample, random numbers keyed by its id. */
-  diffuse(batch: readonly Sample[]): Promise<Outcome<Candidates>>;
+  /**
+   * Step 2: the candidates of each sample, random numbers keyed by its id.
+   *
+   * @param kind whether the images are samples (the default) or made up for a test, which tells how long to keep them
+   */
+  diffuse(batch: readonly Sample[], kind?: CandidateKind): Promise<Outcome<Candidates>>;
 
   /** Step 3: labels of all raw images and candidates, in the order of the batch. May consume `candidates`. */
   observe(candidates: Candidates): Promise<Outcome<readonly Observation[]>>;

@@ -2,6 +2,7 @@
 // samples into tasks and knows which networks and which plan to use; it decides nothing.
 
 import type {
+  CandidateKind,
   Candidates,
   Observation,
   Repaired,
@@ -16,10 +17,19 @@ import { classifyImages } from '../training/classify.ts';
 import type { Pool } from './pool.ts';
 import type { ClassifierRef, ImageBatch, Purifier } from './protocol.ts';
 
+/** Candidates that were made before, uint8 [rounds × keep, C, H, W] a sample. */
+export interface CandidateCache {
+  /** In the order of the samples; undefined where there are none. */
+  find(samples: readonly Sample[], kind: CandidateKind): Promise<readonly (Uint8Array | undefined)[]>;
+  keep(samples: readonly Sample[], candidates: readonly Uint8Array[], kind: CandidateKind): Promise<void>;
+}
+
 export interface RunnerOptions extends Purifier {
   readonly observer: ClassifierRef;
   /** Which of the allowed images is taken, by rank of distance from the raw one; the reference's is 0.8. */
   readonly quantile: number;
+  /** Asked before the denoiser is. */
+  readonly cache?: CandidateCache | undefined;
 }
 
 /** Failures that concern the data of a batch; any other ends the run. */
@@ -45,12 +55,12 @@ export class PoolRunner implements Runner {
     return this.#denoiserCalls;
   }
 
-  async diffuse(batch: readonly Sample[]): Promise<Outcome<Candidates>> {
+  async diffuse(batch: readonly Sample[], kind: CandidateKind = 'sample'): Promise<Outcome<Candidates>> {
     const { rounds, keep } = this.#purifier.plan;
     return outcomeOf(async () => ({
       samples: batch,
       perSample: rounds * keep,
-      images: await this.#candidates(batch),
+      images: await this.#candidates(batch, kind),
     }));
   }
 
@@ -123,8 +133,34 @@ export class PoolRunner implements Runner {
     });
   }
 
-  /** uint8 [N, perSample, C, H, W]. */
-  #candidates(batch: readonly Sample[]): Promise<Uint8Array> {
+  /** uint8 [N, perSample, C, H, W]: kept ones, and the others made and kept. */
+  async #candidates(batch: readonly Sample[], kind: CandidateKind = 'sample'): Promise<Uint8Array> {
+    const { cache } = this.#options;
+    if (!cache) return this.#make(batch);
+    const found = [...(await cache.find(batch, kind))];
+    const missing = batch.flatMap((_, n) => (found[n] ? [] : [n]));
+    if (missing.length > 0) {
+      const samples = missing.map((n) => batch[n]!);
+      const made = await this.#make(samples);
+      const size = made.length / missing.length;
+      missing.forEach((n, i) => {
+        found[n] = made.subarray(i * size, (i + 1) * size);
+      });
+      await cache.keep(
+        samples,
+        missing.map((n) => found[n]!),
+        kind,
+      );
+    }
+    const size = found[0]!.length;
+    const all = new Uint8Array(batch.length * size);
+    found.forEach((candidates, n) => {
+      all.set(candidates!, n * size);
+    });
+    return all;
+  }
+
+  #make(batch: readonly Sample[]): Promise<Uint8Array> {
     const { rounds, steps } = this.#purifier.plan;
     this.#denoiserCalls += batch.length * rounds * steps;
     return this.#pool.run<'diffuse'>({ kind: 'diffuse', purifier: this.#purifier, images: pack(batch) });
