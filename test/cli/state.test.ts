@@ -13,9 +13,9 @@ const CONFIG = `
 seed: 5
 workers: 1
 dataset: { name: shapes, train: ['shapes:train'], classes: 10 }
-classifier: { widths: [4, 8], epochs: 3, batch: 20, learningRate: 0.05 }
+classifier: { widths: [4, 8], epochs: 12, batch: 20, learningRate: 0.05 }
 denoiser: { path: denoiser.safetensors, sources: ['shapes:denoiser'], limit: 20, channels: 8, multipliers: [1, 2], groups: 4, steps: 2, batch: 4 }
-diffusion: { rounds: 2, steps: 2, keep: 1, batch: 8 }
+diffusion: { rounds: 2, steps: 2, keep: 2, batch: 8 }
 detect: { rule: divergence, threshold: 0, sides: two-sided, minority: 2, window: 50 }
 `;
 
@@ -85,6 +85,9 @@ it('corrects what was released when the verdict changes, and takes back what is 
   const changed = await purify(60, 'fresh', 'cleared', '--detect-threshold', '1000000');
   expect(changed).toMatchObject({ code: 0 });
   expect(calls('cleared')).toBe(0);
+  const verdict = (name: string) => JSON.parse(readFileSync(at('record', name, 'verdict.json'), 'utf8'));
+  expect(verdict('scratch').targetLabels.length).toBeGreaterThan(0);
+  expect(verdict('cleared').targetLabels).toEqual([]);
   const lines = corrections('cleared');
   expect(lines.length).toBeGreaterThan(0);
   for (const line of lines) expect(line).toMatchObject({ op: expect.stringMatching(/replace|release/) });
@@ -110,13 +113,15 @@ it('refuses a state that is in use, of another purification, or no state, and le
 
 it('ends as if nothing had happened after being killed at any moment', async () => {
   expect(await purify(40, 'whole', 'whole')).toMatchObject({ code: 0 });
-  for (const milliseconds of [1500, 2600, 3300, 4200]) {
+  let kills = 0;
+  for (const milliseconds of [500, 650, 800, 900, 1000, 1100]) {
     const child = spawn(process.execPath, [...SOURCE, ...argsOf(40, 'killed', 'killed')], { cwd: folder });
-    const ended = new Promise((done) => child.once('close', done));
+    const ended = new Promise((done) => child.once('close', (_, signal) => done(signal)));
     const timer = setTimeout(() => child.kill('SIGKILL'), milliseconds);
-    await ended;
+    if ((await ended) === 'SIGKILL') kills += 1;
     clearTimeout(timer);
   }
+  expect(kills).toBeGreaterThan(0);
   expect(await purify(40, 'killed', 'killed')).toMatchObject({ code: 0 });
   expect(results('killed')).toEqual(results('whole'));
   expect(await contents('killed')).toEqual(await contents('whole'));
