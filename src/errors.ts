@@ -58,6 +58,12 @@ export class EngineError extends DataElixirError {
   override readonly exitCode = 5;
 }
 
+/** A state that is in use, of another purification or of a later version. Exit code 6. */
+export class StateError extends DataElixirError {
+  override readonly code = 'state';
+  override readonly exitCode = 6;
+}
+
 /** Turns anything thrown into data, keeping the code of this project's own errors. */
 export function toFailure(error: unknown): Failure {
   if (error instanceof DataElixirError) return { code: error.code, message: error.message };

@@ -18,6 +18,7 @@ import type { ClassifierRef } from '../workers/protocol.ts';
 import type { Context } from './commands.ts';
 import { writerOptions } from './datasets.ts';
 import { writeEvidence } from './evidence.ts';
+import type { RunMemory } from './memory.ts';
 import { classifierSpec, type Denoiser, progressOf, writeOnnx } from './models.ts';
 import type { OpenRecord } from './record.ts';
 import { estimateTo, reportTo, verdictTo } from './report.ts';
@@ -35,6 +36,8 @@ export interface Purification {
   /** Folder for temporary files. */
   readonly scratch: string;
   readonly clock: StageClock;
+  /** What earlier runs left. */
+  readonly memory?: RunMemory | undefined;
 }
 
 /** What came of it. */
@@ -49,11 +52,18 @@ export interface Purified extends PurifySummary {
 /** Purifies a dataset into the record. */
 export async function purifyInto(context: Context, pool: Pool, parts: Purification): Promise<Purified> {
   const { settings, log, signal } = context;
-  const { info, source, store, observer, scratch, clock } = parts;
+  const { info, source, store, observer, scratch, clock, memory } = parts;
   const { record, refuse } = parts.open;
   const { model: denoiser, schedule } = parts.denoiser;
   const { quantile } = settings.repair;
-  const runner = new PoolRunner(pool, { observer, denoiser, schedule, plan: planOf(settings), quantile });
+  const runner = new PoolRunner(pool, {
+    observer,
+    denoiser,
+    schedule,
+    plan: planOf(settings),
+    quantile,
+    cache: memory?.candidates,
+  });
   const settled = new SampleStore(join(scratch, 'settled'), info.shape);
   const trainer = new OnlineBenignTrainer(pool, {
     spec: classifierSpec(settings, info),
@@ -61,9 +71,12 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
     fineTuning: fineTuningOf(settings),
     store: settled,
     onProgress: progressOf(log, 'benign'),
+    memory: memory?.networks,
   });
   const target = settings.output.path ?? record.path('purified');
-  const writer = await openWriter(target, writerOptions(settings, info));
+  const replace = (await memory?.mayReplace(target)) ?? false;
+  const writer = await openWriter(target, { ...writerOptions(settings, info), replace });
+  await memory?.claim(target);
   const manifest = join(scratch, 'manifest.ndjson');
   const residuals = new Residuals(info.shape[0] * info.shape[1] * info.shape[2]);
   const tellVerdict = verdictTo(log);
@@ -88,6 +101,7 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
         manifest,
         scratch,
         refuse,
+        release: memory && ((settled) => memory.ledger.release(settled)),
         onEstimate: estimateTo(log),
         onVerdict: (found) => {
           judgement = found;
@@ -97,6 +111,7 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
       },
       signal,
     );
+    await memory?.conclude(summary);
     await writer.close();
     const published = target.endsWith('.tar') ? `${target}.manifest.ndjson` : join(target, 'manifest.ndjson');
     await rename(manifest, published);

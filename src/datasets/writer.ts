@@ -31,6 +31,8 @@ export interface WriterOptions {
   readonly classNames?: readonly string[];
   /** Samples in each file; 10,000 when absent. A target with the extension of its format is always one file. */
   readonly samplesPerShard?: number;
+  /** Take the place of what stands at the target, which the caller knows to be its own. */
+  readonly replace?: boolean;
 }
 
 /** Writes samples one after the other; await each call before the next. */
@@ -63,7 +65,7 @@ export async function openWriter(target: string, options: WriterOptions): Promis
         'name a folder, or set output.format',
     );
   }
-  await checkFree(target);
+  if (!options.replace) await checkFree(target);
   const temporary = `${resolve(target)}.partial`;
   const parts = await begin(temporary, target, single, options).catch((error: Error) => {
     throw new DatasetError(
@@ -80,7 +82,7 @@ export async function openWriter(target: string, options: WriterOptions): Promis
     close: async () => {
       await parts.close();
       if (!single) await describe(temporary, target, parts, samples, options);
-      await publish(temporary, target);
+      await publish(temporary, target, options.replace === true);
       return samples;
     },
     abort: async () => {
@@ -139,7 +141,15 @@ async function checkFree(target: string): Promise<void> {
   );
 }
 
-async function publish(temporary: string, target: string): Promise<void> {
+async function publish(temporary: string, target: string, replace: boolean): Promise<void> {
+  if (replace) {
+    // one folder cannot be renamed onto another; a run that is killed in between publishes again
+    const old = `${resolve(target)}.old`;
+    await rm(old, { recursive: true, force: true });
+    if (existsSync(target)) await rename(target, old);
+    await rename(temporary, target);
+    return rm(old, { recursive: true, force: true });
+  }
   await checkFree(target);
   if (existsSync(target)) await rmdir(target);
   await rename(temporary, target);

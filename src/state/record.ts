@@ -30,6 +30,7 @@ const PARTS = [
   'models',
   'purified',
   'truth.ndjson',
+  'corrections.ndjson',
 ];
 
 export interface Rates {

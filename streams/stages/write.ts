@@ -17,6 +17,7 @@ export function write({
   manifest,
   credit,
   report,
+  release,
 }: {
   readonly writer: Pick<DatasetWriter, 'write'>;
   /** Path of the manifest, one JSON object a line. */
@@ -25,8 +26,12 @@ export function write({
   /** Tells how many samples there are, and what they were in their source. */
   readonly store: Pick<SampleStore, 'count' | 'origin'>;
   readonly report: Report;
+  /** Notes what is given away, written or left out; awaited. */
+  readonly release?: ((settled: SettledSample) => Promise<void>) | undefined;
 }): OperatorFunction<SettledSample, ManifestEntry> {
-  const put = async ({ index, sample, entry }: SettledSample): Promise<ManifestEntry> => {
+  const put = async (settled: SettledSample): Promise<ManifestEntry> => {
+    const { index, sample, entry } = settled;
+    await release?.(settled);
     if (entry.image === 'none') return entry;
     const origin = store.origin(index);
     await writer.write(sample, entry.image === 'raw' ? origin : withoutImage(origin));

@@ -1,36 +1,46 @@
 // `purify`: repairs a dataset of which nothing else is known. An observer is trained on it unless one is brought.
 
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Refuse } from '../../../streams/records.ts';
 import type { Dataset } from '../../datasets/open.ts';
 import { SampleStore } from '../../datasets/sample-store.ts';
+import type { State } from '../../state/state.ts';
 import type { Pool } from '../../workers/pool.ts';
 import type { ClassifierRef } from '../../workers/protocol.ts';
 import type { Context } from '../commands.ts';
 import { fillStore, openTraining } from '../datasets.ts';
 import { denoiserPath, prepareDenoiser } from '../denoiser.ts';
+import { identityOf, RunMemory, withState } from '../memory.ts';
 import { loadClassifier, trainOn } from '../models.ts';
 import { type Purification, purifyInto } from '../purification.ts';
 import { costOf, createRecord } from '../record.ts';
 import { StageClock, withPool, withScratch } from '../workspace.ts';
 
 export async function purify(context: Context): Promise<void> {
-  const { log, stdout } = context;
+  await withState(context, (state) => purifyWith(context, state));
+}
+
+async function purifyWith(context: Context, state: State | undefined): Promise<void> {
+  const { settings, log, stdout } = context;
   const path = denoiserPath(context, true);
   const dataset = await openTraining(context);
   const { info } = dataset;
-  const open = createRecord(context);
+  const folder = resolve(settings.recordRoot, settings.saveFolderName);
+  const open = createRecord(context, settings.overwrite || (await state?.owns(folder)));
+  await state?.claim(folder);
   const { record, quarantine } = open;
+  const memory = state && new RunMemory(state, open);
   const clock = new StageClock();
   await withScratch(async (scratch) => {
     await withPool(context, async (pool) => {
       const denoiser = await clock.time('denoiser', () =>
         prepareDenoiser(path, context, pool, scratch, info),
       );
+      await state?.bind(identityOf(context, denoiser, info), info.classes);
       const observed = await clock.time('observer', () =>
-        observe(context, pool, dataset, scratch, open.refuse),
+        observe(context, pool, dataset, scratch, open.refuse, memory),
       );
-      const parts = { ...observed, info, denoiser, open, scratch, clock };
+      const parts = { ...observed, info, denoiser, open, scratch, clock, memory };
       const { verdict, denoiserCalls, written, dropped } = await purifyInto(context, pool, parts);
       quarantine.close();
       const samples = observed.store.count;
@@ -39,9 +49,11 @@ export async function purify(context: Context): Promise<void> {
         detection: { targetLabels: verdict.targetLabels },
         cost: costOf(clock, denoiserCalls, samples),
       });
+      await memory?.commit();
+      const corrected = memory ? `, ${memory.corrected} corrected` : '';
       log.info(
         'purify',
-        `${written} written, ${dropped} dropped, ${quarantine.count} quarantined: ${record.folder}`,
+        `${written} written, ${dropped} dropped, ${quarantine.count} quarantined${corrected}: ${record.folder}`,
       );
       stdout.write(`${JSON.stringify(verdict)}\n`);
     });
@@ -55,6 +67,7 @@ async function observe(
   dataset: Dataset,
   scratch: string,
   refuse: Refuse,
+  memory: RunMemory | undefined,
 ): Promise<Pick<Purification, 'store' | 'source'> & { readonly observer: ClassifierRef }> {
   const { info } = dataset;
   const { path } = context.settings.observer;
@@ -64,5 +77,5 @@ async function observe(
     return { observer, store: new SampleStore(file, info.shape), source: dataset.read() };
   }
   const store = await fillStore(context, file, dataset, refuse, true);
-  return { observer: await trainOn(pool, context, 'observer', store, info), store };
+  return { observer: await trainOn(pool, context, 'observer', store, info, memory?.networks), store };
 }
