@@ -135,9 +135,8 @@ export function decideNamed(
     if (cleanLabel) return settled(treatment === 'drop' ? 'drop' : 'purify', given, found);
     return settled(name === given ? 'drop' : treatment, name, found);
   }
-  if (!naming.isSure(given, name)) {
-    const share = Math.round(100 * naming.poisonShare(given, name));
-    return settled('drop', name, `${why}, as do ${share} % for being poisoned: too few to be sure`);
+  if (!naming.isSure(given, sample.scores)) {
+    return settled('drop', name, `${why}, but by no more than honest samples do`);
   }
   return settled(name === given ? 'keep' : treatment, name, why);
 }

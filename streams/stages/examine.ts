@@ -72,8 +72,10 @@ export function examination(parts: ExaminationParts): Examine {
     if (scores.count === 0) return { verdict: concluded };
     const naming = new Naming(scores.table());
     const verdict = withCanaries(concluded, await canariesOf(evidence, naming, parts));
-    if (verdict.targetLabels.length === 0) return { verdict };
-    return { verdict, knowledge: await knowledgeOf(evidence, verdict, naming, parts) };
+    const { targetLabels } = verdict;
+    if (targetLabels.length === 0) return { verdict };
+    const informed = new Naming(scores.table(), targetLabels);
+    return { verdict, knowledge: await knowledgeOf(evidence, verdict, informed, parts) };
   };
 }
 
@@ -169,8 +171,7 @@ function heaviestOf(label: number, naming: Naming, samples: ScoreSample): Weight
 }
 
 function isSurelyPoison({ label, scores }: Scored, naming: Naming): boolean {
-  const name = naming.nameOf(scores);
-  return name !== label && naming.isSure(label, name);
+  return naming.nameOf(scores) !== label && naming.isSure(label, scores);
 }
 
 /**

@@ -154,11 +154,12 @@ describe('decideNamed', () => {
     [2, 1, 20],
   ];
   const all = shown.flatMap(([given, name, count]) => Array.from({ length: count }, () => ({ given, name })));
-  const naming = new Naming({
+  const table = {
     classes: 3,
     labels: Int32Array.from(all, ({ given }) => given),
     scores: Float32Array.from(all.flatMap(({ name }) => scoresOf(name))),
-  });
+  };
+  const naming = new Naming(table, [0, 1]);
   const sample = (label: number, name: number) => ({
     label,
     raw: label,
@@ -175,9 +176,8 @@ describe('decideNamed', () => {
 
   it('knows where samples go for being poisoned, and where nobody can tell', () => {
     expect(naming.nameOf(scoresOf(1))).toBe(1);
-    expect(naming.poisonShare(0, 1)).toBe(1);
-    expect(naming.poisonShare(1, 2)).toBe(0);
-    expect([naming.isSure(0, 1), naming.isSure(1, 2), naming.isSure(2, 2)]).toEqual([true, false, true]);
+    const sure = (given: number, name: number) => naming.isSure(given, scoresOf(name));
+    expect([sure(0, 1), sure(1, 2), sure(2, 2)]).toEqual([true, false, true]);
   });
 
   it('relabels what is surely poison, keeps what shows its label, drops the rest', () => {
