@@ -3,6 +3,7 @@
 // copies, which on the CPU is two to three times as fast as the convolution formulation.
 
 import { int, ints } from '../weights/onnx-proto.ts';
+import { backwardFilter, blockedConv } from './onnx-blocked.ts';
 import type { Site } from './onnx-lowering.ts';
 
 type Extents = readonly [number, number, number, number];
@@ -11,11 +12,18 @@ type Extents = readonly [number, number, number, number];
 export function lowerInputGrad({ e, inputs, inputShapes, output, shape, attributes }: Site): void {
   const [dy, weight] = inputs as readonly [string, string];
   const [, , outH, outW] = inputShapes[0] as Extents;
-  const [, , kh, kw] = inputShapes[1] as Extents;
+  const [o, c, kh, kw] = inputShapes[1] as Extents;
   const [, , h, w] = shape as Extents;
   const stride = attributes.stride as number;
   const [top, left] = attributes.padding as Extents;
   if (stride === 1) {
+    const pads = [kh - 1 - top, kw - 1 - left, h - outH + top, w - outW + left];
+    const geometry = [ints('pads', pads)];
+    const filter = e.isConstant(weight) ? undefined : backwardFilter(e, weight, inputShapes[1]!);
+    if (filter) {
+      blockedConv(e, { x: dy, filter, shape: [c, o, kh, kw], geometry, output });
+      return;
+    }
     const flipped =
       kh * kw === 1
         ? weight
@@ -27,8 +35,7 @@ export function lowerInputGrad({ e, inputs, inputShapes, output, shape, attribut
             e.integers([-1, -1]),
           ]);
     const exchanged = e.emit('Transpose', [flipped], [ints('perm', [1, 0, 2, 3])]);
-    const pads = [kh - 1 - top, kw - 1 - left, h - outH + top, w - outW + left];
-    e.emit('Conv', [dy, exchanged], [ints('pads', pads)], output);
+    e.emit('Conv', [dy, exchanged], geometry, output);
     return;
   }
   // Full transposed convolution covers (out − 1)·stride + k rows, of which `top` are cut off above.
