@@ -19,21 +19,18 @@ export interface BlockedConv {
   /** [O, C, KH, KW] of this convolution. */
   readonly shape: Shape;
   readonly geometry: readonly OnnxAttribute[];
-  readonly output: string;
+  readonly output?: string;
 }
 
 /** [N, C, H, W] to [N, O, H′, W′]. Images of fewer channels than a block are read as they are. */
-export function blockedConv(e: OnnxEmitter, { x, filter, bias, shape, geometry, output }: BlockedConv): void {
+export function blockedConv(
+  e: OnnxEmitter,
+  { x, filter, bias, shape, geometry, output }: BlockedConv,
+): string {
   const [o, c] = shape as readonly [number, number];
-  const input = c < e.channelBlock! ? x : toBlocks(e, x);
-  const blocked = e.emit(
-    'Conv',
-    bias ? [input, filter, bias] : [input, filter],
-    geometry,
-    undefined,
-    BLOCKED_DOMAIN,
-  );
-  e.emit('ReorderOutput', [blocked], [int('channels', o)], output, BLOCKED_DOMAIN);
+  const inputs = [c < e.channelBlock! ? x : toBlocks(e, x), filter, ...(bias ? [bias] : [])];
+  const blocked = e.emit('Conv', inputs, geometry, undefined, BLOCKED_DOMAIN);
+  return e.emit('ReorderOutput', [blocked], [int('channels', o)], output, BLOCKED_DOMAIN);
 }
 
 /** [N, C, H, W] to [N, C/b, H, W, b]. */
@@ -84,6 +81,18 @@ export function backwardFilter(e: OnnxEmitter, weight: string, shape: Shape): st
   const backwards = Array.from({ length: kh * kw }, (_, k) => kh * kw - 1 - k);
   const turned = e.emit('Gather', [blocks, e.integers(backwards)], [int('axis', 2)]);
   return reshape(e, turned, [c, o, kh, kw]);
+}
+
+/**
+ * Images as the filter of a convolution that sums over samples: [N, C, H, W], both N and C whole blocks, to
+ * [C/b, N/b, H, W, b of N, b of C], as the filter [C, N, H, W].
+ */
+export function imagesAsFilter(e: OnnxEmitter, x: string, shape: Shape): string {
+  const [n, c, h, w] = shape as readonly [number, number, number, number];
+  const b = e.channelBlock!;
+  // twice in whole rows of b, which is much faster than number by number
+  const split = reshape(e, toBlocks(e, x), [n / b, b, c / b, h * w, b]);
+  return reshape(e, e.emit('Transpose', [split], [ints('perm', [2, 0, 3, 1, 4])]), [c, n, h, w]);
 }
 
 /** 1×1 kernels are a plain matrix product in either layout. */
