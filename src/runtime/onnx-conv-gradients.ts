@@ -55,33 +55,20 @@ export function lowerInputGrad({ e, inputs, inputShapes, output, shape, attribut
  *
  * dw[o, c, i, j] sums dy[o] times x[c] shifted by (i, j) over all images and pixels. With the copies of x that are
  * shifted by j side by side, and those of dy shifted by −i, all kernel taps are one product of large matrices. For
- * larger strides both shifts are made on x.
- *
- * With larger strides those copies are dear, and with few channels the matrices are small. There it is a convolution
- * in blocks: of x with dy as the filter, samples in the place of channels, channels in the place of samples, and
- * stride as dilation.
+ * larger strides both shifts are made on x. With those the copies are dear, and with few channels the matrices are
+ * small: there `filterGradInBlocks` comes first.
  */
-export function lowerFilterGrad({ e, inputs, inputShapes, output, shape, attributes }: Site): void {
+export function lowerFilterGrad(site: Site): void {
+  const { e, inputs, inputShapes, output, shape, attributes } = site;
   const [x, dy] = inputs as readonly [string, string];
-  const [n, c, h, w] = inputShapes[0] as Extents;
+  const [n, c, h] = inputShapes[0] as Extents;
   const [, o, outH, outW] = inputShapes[1] as Extents;
   const [, , kh, kw] = shape as Extents;
   const stride = attributes.stride as number;
-  const exchange = ints('perm', [1, 0, 2, 3]);
   const [top, left, bottom, right] = attributes.padding as Extents;
-  const b = e.channelBlock;
-  if (b !== undefined && (stride > 1 || c < b) && n % b === 0 && o % b === 0) {
-    const needed = (extent: number, out: number, kernel: number) => (out - 1) * stride + kernel - extent;
-    const pads = [top, left, needed(h, outH, kh) - top, needed(w, outW, kw) - left];
-    const geometry = [ints('dilations', [stride, stride]), ints('pads', pads)];
-    const filter = imagesAsFilter(e, dy, [n, o, outH, outW]);
-    const shape = [o, n, outH, outW];
-    const gradient = blockedConv(e, { x: e.emit('Transpose', [x], [exchange]), filter, shape, geometry });
-    e.emit('Transpose', [gradient], [exchange], output);
-    return;
-  }
+  if ((stride > 1 || c < (e.channelBlock ?? 0)) && filterGradInBlocks(site)) return;
   // channels first, so that transposing and shifting move whole rows of pixels
-  const byChannel = (name: string) => e.emit('Transpose', [name], [exchange]);
+  const byChannel = (name: string) => e.emit('Transpose', [name], [ints('perm', [1, 0, 2, 3])]);
   const pad = (name: string, axis: number, before: number, after: number) =>
     before === 0 && after === 0
       ? name
@@ -117,6 +104,35 @@ export function lowerFilterGrad({ e, inputs, inputShapes, output, shape, attribu
     const split = e.emit('Reshape', [taps, e.integers([o, kh, kw, c])]);
     e.emit('Transpose', [split], [ints('perm', [0, 3, 1, 2])], output);
   }
+}
+
+/**
+ * The filter gradient as a convolution in blocks: of x with dy as the filter, samples in the place of channels,
+ * channels in the place of samples, and stride as dilation.
+ *
+ * @returns false where blocks do not fit; then nothing was emitted
+ */
+function filterGradInBlocks({ e, inputs, inputShapes, output, shape, attributes }: Site): boolean {
+  const [x, dy] = inputs as readonly [string, string];
+  const [n, , h, w] = inputShapes[0] as Extents;
+  const [, o, outH, outW] = inputShapes[1] as Extents;
+  const [, , kh, kw] = shape as Extents;
+  const stride = attributes.stride as number;
+  const [top, left] = attributes.padding as Extents;
+  const needed = (extent: number, out: number, kernel: number) => (out - 1) * stride + kernel - extent;
+  const pads = [top, left, needed(h, outH, kh) - top, needed(w, outW, kw) - left];
+  const b = e.channelBlock;
+  // padding is negative where the kernel leaves out the last rows, as 1×1 with stride 2 does
+  if (b === undefined || n % b !== 0 || o % b !== 0 || pads.some((rows) => rows < 0)) return false;
+  const exchange = ints('perm', [1, 0, 2, 3]);
+  const gradient = blockedConv(e, {
+    x: e.emit('Transpose', [x], [exchange]),
+    filter: imagesAsFilter(e, dy, [n, o, outH, outW]),
+    shape: [o, n, outH, outW],
+    geometry: [ints('dilations', [stride, stride]), ints('pads', pads)],
+  });
+  e.emit('Transpose', [gradient], [exchange], output);
+  return true;
 }
 
 function range(length: number): number[] {

@@ -24,6 +24,11 @@ const CASES: Readonly<Record<string, readonly [Shape, Shape, ConvGeometry]>> = {
   'a lopsided kernel': [[2, 16, 5, 6], [16, 16, 3, 2], { stride: 1, padding: [2, 1, 0, 0] }],
   'halving an odd size': [[16, 16, 7, 7], [32, 16, 3, 3], HALF],
   'halving an even size': [[16, 16, 6, 8], [32, 16, 3, 3], HALF_OF_EVEN],
+  'halving by a kernel that leaves out the last row': [
+    [16, 16, 8, 8],
+    [16, 16, 1, 1],
+    { stride: 2, padding: [0, 0, 0, 0] },
+  ],
   'halving, with samples that fill no blocks': [[3, 16, 6, 6], [16, 16, 3, 3], HALF],
 };
 
