@@ -4,10 +4,11 @@
 import * as ort from 'onnxruntime-node';
 import { EngineError } from '../errors.ts';
 import type { Graph, Shape } from '../graph/graph.ts';
-import { encodeModel } from '../weights/onnx-proto.ts';
+import { encodeModel, model, valueInfo } from '../weights/onnx-proto.ts';
 import type { Engine, Executable, LoadOptions, NamedArrays } from './executor.ts';
 import { feedShape } from './feeds.ts';
-import { lowerToOnnx } from './onnx-lowering.ts';
+import { BLOCKED_DOMAIN, toBlocks } from './onnx-blocked.ts';
+import { lowerToOnnx, OnnxEmitter, OPSET } from './onnx-lowering.ts';
 
 /** Execution providers of ONNX Runtime that this project knows how to ask for. */
 export type ExecutionProvider = 'cpu' | 'webgpu' | 'cuda';
@@ -15,14 +16,36 @@ export type ExecutionProvider = 'cpu' | 'webgpu' | 'cuda';
 export class OnnxEngine implements Engine {
   readonly name = 'onnx';
   readonly #provider: ExecutionProvider;
+  #channelBlock: Promise<number | undefined> | undefined;
 
   constructor(executionProvider: ExecutionProvider = 'cpu') {
     this.#provider = executionProvider;
   }
 
   async load(graph: Graph, options: LoadOptions = {}): Promise<Executable> {
-    const session = await createSession(encodeModel(lowerToOnnx(graph, options)), this.#provider);
+    this.#channelBlock ??= this.#provider === 'cpu' ? findChannelBlock() : Promise.resolve(undefined);
+    const channelBlock = await this.#channelBlock;
+    const bytes = encodeModel(lowerToOnnx(graph, { ...options, channelBlock }));
+    const session = await createSession(bytes, this.#provider);
     return new OnnxExecutable(session, graph, options.anyBatch ?? false);
+  }
+}
+
+/** Channels in a block of the CPU kernels' own layout (see `onnx-blocked.ts`): the runtime fills up one pixel to it. */
+async function findChannelBlock(): Promise<number | undefined> {
+  const e = new OnnxEmitter();
+  toBlocks(e, 'x', 'y');
+  const [input, output] = [[valueInfo('x', [1, 4, 1, 1])], [valueInfo('y', ['n', 'c', 'h', 'w'])]];
+  const graph = { name: 'block', node: e.nodes, initializer: [], input, output };
+  try {
+    const session = await createSession(encodeModel(model(graph, OPSET, {}, [BLOCKED_DOMAIN])), 'cpu');
+    const { y } = await session.run({ x: new ort.Tensor('float32', new Float32Array(4), [1, 4, 1, 1]) });
+    await session.release();
+    return y!.dims[1];
+  } catch (error) {
+    // Processors for which the runtime has no such kernels lack the operators, too.
+    if (error instanceof EngineError) return undefined;
+    throw error;
   }
 }
 

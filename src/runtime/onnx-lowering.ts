@@ -6,15 +6,18 @@ import type { Graph, Node, Shape } from '../graph/graph.ts';
 import { float, int, ints, model, node, tensor, text, valueInfo } from '../weights/onnx-proto.ts';
 import type { OnnxAttribute, OnnxModel, OnnxNode, OnnxTensor } from '../weights/onnx-schema.ts';
 import type { Weights } from '../weights/weights.ts';
+import { BLOCKED_DOMAIN, blockedConv, forwardFilter } from './onnx-blocked.ts';
 import { lowerFilterGrad, lowerInputGrad } from './onnx-conv-gradients.ts';
 
-const OPSET = 18;
+export const OPSET = 18;
 
 export interface LoweringOptions {
   /** Parameters that become initializers. */
   readonly weights?: Weights;
   /** Make the leading extent of `data` inputs and of outputs symbolic. */
   readonly anyBatch?: boolean;
+  /** Channels in a block of the layout that the runtime's own convolutions use; they are used where this is given. */
+  readonly channelBlock?: number | undefined;
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
@@ -22,7 +25,13 @@ export interface LoweringOptions {
 export class OnnxEmitter {
   readonly nodes: OnnxNode[] = [];
   readonly initializers: OnnxTensor[] = [];
+  /** As in `LoweringOptions`. */
+  readonly channelBlock: number | undefined;
   #fresh = 0;
+
+  constructor(channelBlock?: number) {
+    this.channelBlock = channelBlock;
+  }
 
   /** Adds a node with one output and returns the output's name. */
   emit(
@@ -30,10 +39,17 @@ export class OnnxEmitter {
     inputs: readonly string[],
     attributes: readonly OnnxAttribute[] = [],
     output?: string,
+    domain?: string,
   ): string {
     const name = output ?? this.#name();
-    this.nodes.push(node(op, inputs, [name], attributes));
+    const made = node(op, inputs, [name], attributes);
+    this.nodes.push(domain === undefined ? made : { ...made, domain });
     return name;
+  }
+
+  /** Whether a tensor is known before the first run, so that the runtime itself lays it out for its kernels. */
+  isConstant(name: string): boolean {
+    return this.initializers.some((initializer) => initializer.name === name);
   }
 
   integers(values: readonly number[]): string {
@@ -70,7 +86,7 @@ export interface Site {
 
 /** Translates a graph; names of inputs and outputs are the graph's own. */
 export function lowerToOnnx(graph: Graph, options: LoweringOptions = {}): OnnxModel {
-  const e = new OnnxEmitter();
+  const e = new OnnxEmitter(options.channelBlock);
   const names = new Map<number, string>();
   const batched = (shape: Shape) => (options.anyBatch ? ['N', ...shape.slice(1)] : shape);
   const inputs = [];
@@ -111,7 +127,7 @@ export function lowerToOnnx(graph: Graph, options: LoweringOptions = {}): OnnxMo
     input: inputs,
     output: outputs,
   };
-  return model(body, OPSET, options.metadata);
+  return model(body, OPSET, options.metadata, options.channelBlock === undefined ? [] : [BLOCKED_DOMAIN]);
 }
 
 /** A shape for Reshape in which a kept leading extent is written 0, so that any batch size fits. */
@@ -178,13 +194,17 @@ const translations: Readonly<Record<Node['op'], (site: Site) => void>> = {
     const zero = e.floats(Float32Array.of(0), []);
     e.emit('Pad', [inputs[0]!, e.integers([before, after]), zero, e.integers([axis])], [], output);
   },
-  conv2d: ({ e, inputs, output, attributes }) => {
+  conv2d: ({ e, inputs, inputShapes, output, attributes }) => {
     const stride = attributes.stride as number;
     const geometry = [
       ints('strides', [stride, stride]),
       ints('pads', attributes.padding as readonly number[]),
     ];
-    e.emit('Conv', inputs, geometry, output);
+    const [x, weight, bias] = inputs as readonly [string, string, string?];
+    const [, shape] = inputShapes as readonly [Shape, Shape];
+    const filter = e.isConstant(weight) ? undefined : forwardFilter(e, weight, shape);
+    if (filter) blockedConv(e, { x, filter, bias, shape, geometry, output });
+    else e.emit('Conv', inputs, geometry, output);
   },
   conv2dInputGrad: lowerInputGrad,
   conv2dFilterGrad: lowerFilterGrad,

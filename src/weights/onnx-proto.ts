@@ -90,18 +90,20 @@ export function valueInfo(
  *
  * @param opset version of the default operator set
  * @param metadata strings kept in the file for whoever reads it
+ * @param domains further operator sets, version 1 of each
  */
 export function model(
   graph: OnnxGraph,
   opset: number,
   metadata: Readonly<Record<string, string>> = {},
+  domains: readonly string[] = [],
 ): OnnxModel {
   const metadataProps = Object.entries(metadata).map(([key, value]) => ({ key, value }));
   return {
     irVersion: 8,
     producerName: 'dataelixir',
     graph,
-    opsetImport: [{ version: opset }],
+    opsetImport: [{ version: opset }, ...domains.map((domain) => ({ domain, version: 1 }))],
     metadataProps,
   };
 }

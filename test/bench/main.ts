@@ -1,10 +1,10 @@
 // `npm run bench`: how near the compute side comes to the matrix product of the same runtime, how two workers
 // compare with one, and what a purification costs outside its networks. One JSON object on stdout, a line each
-// on stderr. Needs a quiet machine of two cores; about three minutes.
+// on stderr. Needs a quiet machine of two cores; about four minutes.
 
 import { OnnxEngine } from '../../src/runtime/onnx-engine.ts';
 import { gemmRate } from './measure.ts';
-import { forwardRate, trainingRate } from './networks.ts';
+import { forwardRate, preActResNetStepRate, smallCnnStepRate, smallUnetStepRate } from './networks.ts';
 import { outsideShare, workerSpeedup } from './purification.ts';
 
 const engine = new OnnxEngine();
@@ -28,7 +28,9 @@ function report(line: string): void {
 }
 
 await relative('unetForward', () => forwardRate(engine));
-await relative('preActResNetStep', trainingRate);
+await relative('preActResNetStep', preActResNetStepRate);
+await relative('smallCnnStep', smallCnnStepRate);
+await relative('smallUnetStep', smallUnetStepRate);
 results.twoWorkers = await workerSpeedup();
 report(`twoWorkers: ${results.twoWorkers.toFixed(2)} × one`);
 results.outsideNetworks = await outsideShare(engine);
