@@ -4,6 +4,7 @@
 // https://github.com/webdataset/webdataset
 
 import { SampleError } from '../errors.ts';
+import { type ByteSource, nameOf } from './byte-stream.ts';
 import type { Entry, LabelledImage } from './entry.ts';
 import { decodeImage, IMAGE_EXTENSIONS, maxImageBytes, tooManyBytes } from './image.ts';
 import { damagedArchive, readTar, type TarMember } from './tar.ts';
@@ -12,10 +13,11 @@ const MAX_CLS_BYTES = 64;
 // enough to say what was found instead of an image
 const MAX_OTHERS = 8;
 
-/** Reads one shard, gzipped or not. Damage of the archive makes one damaged entry for what is lost. */
-export async function* readWebDataset(path: string, maxPixels: number): AsyncGenerator<Entry> {
+/** Reads one shard or stream, gzipped or not. Damage of the archive makes one damaged entry for what is lost. */
+export async function* readWebDataset(file: ByteSource, maxPixels: number): AsyncGenerator<Entry> {
+  const path = nameOf(file);
   let group: Group | undefined;
-  for await (const member of readTar(path, (name, size) => size <= maxBytesOf(name, maxPixels))) {
+  for await (const member of readTar(file, (name, size) => size <= maxBytesOf(name, maxPixels))) {
     const name = member.kind === 'member' ? split(member.name) : undefined;
     if (member.kind === 'member' && name === undefined) continue;
     if (group && (group.key !== name?.key || group.members.has(name.extension))) {
