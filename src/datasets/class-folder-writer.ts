@@ -3,9 +3,8 @@
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DatasetError } from '../errors.ts';
 import { escapeId } from './description.ts';
-import type { PartWriter } from './part-writer.ts';
+import { type PartWriter, unwritable } from './part-writer.ts';
 import { encodePng } from './png.ts';
 import type { Sample } from './sample.ts';
 
@@ -23,9 +22,7 @@ export async function openClassFolderWriter(
       const path = join(root, parts[sample.label]!, `${escapeId(sample.id, false)}.png`);
       // wx: a second sample of the same id and label must not replace the first
       await writeFile(path, encodePng(sample), { flag: 'wx' }).catch((error: Error) => {
-        throw new DatasetError(
-          `expected to write ${path}, found: ${error.message}; check disk space and ids`,
-        );
+        throw unwritable(path, error);
       });
     },
     close: () => Promise.resolve(),

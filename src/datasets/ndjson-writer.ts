@@ -1,23 +1,18 @@
 // Writes NDJSON: a line `{"id":…,"label":…,"image":"<base64 of a PNG>"}` for each sample.
 
-import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { type PartWriter, unwritable } from './part-writer.ts';
+import type { ByteSink } from './byte-sink.ts';
+import type { PartWriter } from './part-writer.ts';
 import { encodePng } from './png.ts';
 
-/** Writes one file. */
-export async function openNdjsonWriter(path: string): Promise<PartWriter> {
-  const refuse = (error: Error): never => {
-    throw unwritable(path, error);
-  };
-  const file = await open(path, 'w').catch(refuse);
+/** Writes one file or stream. */
+export function openNdjsonWriter(sink: ByteSink): PartWriter {
   return {
-    parts: [basename(path)],
+    parts: [basename(sink.name)],
     write: async (sample) => {
       const image = Buffer.from(encodePng(sample)).toString('base64');
-      const line = `${JSON.stringify({ id: sample.id, label: sample.label, image })}\n`;
-      await file.writeFile(line).catch(refuse);
+      await sink.write(`${JSON.stringify({ id: sample.id, label: sample.label, image })}\n`);
     },
-    close: () => file.close().catch(refuse),
+    close: () => sink.close(),
   };
 }
