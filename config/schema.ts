@@ -57,7 +57,7 @@ export const schema = {
   dataset: {
     name: optionalText('Name of the dataset in the metrics; that of its source where not set.'),
     root: text('Folder that relative sources start from.', '.', { env: 'DATAELIXIR_DATA' }),
-    train: texts('Sources to purify or to train on: files, folders, or shapes:train.', []),
+    train: texts('Sources to purify or to train on: files, folders, shapes:train, or - for stdin.', []),
     test: texts('Sources to evaluate on.', []),
     format: choice(
       'Format of the sources; auto recognises it.',
@@ -398,7 +398,7 @@ export const schema = {
 
   output: {
     path: optionalText(
-      'Where the dataset or model that the command makes is written; run and purify write into the record where not set.',
+      'Where the dataset or model that the command makes is written; run and purify write into the record where not set. purify writes the dataset to stdout where it is -, or where stdin is the source and nothing is set.',
     ),
     format: choice(
       'Format of a written dataset.',

@@ -72,12 +72,6 @@ export class OutputError extends DataElixirError {
   }
 }
 
-/** The verdict is one that the user asked to fail on; all results are written. Exit code 6. */
-export class VerdictError extends DataElixirError {
-  override readonly code = 'verdict';
-  override readonly exitCode = 6;
-}
-
 /** Turns anything thrown into data, keeping the code of this project's own errors. */
 export function toFailure(error: unknown): Failure {
   if (error instanceof DataElixirError) return { code: error.code, message: error.message };

@@ -13,6 +13,7 @@ const EXIT_CODES = `Exit codes:
   3    dataset missing, empty or unreadable
   4    weights damaged, unsafe or of another network
   5    compute engine missing or failed
+  7    output in use, or refused by the disk
   130  interrupted`;
 
 const PRECEDENCE = `Every option can stand in the YAML file (diffusion.rounds), in the environment

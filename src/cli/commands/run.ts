@@ -15,7 +15,7 @@ import type { Pool } from '../../workers/pool.ts';
 import type { ClassifierRef } from '../../workers/protocol.ts';
 import { labelsOf, poisoned, prepareAttack } from '../attack.ts';
 import type { Context } from '../commands.ts';
-import { fillStore, openTest, openTraining } from '../datasets.ts';
+import { fillStore, openTest, openTraining, withClasses } from '../datasets.ts';
 import { denoiserPath, prepareDenoiser } from '../denoiser.ts';
 import { fillTestStores, ratesOf, type TestStores } from '../evaluation.ts';
 import { loadClassifier, trainOn, writeOnnx } from '../models.ts';
@@ -28,7 +28,7 @@ import { StageClock, withPool, withScratch } from '../workspace.ts';
 export async function run(context: Context): Promise<void> {
   const { settings, log, stdout } = context;
   const path = denoiserPath(context, true);
-  const dataset = await openTraining(context);
+  const dataset = withClasses(await openTraining(context));
   const { info } = dataset;
   const makeAttack = await prepareAttack(context, info);
   const test = await openTest(context, info);

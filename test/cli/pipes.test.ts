@@ -1,0 +1,128 @@
+// The program between two pipes, with real processes and tiny untrained networks: a dataset in on stdin, a dataset
+// out on stdout, and nothing else there.
+
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { exportOnnx } from '../../src/runtime/export-onnx.ts';
+import { initialWeights } from '../../src/training/initial-weights.ts';
+import { networkMetadata } from '../../src/weights/network-metadata.ts';
+import { writeSafetensors } from '../../src/weights/safetensors.ts';
+import { DDPM_SCHEDULE } from '../../src/weights/unet-settings.ts';
+import { pngOf } from '../datasets/make.ts';
+import { dataelixir, type Ended } from './program.ts';
+
+const SHAPE = [1, 8, 8] as const;
+const CONFIG = `
+workers: 1
+inFlight: 16
+denoiser: { path: denoiser.safetensors }
+classifier: { widths: [4], epochs: 1, batch: 8 }
+diffusion: { rounds: 1, steps: 1, batch: 8 }
+detect: { rule: divergence, minority: 1 }
+`;
+
+let folder: string;
+const at = (...parts: string[]) => join(folder, ...parts);
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'dataelixir-pipes-'));
+  writeFileSync(at('config.yaml'), CONFIG);
+  const observer = { kind: 'small-cnn', config: { shape: SHAPE, classes: 4, widths: [4] } } as const;
+  writeFileSync(at('observer.onnx'), exportOnnx(observer, initialWeights(observer, 1)));
+  const config = {
+    resolution: 8,
+    inChannels: 1,
+    outChannels: 1,
+    ch: 8,
+    chMult: [1],
+    numResBlocks: 1,
+    attnResolutions: [],
+    normGroups: 4,
+  };
+  const denoiser = { kind: 'unet', config } as const;
+  const metadata = networkMetadata(denoiser, DDPM_SCHEDULE);
+  await writeSafetensors(at('denoiser.safetensors'), initialWeights(denoiser, 2), metadata);
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** NDJSON of `count` samples with labels 0 to 2, of which the observer knows one more. */
+function samples(count: number): string {
+  const lines = Array.from({ length: count }, (_, i) => {
+    const image = pngOf(i, SHAPE).toString('base64');
+    return `${JSON.stringify({ id: `n${i}`, label: i % 3, image })}\n`;
+  });
+  return lines.join('');
+}
+
+function call(args: readonly string[], stdin: string): Promise<Ended> {
+  return dataelixir([...args, '--config', 'config.yaml'], { cwd: folder, stdin });
+}
+
+const OBSERVED = ['--observer-path', 'observer.onnx'];
+const linesOf = (text: string) =>
+  text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line));
+
+describe('purify -', () => {
+  it('passes a dataset on, with the verdict and the manifest in the record', async () => {
+    const ended = await call(['purify', '-', ...OBSERVED, '--save-folder-name', 'piped'], samples(40));
+    expect(ended.stderr).not.toContain('error');
+    expect(ended.code).toBe(0);
+    const written = linesOf(ended.stdout);
+    const manifest = linesOf(readFileSync(at('record/piped/manifest.ndjson'), 'utf8'));
+    const verdict = JSON.parse(readFileSync(at('record/piped/verdict.json'), 'utf8'));
+    expect(verdict).toMatchObject({ samples: 40, classes: { length: 4 } });
+    const kept = manifest.filter(({ image }) => image !== 'none');
+    expect(manifest).toHaveLength(40);
+    expect(written.map(({ id, label }) => [id, label])).toEqual(kept.map(({ id, label }) => [id, label]));
+    expect(existsSync(at('record/piped/purified'))).toBe(false);
+  });
+
+  it('counts the classes itself where the observer is trained here, and sets bad lines aside', async () => {
+    const input = `{\n${samples(12)}`;
+    const ended = await call(['purify', '-', '--save-folder-name', 'trained'], input);
+    expect(ended.code).toBe(0);
+    const verdict = JSON.parse(readFileSync(at('record/trained/verdict.json'), 'utf8'));
+    expect(verdict).toMatchObject({ samples: 12, classes: { length: 3 } });
+    const [bad, ...others] = linesOf(readFileSync(at('record/trained/quarantine.ndjson'), 'utf8'));
+    expect(bad).toMatchObject({ source: 'stdin', offset: 0 });
+    expect(others).toEqual([]);
+  });
+
+  it('prints the verdict where a folder is named for the dataset', async () => {
+    const args = ['purify', '-', ...OBSERVED, '--save-folder-name', 'named', '--output-path', 'named'];
+    const ended = await call(args, samples(8));
+    expect(JSON.parse(ended.stdout)).toMatchObject({ samples: 8 });
+    expect(existsSync(at('named/dataset.json'))).toBe(true);
+  });
+});
+
+describe('refusals', () => {
+  it.each([
+    ['nothing on stdin', 3, [], '', /expected a dataset on stdin, found nothing/],
+    ['bytes of no format', 3, [], 'hello', /found bytes 68656c6c6f; set dataset\.format/],
+    ['more than one source', 2, ['more'], samples(1), /expected - as the only source/],
+    [
+      'a format that needs a folder',
+      2,
+      ['--output-format', 'npz'],
+      samples(4),
+      /output\.format: expected one of ndjson, webdataset for stdout, found npz/,
+    ],
+  ])('%s', async (_, code, args, stdin, message) => {
+    const ended = await call(['purify', '-', ...args, ...OBSERVED, '--save-folder-name', 'refused'], stdin);
+    expect(ended).toMatchObject({ code, stdout: '' });
+    expect(ended.stderr).toMatch(message);
+  });
+});
+
+it('transitions - | detect: the classes are those of the observer', async () => {
+  const printed = await call(['transitions', '-', ...OBSERVED], samples(20));
+  expect(printed.code).toBe(0);
+  expect(linesOf(printed.stdout).map(({ id }) => id)).toEqual(Array.from({ length: 20 }, (_, i) => `n${i}`));
+  const judged = await call(['detect', '--dataset-classes', '4'], printed.stdout);
+  expect(JSON.parse(judged.stdout)).toMatchObject({ samples: 20 });
+});
