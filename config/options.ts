@@ -64,8 +64,8 @@ export function text(
 }
 
 /** A non-empty string, or null where nothing is set. */
-export function optionalText(doc: string): Option<string | null> {
-  return { doc, default: null, format: 'de-text', nullable: true };
+export function optionalText(doc: string, rest: { arg?: string } = {}): Option<string | null> {
+  return { doc, default: null, format: 'de-text', nullable: true, ...rest };
 }
 
 /** One of the given words. */

@@ -388,6 +388,13 @@ export const schema = {
     ),
   },
 
+  state: {
+    path: optionalText(
+      'Folder that keeps what the next run over the same, growing dataset needs: candidates, networks, and what was released; docs/growing.md.',
+      { arg: 'state' },
+    ),
+  },
+
   evaluation: {
     clean: optionalText(
       'ONNX file of a classifier trained on the clean data, to compare with; where there is no such file, run trains one and writes it there.',

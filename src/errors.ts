@@ -58,6 +58,12 @@ export class EngineError extends DataElixirError {
   override readonly exitCode = 5;
 }
 
+/** A state that is in use, of another purification or of a later version. Exit code 6. */
+export class StateError extends DataElixirError {
+  override readonly code = 'state';
+  override readonly exitCode = 6;
+}
+
 /** An output that is in use, or that the disk does not take. Exit code 7. */
 export class OutputError extends DataElixirError {
   override readonly code = 'output';

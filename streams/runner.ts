@@ -6,13 +6,16 @@ import type { Sample } from '../src/datasets/sample.ts';
 import type { Prediction } from '../src/defense/repair.ts';
 import type { Outcome } from '../src/errors.ts';
 
+/** What candidates are made of: a dataset's samples, or images that a run makes up to test itself. */
+export type CandidateKind = 'sample' | 'canary';
+
 /** Candidate images of one batch. Stages only hand it from `diffuse` to `observe`. */
 export interface Candidates {
   readonly samples: readonly Sample[];
   /** Candidates a sample: rounds × keep. */
   readonly perSample: number;
-  /** float32 [N, perSample, C, H, W] in [−1, 1]; rounds in order, each in order of time. */
-  readonly images: Float32Array;
+  /** uint8 [N, perSample, C, H, W]; rounds in order, each in order of time. */
+  readonly images: Uint8Array;
 }
 
 /** The observer's labels of one sample. */
@@ -53,8 +56,12 @@ export interface Runner {
   /** Batches that it works on at a time; more may be handed in and queue. */
   readonly concurrency: number;
 
-  /** Step 2: the candidates of each sample, random numbers keyed by its id. */
-  diffuse(batch: readonly Sample[]): Promise<Outcome<Candidates>>;
+  /**
+   * Step 2: the candidates of each sample, random numbers keyed by its id.
+   *
+   * @param kind whether the images are samples (the default) or made up for a test, which tells how long to keep them
+   */
+  diffuse(batch: readonly Sample[], kind?: CandidateKind): Promise<Outcome<Candidates>>;
 
   /** Step 3: labels of all raw images and candidates, in the order of the batch. May consume `candidates`. */
   observe(candidates: Candidates): Promise<Outcome<readonly Observation[]>>;
@@ -63,13 +70,13 @@ export interface Runner {
   label(batch: readonly Sample[]): Promise<Outcome<readonly number[]>>;
 
   /**
-   * Makes the candidates again and repairs each image: the last candidate inside the mask, the raw image outside.
+   * Repairs each image with the candidates that `diffuse` gave: the last one inside the mask, the raw image outside.
    */
   restore(batch: readonly Restoration[]): Promise<Outcome<readonly Repaired[]>>;
 
   /**
-   * Step 5: makes the candidates again, from the same random numbers, and takes one image for each sample from those
-   * allowed. Returns uint8 [C, H, W] each, in the order of the batch.
+   * Step 5: takes one image for each sample from those allowed, among the candidates that `diffuse` gave. Returns
+   * uint8 [C, H, W] each, in the order of the batch.
    */
   choose(batch: readonly Selection[]): Promise<Outcome<readonly Uint8Array[]>>;
 }

@@ -46,7 +46,7 @@ export async function runTransitions(parts: TransitionParts, signal?: AbortSigna
   };
   let printed = 0;
   const records = read(stages).pipe(
-    map((sample, index) => ({ index, sample })),
+    map(({ sample }, index) => ({ index, sample })),
     diffuse(stages),
     observe(stages),
     concatMap(({ index: _, ...record }) => parts.print(record)),

@@ -19,6 +19,7 @@ import type { Trigger } from '../attacks/trigger.ts';
 import { wanet } from '../attacks/wanet.ts';
 import type { Image } from '../datasets/entry.ts';
 import type { DatasetInfo } from '../datasets/open.ts';
+import { type Origin, withoutImage } from '../datasets/origin.ts';
 import { decodePng } from '../datasets/png.ts';
 import type { ImageShape } from '../datasets/sample.ts';
 import type { SampleStore } from '../datasets/sample-store.ts';
@@ -100,12 +101,18 @@ export async function prepareAttack(context: Context, info: DatasetInfo): Promis
 }
 
 /** A store's samples as the attacker leaves them, in their order, each with its truth. */
-export function poisoned(
+export async function* poisoned(
   store: SampleStore,
   attack: Attack,
   { attack: { rate }, seed }: Settings,
-): AsyncGenerator<PoisonedSample> {
-  return poison(store.stream(), attack, selectPoisoned(store.stream(), attack, rate, seed));
+): AsyncGenerator<PoisonedSample & { readonly origin: Origin | undefined }> {
+  const select = selectPoisoned(store.stream(), attack, rate, seed);
+  let index = 0;
+  for await (const item of poison(store.stream(), attack, select)) {
+    const origin = store.origin(index++);
+    const stamped = item.truth.poisoned || item.truth.cover;
+    yield { ...item, origin: stamped ? withoutImage(origin) : origin };
+  }
 }
 
 /** An attack that needs no training. */

@@ -43,7 +43,7 @@ export const commands: readonly Command[] = [
     summary:
       'Repair a dataset: verdict, purified dataset and benign model in the record folder, verdict on stdout; with - as source, the purified dataset on stdout.',
     positional: SOURCES,
-    sections: ['dataset', ...PURIFYING, 'output'],
+    sections: ['dataset', ...PURIFYING, 'state', 'output'],
     load: async () => (await import('./commands/purify.ts')).purify,
   },
   {

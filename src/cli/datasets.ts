@@ -133,18 +133,23 @@ export function writerOptions({ output }: Settings, info: DatasetInfo): WriterOp
   return { ...info, name: info.name.replaceAll(/[^\w.-]/g, '-'), format: output.format };
 }
 
-/** Puts a dataset into a store. */
+/**
+ * Puts a dataset into a store.
+ *
+ * @param origins whether samples are to be written again, and so need what they were in their source
+ */
 export async function fillStore(
   { log, signal }: Context,
   path: string,
   dataset: Source,
   refuse: Refuse,
+  origins = false,
 ): Promise<SampleStore> {
   const store = new SampleStore(path, dataset.info.shape);
   let done = 0;
   for await (const result of dataset.read()) {
     signal.throwIfAborted();
-    if (result.ok) store.append(result.sample);
+    if (result.ok) store.append(result.sample, origins ? result.origin : undefined);
     else await refuse(result.quarantined);
     log.progress('read', ++done, undefined, 'samples');
   }

@@ -13,6 +13,7 @@ const EXIT_CODES = `Exit codes:
   3    dataset missing, empty or unreadable
   4    weights damaged, unsafe or of another network
   5    compute engine missing or failed
+  6    state in use, of another purification or of a later version
   7    output in use, or refused by the disk
   130  interrupted`;
 

@@ -11,6 +11,7 @@ import { WeightsError } from '../errors.ts';
 import { type ClassifierSpec, imageShape, parametersOf } from '../networks/network.ts';
 import { exportOnnx } from '../runtime/export-onnx.ts';
 import { type TrainingProgress, trainClassifier } from '../training/train-classifier.ts';
+import { type TrainingMemory, trainOnce } from '../training/train-once.ts';
 import { loadClassifierWeights, loadDenoiserWeights } from '../weights/load-weights.ts';
 import { DDPM_SCHEDULE, type NoiseSchedule } from '../weights/unet-settings.ts';
 import { packWeights, unpackWeights } from '../weights/weights.ts';
@@ -32,8 +33,13 @@ export async function trainOn(
   stage: string,
   store: SampleStore,
   info: DatasetInfo,
+  memory?: TrainingMemory,
 ): Promise<ClassifierRef> {
   const spec = classifierSpec(settings, info);
+  if (memory) {
+    const lesson = { spec, store, options: trainingOf(settings) };
+    return trainOnce(memory, pool, lesson, progressOf(log, stage));
+  }
   return trainClassifier(pool, spec, { store }, trainingOf(settings), progressOf(log, stage));
 }
 

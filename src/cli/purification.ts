@@ -10,7 +10,13 @@ import type { Judgement } from '../../streams/stages/detect.ts';
 import type { DatasetInfo } from '../datasets/open.ts';
 import type { ReadResult } from '../datasets/sample.ts';
 import { SampleStore } from '../datasets/sample-store.ts';
-import { openStreamWriter, openWriter, STREAM_OUTPUTS, type WriterOptions } from '../datasets/writer.ts';
+import {
+  type DatasetWriter,
+  openStreamWriter,
+  openWriter,
+  STREAM_OUTPUTS,
+  type WriterOptions,
+} from '../datasets/writer.ts';
 import { Residuals } from '../defense/residuals.ts';
 import { OnlineBenignTrainer } from '../training/benign-trainer.ts';
 import type { Pool } from '../workers/pool.ts';
@@ -19,6 +25,7 @@ import type { ClassifierRef } from '../workers/protocol.ts';
 import type { Context } from './commands.ts';
 import { STANDARD, writerOptions } from './datasets.ts';
 import { writeEvidence } from './evidence.ts';
+import type { RunMemory } from './memory.ts';
 import { classifierSpec, type Denoiser, progressOf, writeOnnx } from './models.ts';
 import type { OpenRecord } from './record.ts';
 import { estimateTo, reportTo, verdictTo } from './report.ts';
@@ -36,6 +43,8 @@ export interface Purification {
   /** Folder for temporary files. */
   readonly scratch: string;
   readonly clock: StageClock;
+  /** What earlier runs left. */
+  readonly memory?: RunMemory | undefined;
 }
 
 /** What came of it. */
@@ -50,11 +59,18 @@ export interface Purified extends PurifySummary {
 /** Purifies a dataset into the record. */
 export async function purifyInto(context: Context, pool: Pool, parts: Purification): Promise<Purified> {
   const { settings, log, signal } = context;
-  const { info, source, store, observer, scratch, clock } = parts;
+  const { info, source, store, observer, scratch, clock, memory } = parts;
   const { record, refuse } = parts.open;
   const { model: denoiser, schedule } = parts.denoiser;
   const { quantile } = settings.repair;
-  const runner = new PoolRunner(pool, { observer, denoiser, schedule, plan: planOf(settings), quantile });
+  const runner = new PoolRunner(pool, {
+    observer,
+    denoiser,
+    schedule,
+    plan: planOf(settings),
+    quantile,
+    cache: memory?.candidates,
+  });
   const settled = new SampleStore(join(scratch, 'settled'), info.shape);
   const trainer = new OnlineBenignTrainer(pool, {
     spec: classifierSpec(settings, info),
@@ -62,11 +78,10 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
     fineTuning: fineTuningOf(settings),
     store: settled,
     onProgress: progressOf(log, 'benign'),
+    memory: memory?.networks,
   });
   const target = settings.output.path ?? record.path('purified');
-  const writer = toStandardOutput(context)
-    ? openStreamWriter('stdout', context.stdout as Writable, streamOptions(context, info))
-    : await openWriter(target, writerOptions(settings, info));
+  const writer = await openOutput(context, target, info, memory);
   const manifest = join(scratch, 'manifest.ndjson');
   const residuals = new Residuals(info.shape[0] * info.shape[1] * info.shape[2]);
   const tellVerdict = verdictTo(log);
@@ -91,6 +106,7 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
         manifest,
         scratch,
         refuse,
+        release: memory && ((settled) => memory.ledger.release(settled)),
         onEstimate: estimateTo(log),
         onVerdict: (found) => {
           judgement = found;
@@ -100,6 +116,7 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
       },
       signal,
     );
+    await memory?.conclude(summary);
     await writer.close();
     const published = toStandardOutput(context) ? record.path('manifest.ndjson') : manifestBeside(target);
     await rename(manifest, published);
@@ -114,6 +131,22 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
   } finally {
     settled.dispose();
   }
+}
+
+/** A file or folder that is there is replaced only where an earlier run with the same state put it there. */
+async function openOutput(
+  context: Context,
+  target: string,
+  info: DatasetInfo,
+  memory: RunMemory | undefined,
+): Promise<DatasetWriter> {
+  if (toStandardOutput(context)) {
+    return openStreamWriter('stdout', context.stdout as Writable, streamOptions(context, info));
+  }
+  const replace = (await memory?.mayReplace(target)) ?? false;
+  const writer = await openWriter(target, { ...writerOptions(context.settings, info), replace });
+  await memory?.claim(target);
+  return writer;
 }
 
 /** Whether the purified dataset goes to stdout: where that is named, or stdin is read and nothing else is named. */

@@ -17,8 +17,11 @@ export interface OpenRecord {
 }
 
 /** Starts the record that the configuration names; log lines go there from now on. */
-export function createRecord({ settings, log }: Context): OpenRecord {
-  const { recordRoot, saveFolderName, overwrite } = settings;
+export function createRecord(
+  { settings, log }: Context,
+  overwrite: boolean = settings.overwrite,
+): OpenRecord {
+  const { recordRoot, saveFolderName } = settings;
   const config = { ...settings, versions: versions() };
   const record = RunRecord.create(recordRoot, saveFolderName, { overwrite, config });
   log.writeTo((line) => record.log(line));

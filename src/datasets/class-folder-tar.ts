@@ -50,7 +50,9 @@ export async function* readClassFolderTar(
 function toEntry({ name, offset, bytes, size }: TarMember, label: number, path: string, maxPixels: number) {
   const place = { id: imageStem(name.replace(/^\.\//, '')), source: `${path}!${name}`, offset };
   if (!bytes) return damagedEntry(place, tooManyBytes(size, maxPixels).message);
-  return { ...place, decode: async () => ({ label, ...(await decodeImage(bytes, maxPixels)) }) };
+  const rest = { format: 'class-folders' as const, folder: dirname(name), name: basename(name) };
+  const origin = { image: bytes, rest };
+  return { ...place, decode: async () => ({ label, ...(await decodeImage(bytes, maxPixels)), origin }) };
 }
 
 /**

@@ -1,27 +1,47 @@
-// Writes one folder a class with one PNG a sample. Folders are named so that their sorted order is the order of
-// the classes, for readers that know nothing else; file names are the escaped ids.
+// Writes one folder a class with one file a sample: the image as it came, else a PNG. Folders are named so that
+// readers that know nothing else give the same labels; files keep their names where these say their ids, else they
+// are named by the escaped ids.
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { escapeId } from './description.ts';
+import { classNamesOf } from './class-names.ts';
+import { type FileIds, idOfFile, stemOfId } from './file-ids.ts';
+import { imageStem } from './image.ts';
+import { imageFile, type Origin } from './origin.ts';
 import { type PartWriter, unwritable } from './part-writer.ts';
-import { encodePng } from './png.ts';
 import type { Sample } from './sample.ts';
 
-/** Makes a folder for every class, also for those that stay empty: a reader counts them. */
+export interface ClassFolderWriter extends PartWriter {
+  /** How the files' names say ids, which is known when the first sample is written. */
+  readonly ids: FileIds;
+}
+
+/**
+ * Makes a folder for every class, also for those that stay empty: a reader counts them.
+ *
+ * @param below folders between that of the class and its images
+ */
 export async function openClassFolderWriter(
   root: string,
   classes: number,
   classNames: readonly string[] | undefined,
-): Promise<PartWriter> {
+  below = '',
+): Promise<ClassFolderWriter> {
   const parts = folderNames(classes, classNames);
-  for (const part of parts) await mkdir(join(root, part), { recursive: true });
+  for (const part of parts) await mkdir(join(root, part, below), { recursive: true });
+  let ids: FileIds | undefined;
   return {
     parts,
-    write: async (sample: Sample) => {
-      const path = join(root, parts[sample.label]!, `${escapeId(sample.id, false)}.png`);
+    get ids() {
+      return ids ?? 'escaped';
+    },
+    write: async (sample: Sample, origin?: Origin) => {
+      ids ??= idsOf(sample, origin);
+      const folder = below ? `${parts[sample.label]}/${below}` : parts[sample.label]!;
+      const { bytes, extension } = imageFile(sample, origin);
+      const path = join(root, folder, nameOf(sample.id, folder, extension, ids, origin));
       // wx: a second sample of the same id and label must not replace the first
-      await writeFile(path, encodePng(sample), { flag: 'wx' }).catch((error: Error) => {
+      await writeFile(path, bytes, { flag: 'wx' }).catch((error: Error) => {
         throw unwritable(path, error);
       });
     },
@@ -29,17 +49,34 @@ export async function openClassFolderWriter(
   };
 }
 
-/** The class names where they can be folders and sort as they should, else numbers with the names behind. */
+/** The same for all samples of a dataset: whether the source's own names say the ids by path. */
+function idsOf({ id }: Sample, origin: Origin | undefined): FileIds {
+  const { rest } = origin ?? {};
+  const named = rest?.format === 'class-folders' && idOfFile('escaped', '', imageStem(rest.name)) !== id;
+  return named ? 'paths' : 'escaped';
+}
+
+function nameOf(id: string, folder: string, extension: string, ids: FileIds, origin?: Origin): string {
+  const { rest, image } = origin ?? {};
+  if (rest?.format !== 'class-folders') return `${stemOfId(ids, id)}.${extension}`;
+  const stem = imageStem(rest.name);
+  const kept = idOfFile(ids, folder, stem) === id;
+  if (kept && image) return rest.name;
+  return `${kept ? stem : stemOfId(ids, id)}.${extension}`;
+}
+
+/** The class names where they can be folders and are read as the same labels, else numbers with the names behind. */
 export function folderNames(classes: number, classNames: readonly string[] | undefined): string[] {
   const digits = String(classes - 1).length;
-  const safe = classNames?.map((name) => name.replace(/[^\p{L}\p{N} _-]/gu, '_'));
-  const asTheyAre = safe?.every(
-    (name, i) => name === classNames?.[i] && name !== '' && !name.startsWith('.'),
-  );
-  const sorted = safe?.every((name, i) => i === 0 || safe[i - 1]! < name);
-  if (safe && asTheyAre && sorted) return safe;
+  const safe = classNames?.map((name) => name.replace(/[^\p{L}\p{N} ._-]|^\./gu, '_'));
+  const asTheyAre = safe?.every((name, i) => name === classNames?.[i] && name !== '');
+  if (safe && asTheyAre && isSame(classNamesOf(safe), safe)) return safe;
   return Array.from({ length: classes }, (_, i) => {
     const number = String(i).padStart(digits, '0');
     return safe?.[i] ? `${number}-${safe[i]}` : number;
   });
+}
+
+function isSame(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name, i) => name === b[i]);
 }

@@ -4,9 +4,8 @@
 
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { unescapeId } from './description.ts';
 import { damagedEntry, type Entry } from './entry.ts';
-import { imageStem, isImageName, readImageFile } from './image.ts';
+import { decodeImage, imageStem, isImageName, readImageFile } from './image.ts';
 
 /** The extra level of Tiny-ImageNet: `n01443537/images/n01443537_0.JPEG`. */
 export const IMAGES_FOLDER = 'images';
@@ -22,13 +21,12 @@ export async function listClassFolders(root: string): Promise<string[]> {
  * Reads a folder of class folders.
  *
  * @param labels  of the class folders
- * @param escaped whether file names are escaped ids, as this project's writer makes them; else an id is
- *                `folder/name` without the image's extension
+ * @param idOf of a file by its folder and its name without the image's extension
  */
 export async function* readClassFolders(
   root: string,
   labels: ReadonlyMap<string, number>,
-  escaped: boolean,
+  idOf: (folder: string, stem: string) => string,
   maxPixels: number,
 ): AsyncGenerator<Entry> {
   const queues: Queue[] = [];
@@ -38,8 +36,7 @@ export async function* readClassFolders(
     const name = queue.names.next().value!;
     queue.taken++;
     const source = join(root, folder, name);
-    const stem = imageStem(name);
-    const id = escaped ? unescapeId(stem) : `${folder}/${stem}`;
+    const id = idOf(folder, imageStem(name));
     if (name.endsWith('/')) {
       yield damagedEntry(
         { source, offset: 0 },
@@ -50,7 +47,11 @@ export async function* readClassFolders(
         id,
         source,
         offset: 0,
-        decode: async () => ({ label, ...(await readImageFile(source, maxPixels)) }),
+        decode: async () => {
+          const image = await readImageFile(source, maxPixels);
+          const rest = { format: 'class-folders' as const, folder, name };
+          return { label, ...(await decodeImage(image, maxPixels)), origin: { image, rest } };
+        },
       };
     }
   }

@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatasetError } from '../errors.ts';
+import type { FileIds } from './file-ids.ts';
 import type { ImageShape } from './sample.ts';
 
 export const DESCRIPTION_FILE = 'dataset.json';
@@ -22,6 +23,8 @@ export interface Description {
   readonly classNames?: readonly string[];
   readonly shape: ImageShape;
   readonly samples: number;
+  /** How files in class folders say ids; by escaped ids when absent. */
+  readonly ids?: FileIds;
   /** Files or folders beside it, in the order of reading: shards, or the folder of each class. */
   readonly parts: readonly string[];
 }
@@ -77,7 +80,7 @@ function parse(text: string): unknown {
 
 function isDescription(value: unknown): value is Description {
   if (typeof value !== 'object' || value === null) return false;
-  const { dataelixir, name, format, classes, classNames, shape, samples, parts } = value as Record<
+  const { dataelixir, name, format, classes, classNames, shape, samples, ids, parts } = value as Record<
     string,
     unknown
   >;
@@ -90,6 +93,7 @@ function isDescription(value: unknown): value is Description {
     isList(shape, isCount) &&
     shape.length === 3 &&
     isCount(samples) &&
+    (ids === undefined || ids === 'paths' || ids === 'escaped') &&
     // parts are names, not paths: a description must not lead out of its folder
     isList(parts, (part) => isText(part) && !/[/\\]|^\.\.?$/.test(part))
   );

@@ -3,6 +3,7 @@
 // sample (damaged bytes, size, label) ends in one place, which turns it into a quarantine entry.
 
 import { SampleError } from '../errors.ts';
+import type { Origin } from './origin.ts';
 import type { ImageShape } from './sample.ts';
 
 /** A decoded image: uint8, channel-major [C, H, W], in [0, 255]. */
@@ -13,6 +14,8 @@ export interface Image {
 
 export interface LabelledImage extends Image {
   readonly label: number;
+  /** For a writer; absent where there is nothing beside pixels and label. */
+  readonly origin?: Origin;
 }
 
 /** One place of the source: a sample, or a stretch of bytes that should have held some. */

@@ -29,15 +29,11 @@ export async function decodeImage(bytes: Uint8Array, maxPixels: number): Promise
 }
 
 /**
- * Reads and decodes an image file.
+ * The bytes of an image file.
  *
- * @throws {SampleError} when it cannot be read, or as `decodeImage` does
+ * @throws {SampleError} when it cannot be read, or holds more than an image may
  */
-export async function readImageFile(path: string, maxPixels: number): Promise<Image> {
-  return decodeImage(await readWhole(path, maxPixels), maxPixels);
-}
-
-async function readWhole(path: string, maxPixels: number): Promise<Buffer> {
+export async function readImageFile(path: string, maxPixels: number): Promise<Buffer> {
   try {
     const found = await stat(path);
     // a pipe or a device might never end

@@ -1,18 +1,58 @@
-// Writes NDJSON: a line `{"id":…,"label":…,"image":"<base64 of a PNG>"}` for each sample.
+// Writes NDJSON: a line `{"id":…,"label":…,"image":"<base64>"}` for each sample. A line that was read leaves byte for
+// byte where nothing changed, else with another label, image or id and everything beside them as it was. A path that
+// would lead nowhere from the new place becomes the image.
 
-import { basename } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import type { ByteSink } from './byte-sink.ts';
+import { type Change, spliceFields } from './json-splice.ts';
+import { imageFile, type Origin, type Rest } from './origin.ts';
 import type { PartWriter } from './part-writer.ts';
-import { encodePng } from './png.ts';
+import type { Sample } from './sample.ts';
 
 /** Writes one file or stream. */
 export function openNdjsonWriter(sink: ByteSink): PartWriter {
   return {
     parts: [basename(sink.name)],
-    write: async (sample) => {
-      const image = Buffer.from(encodePng(sample)).toString('base64');
-      await sink.write(`${JSON.stringify({ id: sample.id, label: sample.label, image })}\n`);
-    },
+    write: (sample, origin) =>
+      sink.write(Buffer.concat([lineOf(sample, origin, dirname(sink.name)), NEWLINE])),
     close: () => sink.close(),
   };
+}
+
+const NEWLINE = Buffer.from('\n');
+
+/**
+ * The line of a sample, without its end.
+ *
+ * @param folder that relative paths in it will start from
+ */
+export function lineOf(sample: Sample, origin: Origin | undefined, folder: string): Uint8Array {
+  const { id, label } = sample;
+  const image = () => Buffer.from(imageFile(sample, origin).bytes).toString('base64');
+  if (origin?.rest?.format !== 'ndjson') return Buffer.from(JSON.stringify({ id, label, image: image() }));
+  const { line } = origin.rest;
+  const text = Buffer.from(line).toString('utf8');
+  const fields = JSON.parse(text) as Readonly<Record<string, unknown>>;
+  const isNamed = typeof fields.id === 'string' || typeof fields.id === 'number';
+  const changes: Change[] = [];
+  if (isNamed && String(fields.id) !== id) changes.push({ key: 'id', value: id });
+  if (fields.label !== label) changes.push({ key: 'label', value: label });
+  if (!isThere(origin, origin.rest, fields, folder)) {
+    const key = typeof fields.image === 'string' ? 'image' : 'path';
+    changes.push({ key, as: 'image', value: image() });
+  }
+  return changes.length === 0 ? line : Buffer.from(spliceFields(text, changes));
+}
+
+/** Whether the line already holds the image, or a path that leads to it from `folder` too. */
+function isThere(
+  { image }: Origin,
+  { folder: from }: Extract<Rest, { format: 'ndjson' }>,
+  fields: Readonly<Record<string, unknown>>,
+  folder: string,
+): boolean {
+  if (!image) return false;
+  if (typeof fields.image === 'string') return true;
+  const path = String(fields.path);
+  return resolve(from, path) === resolve(folder, path);
 }

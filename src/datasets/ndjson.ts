@@ -1,5 +1,5 @@
 // NDJSON, one JSON object a line: `{"id":…,"label":3,"image":"<base64 of a PNG, JPEG or PPM>"}`, or `"path"` instead
-// of `"image"`, beside the file or absolute. Other fields are passed over. This is what scripts and pipes make
+// of `"image"`, beside the file or absolute. Other fields are for the writer to give back. This is what scripts and pipes make
 // most easily; lines are read one by one, and none longer than an image may be is ever held.
 
 import { dirname, resolve } from 'node:path';
@@ -104,24 +104,37 @@ function toEntry(
     );
   }
   const id = typeof fields.id === 'string' || typeof fields.id === 'number' ? String(fields.id) : index;
-  return { ...place, id, decode: () => decode(fields, folder, maxPixels) };
+  const decode = async (): Promise<LabelledImage> => {
+    const label = labelIn(fields);
+    const image = await imageIn(fields, folder, maxPixels);
+    const rest = { format: 'ndjson' as const, line: bytes, folder };
+    return { label, ...(await decodeImage(image, maxPixels)), origin: { image, rest } };
+  };
+  return { ...place, id, decode };
 }
 
-async function decode(fields: Fields, folder: string, maxPixels: number): Promise<LabelledImage> {
-  const { label, image, path } = fields;
+function labelIn({ label }: Fields): number {
   if (!isLabel(label)) {
     throw new SampleError(
       `expected "label" to be a class index, found ${JSON.stringify(label) ?? 'none'}; write it as a number`,
     );
   }
+  return label;
+}
+
+async function imageIn(
+  { image, path, ...others }: Fields,
+  folder: string,
+  maxPixels: number,
+): Promise<Buffer> {
   if (typeof image === 'string') {
     if (!BASE64.test(image))
       throw new SampleError('expected "image" in base64, found other characters; encode it');
-    return { label, ...(await decodeImage(Buffer.from(image, 'base64'), maxPixels)) };
+    return Buffer.from(image, 'base64');
   }
-  if (typeof path === 'string') return { label, ...(await readImageFile(resolve(folder, path), maxPixels)) };
+  if (typeof path === 'string') return readImageFile(resolve(folder, path), maxPixels);
   throw new SampleError(
-    `expected "image" or "path", found ${Object.keys(fields).slice(0, 8).join(', ') || 'no fields'}; add one`,
+    `expected "image" or "path", found ${Object.keys(others).slice(0, 8).join(', ') || 'no fields'}; add one`,
   );
 }
 

@@ -9,6 +9,7 @@ import { readClassFolders } from './class-folders.ts';
 import { folderLabels, nameClasses } from './class-names.ts';
 import { unescapeId } from './description.ts';
 import { damagedEntry, type Entry } from './entry.ts';
+import { idOfFile, pathId } from './file-ids.ts';
 import { IdSet } from './id-set.ts';
 import { countIdxClasses, labelsBeside, readIdx } from './idx.ts';
 import { countNdjsonClasses, readNdjson } from './ndjson.ts';
@@ -91,7 +92,10 @@ export async function openDataset(
   const shape = await findShape(parts, classes, sources, options);
   const named = classNames?.length === classes ? { classNames } : {};
   const info: DatasetInfo = { name, format: first.format, classes, ...named, shape };
-  return { info, read: () => settleRange(entriesOf(parts, options), info, options) };
+  return {
+    info,
+    read: () => settleRange(entriesOf(parts, options), info, options, channelsOf(parts, options)),
+  };
 }
 
 async function countClasses(
@@ -131,7 +135,7 @@ async function findShape(
   let reason = '';
   for await (const entry of entriesOf(parts, options)) {
     try {
-      const image = await decodeEntry(entry, classes, options.channels);
+      const image = await decodeEntry(entry, classes, channelsOf(parts, options));
       return options.shape ?? image.shape;
     } catch (error) {
       if (!(error instanceof SampleError)) throw error;
@@ -147,7 +151,8 @@ async function findShape(
 export async function* settleRange(
   entries: AsyncIterable<Entry>,
   expected: Expected,
-  { skip = 0, limit = Number.POSITIVE_INFINITY, channels }: DatasetOptions,
+  { skip = 0, limit = Number.POSITIVE_INFINITY, channels: given }: DatasetOptions,
+  channels = given,
 ): AsyncGenerator<ReadResult> {
   let position = 0;
   if (limit <= 0) return;
@@ -156,6 +161,12 @@ export async function* settleRange(
     yield await settleEntry(entry, expected, channels);
     if (position >= skip + limit) return;
   }
+}
+
+/** Images as they came may have other channels than the dataset that this project wrote them for. */
+function channelsOf([first]: readonly Recognised[], options: DatasetOptions): 1 | 3 | undefined {
+  const described = first?.description?.shape[0];
+  return options.channels ?? (described === 1 || described === 3 ? described : undefined);
 }
 
 async function* entriesOf(parts: readonly Recognised[], options: DatasetOptions): AsyncGenerator<Entry> {
@@ -189,7 +200,7 @@ function entriesOfFile(part: Recognised, file: string, index: number, options: D
     case 'class-folders':
       return part.archived
         ? readClassFolderTar(file, folderLabels(part), maxPixels)
-        : readClassFolders(file, folderLabels(part), part.description !== undefined, maxPixels);
+        : readClassFolders(file, folderLabels(part), idsOf(part), maxPixels);
     case 'idx':
       return readIdx(file, labelsOf(file, index, options), maxPixels);
     case 'cifar-binary':
@@ -206,6 +217,11 @@ function entriesOfFile(part: Recognised, file: string, index: number, options: D
     case 'shapes':
       return readShapes(file);
   }
+}
+
+function idsOf({ description }: Recognised): (folder: string, stem: string) => string {
+  if (!description) return pathId;
+  return (folder, stem) => idOfFile(description.ids ?? 'escaped', folder, stem);
 }
 
 async function* unescaped(entries: AsyncIterable<Entry>): AsyncGenerator<Entry> {

@@ -3,12 +3,14 @@
 
 import { join } from 'node:path';
 import { OutputError } from '../errors.ts';
+import type { Origin } from './origin.ts';
 import type { Sample } from './sample.ts';
 
 /** Writes samples into files or folders; `parts` names them, and grows while it writes. */
 export interface PartWriter {
   readonly parts: readonly string[];
-  write(sample: Sample): Promise<void>;
+  /** @param origin with the image only where that is still the sample's */
+  write(sample: Sample, origin?: Origin): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -31,7 +33,7 @@ export function openShardWriter(
   let left = 0;
   return {
     parts,
-    write: async (sample) => {
+    write: async (sample, origin) => {
       if (left === 0 || !shard) {
         await shard?.close();
         parts.push(`${name}-${String(parts.length).padStart(6, '0')}${extension}`);
@@ -39,7 +41,7 @@ export function openShardWriter(
         left = samplesPerShard;
       }
       left--;
-      await shard.write(sample);
+      await shard.write(sample, origin);
     },
     close: async () => {
       await shard?.close();

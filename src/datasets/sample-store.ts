@@ -1,16 +1,17 @@
 // Labelled images in one file of fixed-size records, so that memory does not grow with the dataset: the raw
 // samples wait here between passes, and trainers draw their batches from here. Nothing of a sample stays in
-// memory; ids, which only passes in order need, stand in a file beside it. Calls are synchronous because the
-// records come from the page cache in microseconds, much less than a promise through the thread pool costs.
+// memory; ids, which only passes in order need, stand in a file beside it, and so does what samples looked like in
+// their source, which only the writer needs.
 
-import { closeSync, fstatSync, mkdirSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ShapeError } from '../errors.ts';
+import { AppendFile } from './append-file.ts';
+import type { Origin } from './origin.ts';
+import { OriginStore } from './origin-store.ts';
 import type { ImageShape, Sample } from './sample.ts';
 
 const LABEL_BYTES = 4;
-const WRITE_BYTES = 1 << 20;
-const READ_BYTES = 1 << 16;
 
 /** A batch drawn from a store. */
 export interface StoredBatch {
@@ -24,6 +25,8 @@ export class SampleStore {
   readonly shape: ImageShape;
   readonly #records: AppendFile;
   readonly #ids: AppendFile;
+  readonly #path: string;
+  #origins: OriginStore | undefined;
   readonly #pixelBytes: number;
   #count = 0;
 
@@ -36,6 +39,7 @@ export class SampleStore {
   constructor(path: string, shape: ImageShape) {
     mkdirSync(dirname(path), { recursive: true });
     this.shape = shape;
+    this.#path = path;
     this.#pixelBytes = shape[0] * shape[1] * shape[2];
     this.#records = new AppendFile(`${path}.samples`);
     this.#ids = new AppendFile(`${path}.ids`);
@@ -49,10 +53,11 @@ export class SampleStore {
   /**
    * Adds a sample at the end.
    *
+   * @param origin to give back with it, where it is to be written again
    * @returns its index, by which `read` finds it
    * @throws {ShapeError} when the image has another size than the store
    */
-  append(sample: Sample): number {
+  append(sample: Sample, origin?: Origin): number {
     if (sample.pixels.length !== this.#pixelBytes) {
       throw new ShapeError(
         `expected images of [${this.shape}] (${this.#pixelBytes} bytes), found ${sample.pixels.length} bytes ` +
@@ -64,6 +69,10 @@ export class SampleStore {
     this.#records.append(label);
     this.#records.append(sample.pixels);
     this.#ids.append(Buffer.from(`${JSON.stringify(sample.id)}\n`));
+    if (origin) {
+      this.#origins ??= new OriginStore(this.#path);
+      this.#origins.append(this.#count, origin);
+    }
     return this.#count++;
   }
 
@@ -100,74 +109,15 @@ export class SampleStore {
     }
   }
 
+  /** What the sample at an index was in its source; undefined where nobody said. */
+  origin(index: number): Origin | undefined {
+    return this.#origins?.read(index);
+  }
+
   /** Closes the files and deletes them. */
   dispose(): void {
     this.#records.dispose();
     this.#ids.dispose();
-  }
-}
-
-/** A file that grows at its end through one buffer and is read anywhere. */
-class AppendFile {
-  readonly #path: string;
-  readonly #descriptor: number;
-  readonly #buffer = Buffer.allocUnsafe(WRITE_BYTES);
-  #buffered = 0;
-
-  constructor(path: string) {
-    this.#path = path;
-    this.#descriptor = openSync(path, 'w+');
-  }
-
-  append(bytes: Uint8Array): void {
-    if (this.#buffered + bytes.length > WRITE_BYTES) this.#flush();
-    if (bytes.length > WRITE_BYTES) {
-      this.#write(bytes);
-      return;
-    }
-    this.#buffer.set(bytes, this.#buffered);
-    this.#buffered += bytes.length;
-  }
-
-  /** Fills `target` from byte `position`; what was appended is there, written or not. */
-  read(target: Uint8Array, position: number): void {
-    this.#flush();
-    let done = 0;
-    while (done < target.length) {
-      const read = readSync(this.#descriptor, target, done, target.length - done, position + done);
-      if (read === 0) throw new RangeError(`${this.#path} ends before byte ${position + target.length}`);
-      done += read;
-    }
-  }
-
-  *lines(): Generator<string> {
-    this.#flush();
-    const end = fstatSync(this.#descriptor).size;
-    let rest = Buffer.alloc(0);
-    for (let position = 0; position < end; position += READ_BYTES) {
-      const block = Buffer.allocUnsafe(Math.min(READ_BYTES, end - position));
-      this.read(block, position);
-      const text = Buffer.concat([rest, block]);
-      let from = 0;
-      for (let to = text.indexOf(10); to >= 0; to = text.indexOf(10, from)) {
-        yield text.toString('utf8', from, to);
-        from = to + 1;
-      }
-      rest = text.subarray(from);
-    }
-  }
-
-  dispose(): void {
-    closeSync(this.#descriptor);
-    rmSync(this.#path, { force: true });
-  }
-
-  #flush(): void {
-    this.#write(this.#buffer.subarray(0, this.#buffered));
-    this.#buffered = 0;
-  }
-
-  #write(bytes: Uint8Array): void {
-    for (let done = 0; done < bytes.length; ) done += writeSync(this.#descriptor, bytes, done);
+    this.#origins?.dispose();
   }
 }

@@ -2,6 +2,7 @@
 // until a worker needs floats, so that an untouched sample can be written back without any loss.
 
 import type { Failure } from '../errors.ts';
+import type { Origin } from './origin.ts';
 
 /** Image size as [channels, height, width]; channels is 1 or 3. */
 export type ImageShape = readonly [channels: number, height: number, width: number];
@@ -28,5 +29,5 @@ export interface Quarantined extends Failure {
 
 /** A reader yields samples in the order of the source, bad ones as data, never as exceptions. */
 export type ReadResult =
-  | { readonly ok: true; readonly sample: Sample }
+  | { readonly ok: true; readonly sample: Sample; readonly origin?: Origin }
   | { readonly ok: false; readonly quarantined: Quarantined };

@@ -15,7 +15,7 @@ export interface Expected {
 export async function settleEntry(entry: Entry, expected: Expected, channels?: 1 | 3): Promise<ReadResult> {
   const { id, source, offset } = entry;
   try {
-    const { label, pixels, shape } = await decodeEntry(entry, expected.classes, channels);
+    const { label, pixels, shape, origin } = await decodeEntry(entry, expected.classes, channels);
     if (shape.some((extent, i) => extent !== expected.shape[i])) {
       throw new SampleError(
         `expected images of [${expected.shape}], found [${shape}] at sample ${id}; ` +
@@ -23,7 +23,7 @@ export async function settleEntry(entry: Entry, expected: Expected, channels?: 1
       );
     }
     const sample: Sample = { id: id ?? `${source}@${offset}`, label, pixels, shape };
-    return { ok: true, sample };
+    return { ok: true, sample, ...(origin && { origin }) };
   } catch (error) {
     if (!(error instanceof SampleError)) throw error;
     const { code, message } = error;
@@ -57,8 +57,8 @@ function fitChannels(image: LabelledImage, channels: 1 | 3): LabelledImage {
   if (channels === 3) {
     const pixels = new Uint8Array(3 * area);
     for (let c = 0; c < 3; c++) pixels.set(plane, c * area);
-    return { label: image.label, pixels, shape: [3, height, width] };
+    return { ...image, pixels, shape: [3, height, width] };
   }
   const gray = image.pixels.every((value, i) => value === plane[i % area]);
-  return gray ? { label: image.label, pixels: plane.slice(), shape: [1, height, width] } : image;
+  return gray ? { ...image, pixels: plane.slice(), shape: [1, height, width] } : image;
 }

@@ -1,12 +1,16 @@
-// Writes WebDataset shards: for each sample `id.png` and `id.cls` side by side in a tar archive. Owner, mode and
-// time of every member are fixed, so that equal samples make equal archives.
+// Writes WebDataset shards: for each sample the image and `id.cls` side by side in a tar archive. What was read from
+// a shard keeps its members, their order and their bytes, but for the image and the label where these changed. Owner,
+// mode and time of every member are fixed, so that equal samples make equal archives.
 
 import { basename } from 'node:path';
 import { type Pack, pack } from 'tar-stream';
 import type { ByteSink } from './byte-sink.ts';
-import { escapeId } from './description.ts';
+import { escapeId, unescapeId } from './description.ts';
+import { spliceFields } from './json-splice.ts';
+import { imageFile, type Member, type Origin } from './origin.ts';
 import type { PartWriter } from './part-writer.ts';
-import { encodePng } from './png.ts';
+import type { Sample } from './sample.ts';
+import { labelField, splitMember } from './webdataset.ts';
 
 const FIXED = { mode: 0o644, uid: 0, gid: 0, mtime: new Date(0) };
 
@@ -23,11 +27,9 @@ export function openTarWriter(sink: ByteSink): PartWriter {
   };
   return {
     parts: [basename(sink.name)],
-    write: async (sample) => {
-      const key = escapeId(sample.id, true);
+    write: async (sample, origin) => {
       try {
-        await addMember(archive, `${key}.png`, encodePng(sample));
-        await addMember(archive, `${key}.cls`, Buffer.from(String(sample.label)));
+        for (const { name, bytes } of membersOf(sample, origin)) await addMember(archive, name, bytes);
       } catch (error) {
         archive.destroy();
         check((await written) ?? (error as Error));
@@ -44,6 +46,51 @@ export function openTarWriter(sink: ByteSink): PartWriter {
 async function pump(archive: AsyncIterable<Buffer>, sink: ByteSink): Promise<void> {
   for await (const chunk of archive) await sink.write(chunk);
   await sink.close();
+}
+
+/** The members of a sample; their key is the escaped id, or the one that it had where that says the same. */
+export function membersOf(sample: Sample, origin: Origin | undefined): WholeMember[] {
+  const { id, label } = sample;
+  const { bytes, extension } = imageFile(sample, origin);
+  if (origin?.rest?.format !== 'webdataset') {
+    const key = escapeId(id, true);
+    const cls = Buffer.from(String(label));
+    return [
+      { name: `${key}.${extension}`, bytes },
+      { name: `${key}.cls`, bytes: cls },
+    ];
+  }
+  const { key, members } = origin.rest;
+  const same = unescapeId(key) === id;
+  const given = givenLabel(members);
+  return members.map((member) => {
+    const image = member.bytes === undefined;
+    const changed = image && !origin.image;
+    const ending = changed ? extension : member.name.slice(member.name.indexOf(key) + key.length + 1);
+    const name = same && !changed ? member.name : `${same ? key : escapeId(id, true)}.${ending}`;
+    return { name, bytes: image ? bytes : labelled(member, given, label) };
+  });
+}
+
+interface WholeMember extends Member {
+  readonly bytes: Uint8Array;
+}
+
+/** The label that the members say, the `.cls` first. */
+function givenLabel(members: readonly Member[]): number | undefined {
+  const of = (extension: string) =>
+    members.find(({ name }) => splitMember(name)?.extension === extension)?.bytes;
+  const [cls, json] = [of('cls'), of('json')];
+  return cls ? Number(Buffer.from(cls).toString('utf8')) : json && labelField(json);
+}
+
+/** The bytes of a member that is not the image, with another label where it said the given one and that has changed. */
+function labelled({ name, bytes }: Member, given: number | undefined, label: number): Uint8Array {
+  const extension = splitMember(name)?.extension;
+  if (given === label) return bytes!;
+  if (extension === 'cls') return Buffer.from(String(label));
+  if (extension !== 'json' || labelField(bytes!) !== given) return bytes!;
+  return Buffer.from(spliceFields(Buffer.from(bytes!).toString('utf8'), [{ key: 'label', value: label }]));
 }
 
 /** Resolves when the member has left the archive's buffer: that is the back-pressure. */

@@ -7,10 +7,11 @@ import { dirname, join, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
 import { ConfigError, DatasetError, OutputError } from '../errors.ts';
 import { type ByteSink, fileSink, streamSink } from './byte-sink.ts';
-import { openClassFolderWriter } from './class-folder-writer.ts';
+import { type ClassFolderWriter, openClassFolderWriter } from './class-folder-writer.ts';
 import { DESCRIPTION_FILE, formatDescription, type OutputFormat } from './description.ts';
 import { openNdjsonWriter } from './ndjson-writer.ts';
 import { openNpzWriter } from './npz-writer.ts';
+import type { Origin } from './origin.ts';
 import { openShardWriter, type PartWriter } from './part-writer.ts';
 import { stemOf } from './recognise.ts';
 import type { ImageShape, Sample } from './sample.ts';
@@ -35,12 +36,18 @@ export interface WriterOptions {
   readonly classNames?: readonly string[];
   /** Samples in each file; 10,000 when absent. A target with the extension of its format is always one file. */
   readonly samplesPerShard?: number;
+  /** Take the place of what stands at the target, which the caller knows to be its own. */
+  readonly replace?: boolean;
 }
 
 /** Writes samples one after the other; await each call before the next. */
 export interface DatasetWriter {
-  /** @throws {DatasetError} when the sample does not fit; {OutputError} when the disk refuses it */
-  write(sample: Sample): Promise<void>;
+  /**
+   * @param origin what it was in its source; with the image where that is still the sample's, which then leaves byte
+   *               for byte where the format holds image files
+   * @throws {DatasetError} when the sample does not fit; {OutputError} when the disk refuses it
+   */
+  write(sample: Sample, origin?: Origin): Promise<void>;
   /** Gives the dataset its name. @returns how many samples it holds */
   close(): Promise<number>;
   /** Removes what was written. */
@@ -63,7 +70,7 @@ export async function openWriter(target: string, options: WriterOptions): Promis
         'name a folder, or set output.format',
     );
   }
-  await checkFree(target);
+  if (!options.replace) await checkFree(target);
   const temporary = `${resolve(target)}.partial`;
   const parts = await begin(temporary, target, single, options).catch((error: Error) => {
     throw new OutputError(
@@ -72,15 +79,15 @@ export async function openWriter(target: string, options: WriterOptions): Promis
   });
   let samples = 0;
   return {
-    write: async (sample) => {
+    write: async (sample, origin) => {
       checkFits(sample, options);
-      await parts.write(sample);
+      await parts.write(sample, origin);
       samples++;
     },
     close: async () => {
       await parts.close();
-      if (!single) await describe(temporary, target, parts.parts, samples, options);
-      await publish(temporary, target);
+      if (!single) await describe(temporary, target, parts, samples, options);
+      await publish(temporary, target, options.replace === true);
       return samples;
     },
     abort: async () => {
@@ -101,9 +108,9 @@ export function openStreamWriter(name: string, stream: Writable, options: Writer
   const parts = writerOn(streamSink(name, stream), options.format);
   let samples = 0;
   return {
-    write: async (sample) => {
+    write: async (sample, origin) => {
       checkFits(sample, options);
-      await parts.write(sample);
+      await parts.write(sample, origin);
       samples++;
     },
     close: async () => {
@@ -148,12 +155,13 @@ function writerOn(sink: ByteSink, format: OutputFormat): PartWriter {
 async function describe(
   folder: string,
   target: string,
-  parts: readonly string[],
+  { parts, ids }: PartWriter & Partial<ClassFolderWriter>,
   samples: number,
   { name = stemOf(target), format, classes, classNames, shape }: WriterOptions,
 ): Promise<void> {
   const names = classNames?.length === classes ? { classNames } : {};
-  const description = { name, format, classes, ...names, shape, samples, parts };
+  const paths = ids === 'paths' && { ids };
+  const description = { name, format, classes, ...names, shape, samples, ...paths, parts };
   await writeFile(join(folder, DESCRIPTION_FILE), formatDescription(description));
 }
 
@@ -166,7 +174,15 @@ async function checkFree(target: string): Promise<void> {
   );
 }
 
-async function publish(temporary: string, target: string): Promise<void> {
+async function publish(temporary: string, target: string, replace: boolean): Promise<void> {
+  if (replace) {
+    // one folder cannot be renamed onto another; a run that is killed in between publishes again
+    const old = `${resolve(target)}.old`;
+    await rm(old, { recursive: true, force: true });
+    if (existsSync(target)) await rename(target, old);
+    await rename(temporary, target);
+    return rm(old, { recursive: true, force: true });
+  }
   await checkFree(target);
   if (existsSync(target)) await rmdir(target);
   await rename(temporary, target);

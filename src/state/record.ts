@@ -31,6 +31,7 @@ const PARTS = [
   'models',
   'purified',
   'truth.ndjson',
+  'corrections.ndjson',
 ];
 
 export interface Rates {

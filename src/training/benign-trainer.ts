@@ -13,6 +13,7 @@ import type { NetworkRef } from '../workers/protocol.ts';
 import { classifyImages } from './classify.ts';
 import type { ClassifierTraining, TrainingProgress } from './train-classifier.ts';
 import { trainClassifier } from './train-classifier.ts';
+import { type TrainingMemory, trainOnce } from './train-once.ts';
 
 export interface BenignTraining {
   readonly spec: ClassifierSpec;
@@ -23,6 +24,8 @@ export interface BenignTraining {
   /** Empty; filled with every settled sample. */
   readonly store: SampleStore;
   readonly onProgress?: (progress: TrainingProgress) => void;
+  /** Where trainings are remembered, so that none is done twice. */
+  readonly memory?: TrainingMemory | undefined;
 }
 
 export class OnlineBenignTrainer implements BenignTrainer {
@@ -46,11 +49,13 @@ export class OnlineBenignTrainer implements BenignTrainer {
   }
 
   async finish(): Promise<void> {
-    const { spec, training, fineTuning, store, onProgress } = this.#options;
+    const { spec, training, fineTuning, store, onProgress, memory } = this.#options;
     if (store.count === this.#learned || store.count < training.shards) return;
     const start = this.#model?.weights;
     const options = start ? fineTuning : training;
-    this.#model = await trainClassifier(this.#pool, spec, { store }, options, onProgress, start);
+    this.#model = memory
+      ? await trainOnce(memory, this.#pool, { spec, store, options, start }, onProgress)
+      : await trainClassifier(this.#pool, spec, { store }, options, onProgress, start);
     this.#learned = store.count;
   }
 

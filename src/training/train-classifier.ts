@@ -36,6 +36,21 @@ export interface TrainingSet {
   readonly indices?: Uint32Array;
 }
 
+/** A training after some of its steps. */
+export interface ClassifierCheckpoint {
+  readonly step: number;
+  /** Flat, as the trainer has them. */
+  readonly weights: Float32Array;
+  readonly momentum: Float32Array;
+}
+
+/** Where a training goes on from, and where it leaves what it needs for that. */
+export interface ClassifierCheckpoints {
+  readonly resume: ClassifierCheckpoint | undefined;
+  /** Called after each epoch but the last; the arrays change after it has resolved. */
+  readonly save: (checkpoint: ClassifierCheckpoint) => Promise<void>;
+}
+
 let models = 0;
 
 /** A model reference of its own for weights that will not change any more. */
@@ -55,6 +70,7 @@ export async function trainClassifier(
   options: ClassifierTraining,
   onProgress: (progress: TrainingProgress) => void = () => undefined,
   start?: SharedWeights,
+  checkpoints?: ClassifierCheckpoints,
 ): Promise<NetworkRef> {
   const shardSize = Math.floor(Math.min(options.batch, indices.length) / options.shards);
   if (shardSize === 0) {
@@ -68,9 +84,20 @@ export async function trainClassifier(
   const stepsPerEpoch = Math.floor(indices.length / batch);
   const steps = options.epochs * stepsPerEpoch;
   const order = indices.slice();
+  const live = {
+    weights: new Float32Array(weights.values),
+    momentum: new Float32Array(trainer.job.state[0]!),
+  };
+  const { resume } = checkpoints ?? {};
+  if (resume) {
+    live.weights.set(resume.weights);
+    live.momentum.set(resume.momentum);
+  }
   for (let step = 0; step < steps; step++) {
     const within = step % stepsPerEpoch;
     if (within === 0) new RandomStream(randomKey(options.seed, 'order'), step).shuffle(order);
+    // a training that goes on shuffles as often as if it had never stopped
+    if (resume && step < resume.step) continue;
     const shards = Array.from({ length: options.shards }, (_, shard) => {
       const from = within * batch + shard * shardSize;
       const { pixels, labels } = store.read(order.subarray(from, from + shardSize));
@@ -79,6 +106,8 @@ export async function trainClassifier(
     const rate = cosineRate(options.learningRate, step, steps);
     const loss = await trainer.step(shards, Float32Array.of(rate, options.momentum, options.weightDecay));
     onProgress({ step: step + 1, steps, loss });
+    if (within === stepsPerEpoch - 1 && step + 1 < steps)
+      await checkpoints?.save({ step: step + 1, ...live });
   }
   return modelOf(spec, weights);
 }

@@ -20,7 +20,6 @@ import type {
   ImageBatch,
   Observed,
   ObserveTask,
-  Purifier,
   Restored,
   RestoreTask,
 } from './protocol.ts';
@@ -39,15 +38,24 @@ export class InferenceHost {
     return classifyAll(await this.#models.classifier(model, shape), toUnit(pixels));
   }
 
-  async diffuse({ purifier, images }: DiffuseTask): Promise<Float32Array> {
-    return this.#candidates(purifier, images);
+  /** Step 2, keyed by the ids: the same images each time. They are rounded here, once, for all that look at them. */
+  async diffuse({ purifier, images }: DiffuseTask): Promise<Uint8Array> {
+    const denoiser = await this.#models.denoiser(purifier.denoiser, images.shape);
+    const { length, first, last } = purifier.schedule;
+    const process = diffusionProcess(purifier.plan, linearSchedule(length, first, last));
+    const keys = images.ids.map((id) => randomKey(purifier.plan.seed, id));
+    const count = keys.length;
+    const predict: PredictNoise = (x, timestep) => denoiser(x, new Float32Array(count).fill(timestep));
+    const noise = (out: Float32Array, sample: number, round: number, step: number) =>
+      fillNormal(out, keys[sample]!, round, step);
+    return toBytes(await sampleCandidates(process, predict, noise, toUnit(images.pixels), count));
   }
 
   async observe({ observer, images, perSample, candidates }: ObserveTask): Promise<Observed> {
     const classifier = await this.#models.classifier(observer, images.shape);
     const count = images.ids.length;
     const raw = argmaxRows((await classifyAll(classifier, toUnit(images.pixels))).probabilities, count);
-    const { probabilities } = await classifyAll(classifier, candidates);
+    const { probabilities } = await classifyAll(classifier, toUnit(candidates));
     const kept = argmaxRows(probabilities, count * perSample);
     const labels = new Int32Array(count * (1 + perSample));
     for (let n = 0; n < count; n++) {
@@ -58,8 +66,7 @@ export class InferenceHost {
     return { labels, scores, purified: lastOf(candidates, count, perSample) };
   }
 
-  async restore({ purifier, observer, images, masks }: RestoreTask): Promise<Restored> {
-    const candidates = await this.#candidates(purifier, images);
+  async restore({ observer, images, candidates, masks }: RestoreTask): Promise<Restored> {
     const count = images.ids.length;
     const size = images.pixels.length / count;
     const purified = lastOf(candidates, count, candidates.length / images.pixels.length);
@@ -73,8 +80,7 @@ export class InferenceHost {
     return { pixels, labels: argmaxRows(probabilities, count) };
   }
 
-  async choose({ purifier, observer, images, among, quantile }: ChooseTask): Promise<Uint8Array> {
-    const candidates = await this.#candidates(purifier, images);
+  async choose({ observer, images, candidates, among, quantile }: ChooseTask): Promise<Uint8Array> {
     const classifier = await this.#models.classifier(observer, images.shape);
     const count = images.ids.length;
     const size = images.pixels.length / count;
@@ -84,7 +90,7 @@ export class InferenceHost {
       const raw = images.pixels.subarray(n * size, (n + 1) * size);
       const views = among[n]!.map((index) => {
         const at = (n * perSample + index - 1) * size;
-        return index === 0 ? raw : toBytes(candidates.subarray(at, at + size));
+        return index === 0 ? raw : candidates.subarray(at, at + size);
       });
       chosen.set(await this.#choose(classifier, raw, views, images.shape, quantile), n * size);
     }
@@ -96,19 +102,6 @@ export class InferenceHost {
     const results = Object.entries(await executable.run(feeds));
     // Copies, because an engine may hand out memory that cannot be moved to another thread.
     return Object.fromEntries(results.map(([name, data]) => [name, data.slice()]));
-  }
-
-  /** Step 2, keyed by the ids: the same images each time it is asked for. */
-  async #candidates(purifier: Purifier, images: ImageBatch): Promise<Float32Array> {
-    const denoiser = await this.#models.denoiser(purifier.denoiser, images.shape);
-    const { length, first, last } = purifier.schedule;
-    const process = diffusionProcess(purifier.plan, linearSchedule(length, first, last));
-    const keys = images.ids.map((id) => randomKey(purifier.plan.seed, id));
-    const count = keys.length;
-    const predict: PredictNoise = (x, timestep) => denoiser(x, new Float32Array(count).fill(timestep));
-    const noise = (out: Float32Array, sample: number, round: number, step: number) =>
-      fillNormal(out, keys[sample]!, round, step);
-    return sampleCandidates(process, predict, noise, toUnit(images.pixels), count);
   }
 
   async #choose(
@@ -135,12 +128,12 @@ export class InferenceHost {
 }
 
 /** The last candidate of each image: uint8 [N, C, H, W]. */
-function lastOf(candidates: Float32Array, count: number, perSample: number): Uint8Array {
+function lastOf(candidates: Uint8Array, count: number, perSample: number): Uint8Array {
   const size = candidates.length / count / perSample;
   const last = new Uint8Array(count * size);
   for (let n = 0; n < count; n++) {
     const from = ((n + 1) * perSample - 1) * size;
-    last.set(toBytes(candidates.subarray(from, from + size)), n * size);
+    last.set(candidates.subarray(from, from + size), n * size);
   }
   return last;
 }

@@ -2,6 +2,7 @@
 // samples into tasks and knows which networks and which plan to use; it decides nothing.
 
 import type {
+  CandidateKind,
   Candidates,
   Observation,
   Repaired,
@@ -16,10 +17,19 @@ import { classifyImages } from '../training/classify.ts';
 import type { Pool } from './pool.ts';
 import type { ClassifierRef, ImageBatch, Purifier } from './protocol.ts';
 
+/** Candidates that were made before, uint8 [rounds × keep, C, H, W] a sample. */
+export interface CandidateCache {
+  /** In the order of the samples; undefined where there are none. */
+  find(samples: readonly Sample[], kind: CandidateKind): Promise<readonly (Uint8Array | undefined)[]>;
+  keep(samples: readonly Sample[], candidates: readonly Uint8Array[], kind: CandidateKind): Promise<void>;
+}
+
 export interface RunnerOptions extends Purifier {
   readonly observer: ClassifierRef;
   /** Which of the allowed images is taken, by rank of distance from the raw one; the reference's is 0.8. */
   readonly quantile: number;
+  /** Asked before the denoiser is. */
+  readonly cache?: CandidateCache | undefined;
 }
 
 /** Failures that concern the data of a batch; any other ends the run. */
@@ -45,17 +55,12 @@ export class PoolRunner implements Runner {
     return this.#denoiserCalls;
   }
 
-  async diffuse(batch: readonly Sample[]): Promise<Outcome<Candidates>> {
+  async diffuse(batch: readonly Sample[], kind: CandidateKind = 'sample'): Promise<Outcome<Candidates>> {
     const { rounds, keep } = this.#purifier.plan;
-    this.#count(batch.length);
     return outcomeOf(async () => ({
       samples: batch,
       perSample: rounds * keep,
-      images: await this.#pool.run<'diffuse'>({
-        kind: 'diffuse',
-        purifier: this.#purifier,
-        images: pack(batch),
-      }),
+      images: await this.#candidates(batch, kind),
     }));
   }
 
@@ -95,15 +100,19 @@ export class PoolRunner implements Runner {
 
   async restore(batch: readonly Restoration[]): Promise<Outcome<readonly Repaired[]>> {
     const { observer } = this.#options;
-    this.#count(batch.length);
     return outcomeOf(async () => {
-      const { pixels, labels } = await this.#pool.run<'restore'>({
-        kind: 'restore',
-        purifier: this.#purifier,
-        observer,
-        images: pack(batch.map(({ sample }) => sample)),
-        masks: batch.map(({ mask }) => mask),
-      });
+      const samples = batch.map(({ sample }) => sample);
+      const candidates = await this.#candidates(samples);
+      const { pixels, labels } = await this.#pool.run<'restore'>(
+        {
+          kind: 'restore',
+          observer,
+          images: pack(samples),
+          masks: batch.map(({ mask }) => mask),
+          candidates,
+        },
+        [candidates.buffer as ArrayBuffer],
+      );
       const size = pixels.length / batch.length;
       return batch.map((_, n) => ({ pixels: pixels.slice(n * size, (n + 1) * size), label: labels[n]! }));
     });
@@ -111,25 +120,50 @@ export class PoolRunner implements Runner {
 
   async choose(batch: readonly Selection[]): Promise<Outcome<readonly Uint8Array[]>> {
     const { observer, quantile } = this.#options;
-    this.#count(batch.length);
     return outcomeOf(async () => {
-      const images = pack(batch.map(({ sample }) => sample));
+      const samples = batch.map(({ sample }) => sample);
+      const candidates = await this.#candidates(samples);
       const among = batch.map((selection) => selection.among);
-      const chosen = await this.#pool.run<'choose'>({
-        kind: 'choose',
-        purifier: this.#purifier,
-        observer,
-        images,
-        among,
-        quantile,
-      });
+      const chosen = await this.#pool.run<'choose'>(
+        { kind: 'choose', observer, images: pack(samples), among, candidates, quantile },
+        [candidates.buffer as ArrayBuffer],
+      );
       const size = chosen.length / batch.length;
       return batch.map((_, n) => chosen.slice(n * size, (n + 1) * size));
     });
   }
 
-  #count(images: number): void {
-    this.#denoiserCalls += images * this.#purifier.plan.rounds * this.#purifier.plan.steps;
+  /** uint8 [N, perSample, C, H, W]: kept ones, and the others made and kept. */
+  async #candidates(batch: readonly Sample[], kind: CandidateKind = 'sample'): Promise<Uint8Array> {
+    const { cache } = this.#options;
+    if (!cache) return this.#make(batch);
+    const found = [...(await cache.find(batch, kind))];
+    const missing = batch.flatMap((_, n) => (found[n] ? [] : [n]));
+    if (missing.length > 0) {
+      const samples = missing.map((n) => batch[n]!);
+      const made = await this.#make(samples);
+      const size = made.length / missing.length;
+      missing.forEach((n, i) => {
+        found[n] = made.subarray(i * size, (i + 1) * size);
+      });
+      await cache.keep(
+        samples,
+        missing.map((n) => found[n]!),
+        kind,
+      );
+    }
+    const size = found[0]!.length;
+    const all = new Uint8Array(batch.length * size);
+    found.forEach((candidates, n) => {
+      all.set(candidates!, n * size);
+    });
+    return all;
+  }
+
+  #make(batch: readonly Sample[]): Promise<Uint8Array> {
+    const { rounds, steps } = this.#purifier.plan;
+    this.#denoiserCalls += batch.length * rounds * steps;
+    return this.#pool.run<'diffuse'>({ kind: 'diffuse', purifier: this.#purifier, images: pack(batch) });
   }
 }
 

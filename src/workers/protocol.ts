@@ -130,7 +130,7 @@ export interface Purifier {
   readonly plan: DiffusionPlan;
 }
 
-/** Step 2. Result: float32 [N, rounds × keep, C, H, W]. */
+/** Step 2. Result: uint8 [N, rounds × keep, C, H, W]. */
 export interface DiffuseTask {
   readonly kind: 'diffuse';
   readonly purifier: Purifier;
@@ -143,7 +143,8 @@ export interface ObserveTask {
   readonly observer: ClassifierRef;
   readonly images: ImageBatch;
   readonly perSample: number;
-  readonly candidates: Float32Array;
+  /** uint8 [N, perSample, C, H, W]. */
+  readonly candidates: Uint8Array;
 }
 
 /**
@@ -157,16 +158,17 @@ export interface Observed {
 }
 
 /**
- * The default repair, with the candidates made again: the last candidate where the trigger stands, the raw image
- * elsewhere, and the observer's label of the result.
+ * The default repair: the last candidate where the trigger stands, the raw image elsewhere, and the observer's label
+ * of the result.
  */
 export interface RestoreTask {
   readonly kind: 'restore';
-  readonly purifier: Purifier;
   readonly observer: ClassifierRef;
   readonly images: ImageBatch;
   /** uint8 [H, W] each: 1 where the sample's trigger may stand; undefined for the whole image. */
   readonly masks: readonly (Uint8Array | undefined)[];
+  /** uint8 [N, any number, C, H, W]. */
+  readonly candidates: Uint8Array;
 }
 
 /** Images uint8 [N, C, H, W] and their labels [N]. */
@@ -175,13 +177,14 @@ export interface Restored {
   readonly labels: Int32Array;
 }
 
-/** Step 5 with the candidates made again. Result: uint8 [N, C, H, W], one of `among[n]` each (0 is the raw image). */
+/** Step 5. Result: uint8 [N, C, H, W], one of `among[n]` each (0 is the raw image). */
 export interface ChooseTask {
   readonly kind: 'choose';
-  readonly purifier: Purifier;
   readonly observer: ClassifierRef;
   readonly images: ImageBatch;
   readonly among: readonly (readonly number[])[];
+  /** uint8 [N, any number, C, H, W]. */
+  readonly candidates: Uint8Array;
   readonly quantile: number;
 }
 
@@ -217,7 +220,7 @@ export interface TaskResults {
   readonly gradient: number;
   readonly update: undefined;
   readonly classify: Classified;
-  readonly diffuse: Float32Array;
+  readonly diffuse: Uint8Array;
   readonly observe: Observed;
   readonly restore: Restored;
   readonly choose: Uint8Array;

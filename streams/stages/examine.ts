@@ -140,7 +140,7 @@ async function canariesOf(
         id: `canary/${kind}/${id}`,
         pixels: stamp(pixels),
       }));
-      const candidates = await parts.runner.diffuse(samples);
+      const candidates = await parts.runner.diffuse(samples, 'canary');
       const seen = candidates.ok ? await parts.runner.observe(candidates.value) : candidates;
       return mapped(seen, ({ purified, scores }, i) => ({
         removed: removedShare(images[i]!.pixels, samples[i]!.pixels, purified),

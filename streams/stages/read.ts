@@ -2,11 +2,14 @@
 // What the reader could not use is refused here, with its file, offset and reason.
 
 import { map, type Observable, type OperatorFunction } from 'rxjs';
-import type { ReadResult, Sample } from '../../src/datasets/sample.ts';
+import type { ReadResult } from '../../src/datasets/sample.ts';
 import type { SampleStore } from '../../src/datasets/sample-store.ts';
 import { type Credit, credited } from '../operators/credited.ts';
 import { quarantine } from '../operators/quarantine.ts';
 import type { PlacedSample, Refuse } from '../records.ts';
+
+/** A sample as it was read. */
+export type Read = Omit<Extract<ReadResult, { ok: true }>, 'ok'>;
 
 /** Reads a source. */
 export function read({
@@ -17,20 +20,18 @@ export function read({
   readonly source: AsyncIterable<ReadResult>;
   readonly credit: Credit;
   readonly refuse: Refuse;
-}): Observable<Sample> {
+}): Observable<Read> {
   return credited(source, credit).pipe(
     map((result) =>
-      result.ok
-        ? { ok: true as const, value: result.sample }
-        : { ok: false as const, bad: result.quarantined },
+      result.ok ? { ok: true as const, value: result } : { ok: false as const, bad: result.quarantined },
     ),
     quarantine(refuse),
   );
 }
 
-/** Puts every sample into `store`. */
-export function stored({ store }: { readonly store: SampleStore }): OperatorFunction<Sample, PlacedSample> {
-  return map((sample) => ({ index: store.append(sample), sample }));
+/** Puts every sample into `store`, with what a writer needs to give it back. */
+export function stored({ store }: { readonly store: SampleStore }): OperatorFunction<Read, PlacedSample> {
+  return map(({ sample, origin }) => ({ index: store.append(sample, origin), sample }));
 }
 
 /** Reads a store that is full already. */

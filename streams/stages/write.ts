@@ -1,7 +1,8 @@
 // The end of the way: every settled sample is written, or left out where it was dropped, and gets its line in the
-// manifest, which says what was done to it and why. Then its credit returns to the reader.
+// manifest, which says what was done to it and why. Images that leave raw leave with their own bytes. Then its credit returns to the reader.
 
 import { concatMap, type OperatorFunction, tap } from 'rxjs';
+import { withoutImage } from '../../src/datasets/origin.ts';
 import type { SampleStore } from '../../src/datasets/sample-store.ts';
 import type { DatasetWriter } from '../../src/datasets/writer.ts';
 import type { Credit } from '../operators/credited.ts';
@@ -16,17 +17,24 @@ export function write({
   manifest,
   credit,
   report,
+  release,
 }: {
   readonly writer: Pick<DatasetWriter, 'write'>;
   /** Path of the manifest, one JSON object a line. */
   readonly manifest: string;
   readonly credit: Credit;
-  /** Tells how many samples there are. */
-  readonly store: Pick<SampleStore, 'count'>;
+  /** Tells how many samples there are, and what they were in their source. */
+  readonly store: Pick<SampleStore, 'count' | 'origin'>;
   readonly report: Report;
+  /** Notes what is given away, written or left out; awaited. */
+  readonly release?: ((settled: SettledSample) => Promise<void>) | undefined;
 }): OperatorFunction<SettledSample, ManifestEntry> {
-  const put = async ({ sample, entry }: SettledSample): Promise<ManifestEntry> => {
-    if (entry.image !== 'none') await writer.write(sample);
+  const put = async (settled: SettledSample): Promise<ManifestEntry> => {
+    const { index, sample, entry } = settled;
+    await release?.(settled);
+    if (entry.image === 'none') return entry;
+    const origin = store.origin(index);
+    await writer.write(sample, entry.image === 'raw' ? origin : withoutImage(origin));
     return entry;
   };
   return (source) =>

@@ -46,11 +46,11 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** NDJSON of `count` samples with labels 0 to 2, of which the observer knows one more. */
+/** NDJSON of `count` samples with labels 0 to 2, of which the observer knows one more, written as others would. */
 function samples(count: number): string {
   const lines = Array.from({ length: count }, (_, i) => {
     const image = pngOf(i, SHAPE).toString('base64');
-    return `${JSON.stringify({ id: `n${i}`, label: i % 3, image })}\n`;
+    return `{"id": "n${i}", "camera": {"iso": 1e2}, "label": ${i % 3}, "image": "${image}"}\n`;
   });
   return lines.join('');
 }
@@ -79,6 +79,12 @@ describe('purify -', () => {
     expect(manifest).toHaveLength(40);
     expect(written.map(({ id, label }) => [id, label])).toEqual(kept.map(({ id, label }) => [id, label]));
     expect(existsSync(at('record/piped/purified'))).toBe(false);
+    const came = samples(40).split('\n');
+    const left = ended.stdout.split('\n');
+    const untouched = manifest.filter(({ image, label, given }) => image === 'raw' && label === given);
+    expect(untouched.length).toBeGreaterThan(0);
+    for (const { id } of untouched) expect(left).toContain(came[Number(id.slice(1))]);
+    for (const line of written) expect(line).toMatchObject({ camera: { iso: 100 } });
   });
 
   it('counts the classes itself where the observer is trained here, and sets bad lines aside', async () => {

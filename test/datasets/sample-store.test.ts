@@ -87,3 +87,18 @@ test('dispose removes the files', () => {
   expect(existsSync(`${path}.samples`)).toBe(false);
   expect(existsSync(`${path}.ids`)).toBe(false);
 });
+
+test('origins of some samples come back with theirs', () => {
+  const path = join(folder, 'raw');
+  const store = new SampleStore(path, [3, 4, 5]);
+  for (let i = 0; i < 300; i++) {
+    store.append(numbered(i), i % 3 === 1 ? { image: Uint8Array.of(i & 0xff, 1) } : undefined);
+    if (i === 150) expect([...store.origin(148)!.image!]).toEqual([148, 1]);
+  }
+  expect(store.origin(0)).toBeUndefined();
+  expect(store.origin(298)).toEqual({ image: expect.any(Uint8Array) });
+  expect([...store.origin(298)!.image!]).toEqual([298 & 0xff, 1]);
+  expect([store.origin(299), store.origin(1000)]).toEqual([undefined, undefined]);
+  store.dispose();
+  expect(existsSync(`${path}.origins`)).toBe(false);
+});

@@ -115,7 +115,7 @@ describe('bad samples are set aside, the others are read', () => {
     [
       'no label',
       [['bad.png', pngOf(1, SHAPE)]],
-      /expected bad.png \(or .jpg, .ppm, .pgm\) and bad.cls side by side, found only .png/,
+      /expected bad.png \(or .jpg, .ppm, .pgm\) and bad.cls or .json side by side, found only .png/,
     ],
     ['no image', [['bad.cls', '1']], /found only .cls; repack/],
     [

@@ -18,7 +18,8 @@ BA: accuracy on clean test images. ASR: share of triggered test images that get 
 every class is attacked, the label after their own. Clean, backdoored and defended: the model trained on clean, on poisoned and
 on purified data. TPR and FPR: shares of the poisoned and of the other samples that got another label or were dropped.
 Labels: share of the relabelled poisoned samples that got their true label. Calls: denoiser calls a sample. Seconds:
-the whole row without the training of the denoiser and of the clean model, which rows share.
+the whole row without the training of the denoiser and of the clean model, which rows share; by the clock, often beside
+other work on the same machine.
 
 A row **holds** when the attacked labels were flagged and no other, the defended ASR is at most 3 % or one point above the
 clean model's, and the defended BA at most 1.5 points below the clean model's; "–" where the backdoored ASR is below

@@ -27,9 +27,10 @@ describe('rows', () => {
   });
 
   it('take from the paper everything but the classifier', () => {
-    const settings = settingsOf(site, find('fashion-mnist-badnet-paper-s1'));
+    const settings = settingsOf(site, find('fashion-mnist-badnet-few-paper-s1'));
     expect(settings.diffusion).toMatchObject({ depth: 150, steps: 150, keep: 10 });
-    expect(settings.classifier).toEqual(defaultSettings().classifier);
+    expect(settings.classifier).toEqual({ ...defaultSettings().classifier, epochs: 50 });
+    expect(settings.classifier).toEqual(settingsOf(site, find('fashion-mnist-badnet-few-s1')).classifier);
   });
 
   it('are told apart by their definition', () => {

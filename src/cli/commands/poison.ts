@@ -7,6 +7,7 @@ import { Journal } from '../../../streams/operators/journal.ts';
 import type { Attack } from '../../attacks/poison.ts';
 import type { Truth } from '../../attacks/truth.ts';
 import type { DatasetInfo } from '../../datasets/open.ts';
+import type { Origin } from '../../datasets/origin.ts';
 import type { Sample } from '../../datasets/sample.ts';
 import type { SampleStore } from '../../datasets/sample-store.ts';
 import { openWriter } from '../../datasets/writer.ts';
@@ -24,7 +25,7 @@ export async function poison(context: Context): Promise<void> {
     throw new ConfigError('attack.name: expected an attack, found none; pass --attack');
   const opened = await openTraining(context);
   await withScratch(async (scratch) => {
-    const store = await fillStore(context, join(scratch, 'raw'), opened, refuseToLog(context));
+    const store = await fillStore(context, join(scratch, 'raw'), opened, refuseToLog(context), true);
     const dataset = withClasses(opened);
     const makeAttack = (await prepareAttack(context, dataset.info))!;
     const found = await openTest(context, dataset.info);
@@ -34,7 +35,7 @@ export async function poison(context: Context): Promise<void> {
       await writePoisoned(context, folder, dataset.info, store, attack);
       if (test === undefined) return;
       const { triggered } = await fillTestStores(context, scratch, test, attack);
-      if (triggered) await writeAll(context, join(folder, 'triggered'), test.info, triggered.stream());
+      if (triggered) await writeAll(context, join(folder, 'triggered'), test.info, bare(triggered));
     });
   });
 }
@@ -49,7 +50,7 @@ async function writePoisoned(
   const truth = new Journal<Truth>(join(folder, 'truth.ndjson'));
   let stamped = 0;
   const samples = async function* () {
-    for await (const { sample, truth: line } of poisoned(store, attack, context.settings)) {
+    for await (const { truth: line, ...sample } of poisoned(store, attack, context.settings)) {
       truth.append(line);
       if (line.poisoned) stamped++;
       yield sample;
@@ -66,18 +67,27 @@ function emptyFolder(path: string | null): string {
   throw new ConfigError(`output.path: expected a new or empty folder, found ${path} in use; choose another`);
 }
 
+interface Written {
+  readonly sample: Sample;
+  readonly origin?: Origin | undefined;
+}
+
+function* bare(store: SampleStore): Generator<Written> {
+  for (const sample of store.stream()) yield { sample };
+}
+
 async function writeAll(
   { settings, log, signal }: Context,
   target: string,
   info: DatasetInfo,
-  samples: Iterable<Sample> | AsyncIterable<Sample>,
+  samples: Iterable<Written> | AsyncIterable<Written>,
 ): Promise<void> {
   const writer = await openWriter(target, writerOptions(settings, info));
   let done = 0;
   try {
-    for await (const sample of samples) {
+    for await (const { sample, origin } of samples) {
       signal.throwIfAborted();
-      await writer.write(sample);
+      await writer.write(sample, origin);
       log.progress('write', ++done, undefined, 'samples');
     }
     await writer.close();

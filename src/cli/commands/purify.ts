@@ -1,49 +1,64 @@
 // `purify`: repairs a dataset of which nothing else is known. An observer is trained on it unless one is brought.
 
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Refuse } from '../../../streams/records.ts';
 import { SampleStore } from '../../datasets/sample-store.ts';
 import type { Source } from '../../datasets/stream.ts';
 import { ConfigError } from '../../errors.ts';
-import type { Pool } from '../../workers/pool.ts';
+import type { State } from '../../state/state.ts';
 import type { ClassifierRef } from '../../workers/protocol.ts';
 import type { Context } from '../commands.ts';
 import { fillStore, openTraining, withClasses } from '../datasets.ts';
 import { denoiserPath, prepareDenoiser } from '../denoiser.ts';
+import { identityOf, RunMemory, withState } from '../memory.ts';
 import { classesOf, loadClassifier, trainOn } from '../models.ts';
 import { type Purification, purifyInto, toStandardOutput } from '../purification.ts';
 import { costOf, createRecord } from '../record.ts';
 import { StageClock, withPool, withScratch } from '../workspace.ts';
 
 export async function purify(context: Context): Promise<void> {
-  const { log, stdout } = context;
   checkTerminal(context);
+  await withState(context, (state) => purifyWith(context, state));
+}
+
+async function purifyWith(context: Context, state: State | undefined): Promise<void> {
+  const { settings, log, stdout } = context;
   const path = denoiserPath(context, true);
   const dataset = await openTraining(context);
-  const open = createRecord(context);
+  const folder = resolve(settings.recordRoot, settings.saveFolderName);
+  const open = createRecord(context, settings.overwrite || (await state?.owns(folder)));
+  await state?.claim(folder);
   const { record, quarantine } = open;
+  const memory = state && new RunMemory(state, open);
   const clock = new StageClock();
   await withScratch(async (scratch) => {
     await withPool(context, async (pool) => {
       const denoiser = await clock.time('denoiser', () =>
         prepareDenoiser(path, context, pool, scratch, dataset.info),
       );
-      const observed = await clock.time('observer', () =>
-        observe(context, pool, dataset, scratch, open.refuse),
+      const begun = await clock.time('observer', () => begin(context, dataset, scratch, open.refuse));
+      const { info, store } = begun;
+      await state?.bind(identityOf(context, denoiser, info), info.classes);
+      const observer = await clock.time(
+        'observer',
+        async () =>
+          begun.observer ?? (await trainOn(pool, context, 'observer', store, info, memory?.networks)),
       );
-      const { info } = observed;
-      const parts = { ...observed, denoiser, open, scratch, clock };
+      const parts = { ...begun, observer, denoiser, open, scratch, clock, memory };
       const { verdict, denoiserCalls, written, dropped } = await purifyInto(context, pool, parts);
       quarantine.close();
-      const samples = observed.store.count;
+      const samples = store.count;
+      store.dispose();
       record.finish({
         dataset: { name: info.name, train: samples, classes: info.classes },
         detection: { targetLabels: verdict.targetLabels },
         cost: costOf(clock, denoiserCalls, samples),
       });
+      await memory?.commit();
+      const corrected = memory ? `, ${memory.corrected} corrected` : '';
       log.info(
         'purify',
-        `${written} written, ${dropped} dropped, ${quarantine.count} quarantined: ${record.folder}`,
+        `${written} written, ${dropped} dropped, ${quarantine.count} quarantined${corrected}: ${record.folder}`,
       );
       if (!toStandardOutput(context)) stdout.write(`${JSON.stringify(verdict)}\n`);
     });
@@ -58,14 +73,13 @@ function checkTerminal(context: Context): void {
   );
 }
 
-/** The observer, with a store that is full when it was trained here, else with a source to fill it from. */
-async function observe(
+/** A store that is full where the observer is to be trained on it, else with the observer and a source to fill it from. */
+async function begin(
   context: Context,
-  pool: Pool,
   dataset: Source,
   scratch: string,
   refuse: Refuse,
-): Promise<Pick<Purification, 'store' | 'source' | 'info'> & { readonly observer: ClassifierRef }> {
+): Promise<Pick<Purification, 'store' | 'source' | 'info'> & { readonly observer?: ClassifierRef }> {
   const { path } = context.settings.observer;
   const file = join(scratch, 'raw');
   if (path !== null) {
@@ -73,7 +87,6 @@ async function observe(
     const { info, read } = withClasses(dataset, classesOf(observer));
     return { observer, info, store: new SampleStore(file, info.shape), source: read() };
   }
-  const store = await fillStore(context, file, dataset, refuse);
-  const { info } = withClasses(dataset);
-  return { info, observer: await trainOn(pool, context, 'observer', store, info), store };
+  const store = await fillStore(context, file, dataset, refuse, true);
+  return { info: withClasses(dataset).info, store };
 }

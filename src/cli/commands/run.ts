@@ -36,7 +36,7 @@ export async function run(context: Context): Promise<void> {
   const clock = new StageClock();
   await withScratch(async (scratch) => {
     const raw = await clock.time('read', () =>
-      fillStore(context, join(scratch, 'raw'), dataset, open.refuse),
+      fillStore(context, join(scratch, 'raw'), dataset, open.refuse, true),
     );
     await withPool(context, async (pool) => {
       const attack = await clock.time('attack', async () => makeAttack?.(pool, async () => raw));
@@ -99,8 +99,8 @@ async function poisonStore(
   const store = new SampleStore(join(scratch, 'poisoned'), raw.shape);
   const journal = new Journal<Truth>(record.path('truth.ndjson'));
   const truth = new Map<string, Truth>();
-  for await (const { sample, truth: line } of poisoned(raw, attack, settings)) {
-    store.append(sample);
+  for await (const { sample, truth: line, origin } of poisoned(raw, attack, settings)) {
+    store.append(sample, origin);
     journal.append(line);
     if (line.poisoned) truth.set(line.id, line);
   }

@@ -38,7 +38,7 @@ describe('write', () => {
     });
     const parts = {
       writer,
-      store: { count: 3 },
+      store: { count: 3, origin: () => undefined },
       manifest: scratch.path('m.ndjson'),
       credit,
       report: () => undefined,
@@ -71,7 +71,7 @@ describe('write', () => {
     };
     const parts = {
       writer,
-      store: { count: 3 },
+      store: { count: 3, origin: () => undefined },
       manifest: scratch.path('m.ndjson'),
       credit,
       report: () => undefined,
@@ -84,7 +84,7 @@ describe('write', () => {
     const credit = new Credit(3);
     const parts = {
       writer: { write: () => Promise.reject(new Error('no space left')) },
-      store: { count: 0 },
+      store: { count: 0, origin: () => undefined },
       manifest: scratch.path('m.ndjson'),
       credit,
       report: () => undefined,

@@ -53,7 +53,7 @@ export class TinyRunner implements Runner {
     this.calls.diffuse += 1;
     const failure = await this.#begin('diffuse', batch);
     if (failure) return failure;
-    const images = Float32Array.from(batch.flatMap((sample) => [...candidatesOf(sample)]));
+    const images = Uint8Array.from(batch.flatMap((sample) => [...candidatesOf(sample)]));
     return { ok: true, value: { samples: batch, perSample: PER_SAMPLE, images } };
   }
 
@@ -64,7 +64,7 @@ export class TinyRunner implements Runner {
     const value = samples.map(({ pixels }, n) => {
       const of = images.subarray(n * PER_SAMPLE * SIZE, (n + 1) * PER_SAMPLE * SIZE);
       const found = Array.from({ length: PER_SAMPLE }, (_, k) =>
-        labelOf(bytesOf(of.subarray(k * SIZE, (k + 1) * SIZE))),
+        labelOf(of.subarray(k * SIZE, (k + 1) * SIZE)),
       );
       return {
         raw: labelOf(pixels),
@@ -107,7 +107,7 @@ export class TinyRunner implements Runner {
     const value = batch.map(({ sample, among }) => {
       const taken = among[Math.floor(0.8 * among.length)]!;
       if (taken === 0) return sample.pixels;
-      return bytesOf(candidatesOf(sample).subarray((taken - 1) * SIZE, taken * SIZE));
+      return candidatesOf(sample).slice((taken - 1) * SIZE, taken * SIZE);
     });
     return { ok: true, value };
   }
@@ -160,28 +160,24 @@ async function begin(method: string, batch: readonly Sample[]) {
   return { ok: false as const, failure: { code: 'sample', message: `cannot ${method} ${bad.id}` } };
 }
 
-/** float32 [perSample, 4] in [−1, 1]: the body stays, give or take; the corner is dimmed candidate by candidate. */
-function candidatesOf({ id, pixels }: Sample): Float32Array {
+/** uint8 [perSample, 4]: the body stays, give or take; the corner is dimmed candidate by candidate. */
+function candidatesOf({ id, pixels }: Sample): Uint8Array {
   const hash = hashOf(id);
   const survives = hash % 7; // of the candidates, so many show the trigger still
-  const images = new Float32Array(PER_SAMPLE * SIZE);
+  const images = new Uint8Array(PER_SAMPLE * SIZE);
   for (let k = 0; k < PER_SAMPLE; k++) {
     for (let i = 0; i < SIZE; i++) {
       const dimmed = i === SIZE - 1 && k >= survives ? Math.min(pixels[i]!, 200) : pixels[i]!;
-      images[k * SIZE + i] = dimmed / 127.5 - 1;
+      images[k * SIZE + i] = dimmed;
     }
     // a few clean samples wander to the next class for half of their candidates
-    if (hash % 11 === 0 && k % 2 === 0) images[k * SIZE] = Math.min(1, images[k * SIZE]! + STEP / 127.5);
+    if (hash % 11 === 0 && k % 2 === 0) images[k * SIZE] = Math.min(255, images[k * SIZE]! + STEP);
   }
   return images;
 }
 
-function lastOf(candidates: Float32Array): Uint8Array {
-  return bytesOf(candidates.subarray(candidates.length - SIZE));
-}
-
-function bytesOf(image: Float32Array): Uint8Array {
-  return Uint8Array.from(image, (value) => Math.round((value + 1) * 127.5));
+function lastOf(candidates: Uint8Array): Uint8Array {
+  return candidates.slice(candidates.length - SIZE);
 }
 
 function labelOf(pixels: Uint8Array): number {

@@ -63,7 +63,7 @@ export class Scratch {
       const link = targetOf(`/proc/self/fd/${fd}`);
       return link?.startsWith(this.folder) ? [link] : [];
     });
-    return links.filter((link) => !/\.(samples|ids)$/.test(link));
+    return links.filter((link) => !/\.(samples|ids|origins|places)$/.test(link));
   }
 
   dispose(): void {

@@ -1,0 +1,105 @@
+// The state as a run uses it (`--state`): opened before anything is touched, bound to the purifier when that is
+// known, asked along the way, and committed when everything that the run gives away is in its place.
+
+import { createHash } from 'node:crypto';
+import { resolve } from 'node:path';
+import { Journal } from '../../streams/operators/journal.ts';
+import type { PurifySummary } from '../../streams/purify.ts';
+import type { DatasetInfo } from '../datasets/open.ts';
+import { CandidateStore, digestOf } from '../state/candidates.ts';
+import { JSON_VALUE } from '../state/database.ts';
+import { type Correction, Ledger } from '../state/ledger.ts';
+import { NetworkStore } from '../state/networks.ts';
+import { type Identity, State } from '../state/state.ts';
+import type { DenoiserRef } from '../workers/protocol.ts';
+import type { Context } from './commands.ts';
+import type { Denoiser } from './models.ts';
+import { versions } from './paths.ts';
+import type { OpenRecord } from './record.ts';
+import { planOf } from './rules.ts';
+
+/** Runs `work` with the configured state, or with none. The state is closed at the end, and unharmed by failures. */
+export async function withState<T>(
+  { settings }: Context,
+  work: (state: State | undefined) => Promise<T>,
+): Promise<T> {
+  const { path } = settings.state;
+  if (path === null) return work(undefined);
+  const state = await State.open(resolve(path), versions().dataelixir);
+  try {
+    return await work(state);
+  } finally {
+    await state.close();
+  }
+}
+
+/** What one run asks of a state and leaves in it. */
+export class RunMemory {
+  readonly state: State;
+  readonly candidates: CandidateStore;
+  readonly networks: NetworkStore;
+  readonly ledger: Ledger;
+  readonly #corrections: Journal<Correction>;
+  #corrected = 0;
+
+  constructor(state: State, { record }: OpenRecord) {
+    this.state = state;
+    this.candidates = new CandidateStore(state.database);
+    this.networks = new NetworkStore(state.database);
+    this.#corrections = new Journal<Correction>(record.path('corrections.ndjson'));
+    this.ledger = new Ledger(state, (correction) => {
+      this.#corrected += 1;
+      this.#corrections.append(correction);
+    });
+  }
+
+  /** Corrections of what was released before. */
+  get corrected(): number {
+    return this.#corrected;
+  }
+
+  mayReplace(path: string): Promise<boolean> {
+    return this.state.owns(resolve(path));
+  }
+
+  claim(path: string): Promise<void> {
+    return this.state.claim(resolve(path));
+  }
+
+  /** Notes the verdict and completes the corrections, before anything is published. */
+  async conclude({ verdict }: PurifySummary): Promise<void> {
+    const { database, next } = this.state;
+    await database.put<string, unknown>(`${next}verdict`, verdict, JSON_VALUE);
+    await this.ledger.finish();
+    this.#corrections.close();
+  }
+
+  /** Makes the run the state's last one; after it is published, so that a killed run corrects again. */
+  async commit(): Promise<void> {
+    await this.state.commit([...(await this.candidates.unused()), ...(await this.networks.unused())]);
+  }
+}
+
+/** What candidates depend on, and with them a state. */
+export function identityOf(
+  { settings }: Context,
+  { model, schedule }: Denoiser,
+  { shape }: DatasetInfo,
+): Identity {
+  const plan = Object.entries(planOf(settings)).map(([name, value]) => [`diffusion.${name}`, value]);
+  const { engine, executionProvider, tfjsBackend } = settings;
+  return {
+    denoiser: denoiserKey(model),
+    schedule: digestOf(Buffer.from(JSON.stringify(schedule))),
+    ...Object.fromEntries(plan),
+    shape: shape.join('×'),
+    engine: `${engine} ${engine === 'onnx' ? executionProvider : tfjsBackend}`,
+  };
+}
+
+function denoiserKey(model: DenoiserRef): string {
+  const hash = createHash('sha256');
+  if (model.kind === 'onnx') hash.update(new Uint8Array(model.bytes));
+  else hash.update(JSON.stringify(model.spec)).update(new Uint8Array(model.weights.values));
+  return hash.digest('hex').slice(0, 32);
+}

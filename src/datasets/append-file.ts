@@ -1,0 +1,73 @@
+// A scratch file that is written at its end and read anywhere at the same time. Calls are synchronous: they cost
+// microseconds in the page cache, much less than a promise through the thread pool.
+
+import { closeSync, fstatSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+
+const WRITE_BYTES = 1 << 20;
+const READ_BYTES = 1 << 16;
+
+/** A file that grows at its end through one buffer and is read anywhere. */
+export class AppendFile {
+  readonly #path: string;
+  readonly #descriptor: number;
+  #buffer: Buffer | undefined;
+  #buffered = 0;
+
+  constructor(path: string) {
+    this.#path = path;
+    this.#descriptor = openSync(path, 'w+');
+  }
+
+  append(bytes: Uint8Array): void {
+    if (this.#buffered + bytes.length > WRITE_BYTES) this.#flush();
+    if (bytes.length > WRITE_BYTES) {
+      this.#write(bytes);
+      return;
+    }
+    this.#buffer ??= Buffer.allocUnsafe(WRITE_BYTES);
+    this.#buffer.set(bytes, this.#buffered);
+    this.#buffered += bytes.length;
+  }
+
+  /** Fills `target` from byte `position`; what was appended is there, written or not. */
+  read(target: Uint8Array, position: number): void {
+    this.#flush();
+    let done = 0;
+    while (done < target.length) {
+      const read = readSync(this.#descriptor, target, done, target.length - done, position + done);
+      if (read === 0) throw new RangeError(`${this.#path} ends before byte ${position + target.length}`);
+      done += read;
+    }
+  }
+
+  *lines(): Generator<string> {
+    this.#flush();
+    const end = fstatSync(this.#descriptor).size;
+    let rest = Buffer.alloc(0);
+    for (let position = 0; position < end; position += READ_BYTES) {
+      const block = Buffer.allocUnsafe(Math.min(READ_BYTES, end - position));
+      this.read(block, position);
+      const text = Buffer.concat([rest, block]);
+      let from = 0;
+      for (let to = text.indexOf(10); to >= 0; to = text.indexOf(10, from)) {
+        yield text.toString('utf8', from, to);
+        from = to + 1;
+      }
+      rest = text.subarray(from);
+    }
+  }
+
+  dispose(): void {
+    closeSync(this.#descriptor);
+    rmSync(this.#path, { force: true });
+  }
+
+  #flush(): void {
+    if (this.#buffer) this.#write(this.#buffer.subarray(0, this.#buffered));
+    this.#buffered = 0;
+  }
+
+  #write(bytes: Uint8Array): void {
+    for (let done = 0; done < bytes.length; ) done += writeSync(this.#descriptor, bytes, done);
+  }
+}

@@ -1,0 +1,55 @@
+// Origins on disk, beside the samples of a store: one file of their bytes, and one that says where each begins.
+// Samples without an origin take a few bytes of the second file and nothing of the first.
+
+import { deserialize, serialize } from 'node:v8';
+import { AppendFile } from './append-file.ts';
+import type { Origin } from './origin.ts';
+
+// where it begins (48 bits) and its length (32 bits, 0 where there is none)
+const PLACE_BYTES = 10;
+
+export class OriginStore {
+  readonly #bytes: AppendFile;
+  readonly #places: AppendFile;
+  #end = 0;
+  #count = 0;
+
+  /** Creates the files `path.origins` and `path.places`. */
+  constructor(path: string) {
+    this.#bytes = new AppendFile(`${path}.origins`);
+    this.#places = new AppendFile(`${path}.places`);
+  }
+
+  /** @param index of the sample, above that of the last call */
+  append(index: number, origin: Origin): void {
+    while (this.#count < index) this.#place(0);
+    const bytes = serialize(origin);
+    this.#bytes.append(bytes);
+    this.#place(bytes.length);
+  }
+
+  read(index: number): Origin | undefined {
+    if (index >= this.#count) return undefined;
+    const place = Buffer.allocUnsafe(PLACE_BYTES);
+    this.#places.read(place, index * PLACE_BYTES);
+    const length = place.readUInt32LE(6);
+    if (length === 0) return undefined;
+    const bytes = Buffer.allocUnsafe(length);
+    this.#bytes.read(bytes, place.readUIntLE(0, 6));
+    return deserialize(bytes) as Origin;
+  }
+
+  dispose(): void {
+    this.#bytes.dispose();
+    this.#places.dispose();
+  }
+
+  #place(length: number): void {
+    const place = Buffer.allocUnsafe(PLACE_BYTES);
+    place.writeUIntLE(this.#end, 0, 6);
+    place.writeUInt32LE(length, 6);
+    this.#places.append(place);
+    this.#end += length;
+    this.#count++;
+  }
+}

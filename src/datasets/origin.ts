@@ -1,0 +1,47 @@
+// What a sample was in its source, beside its pixels and its label: the encoded image and whatever else stood with
+// it. A sample that leaves as it came leaves with these bytes; one that is repaired keeps all but image and label.
+// An origin is plain data, so that it can wait on disk until its sample is settled.
+
+import type { Image } from './entry.ts';
+import { encodePng } from './png.ts';
+
+export interface Origin {
+  /** The PNG, JPEG, PPM or PGM file as it was. Absent where the source holds bare pixels, or the image has changed. */
+  readonly image?: Uint8Array;
+  /** What only a writer of the same format gives back. */
+  readonly rest?: Rest;
+}
+
+/** By the format that it was read from. */
+export type Rest =
+  /** A file of a class folder; `folder` is the path from the root to it. */
+  | { readonly format: 'class-folders'; readonly folder: string; readonly name: string }
+  /** The line without its end; relative paths in it start from `folder`. */
+  | { readonly format: 'ndjson'; readonly line: Uint8Array; readonly folder: string }
+  /** All members of the sample in their order; the image has no bytes here. */
+  | { readonly format: 'webdataset'; readonly key: string; readonly members: readonly Member[] };
+
+export interface Member {
+  readonly name: string;
+  readonly bytes: Uint8Array | undefined;
+}
+
+/** The origin of a sample whose image was replaced. */
+export function withoutImage(origin: Origin | undefined): Origin | undefined {
+  return origin?.rest && { rest: origin.rest };
+}
+
+/** The file of an image and how its name ends: as it came, or a PNG of the pixels. */
+export function imageFile(
+  image: Image,
+  origin: Origin | undefined,
+): { bytes: Uint8Array; extension: string } {
+  if (!origin?.image) return { bytes: encodePng(image), extension: 'png' };
+  return { bytes: origin.image, extension: extensionOf(origin.image) };
+}
+
+function extensionOf([first, second]: Uint8Array): string {
+  if (first === 0xff) return 'jpg';
+  if (first === 0x50) return second === 0x35 ? 'pgm' : 'ppm';
+  return 'png';
+}

@@ -1,0 +1,106 @@
+// The embedded store under a state: LevelDB, through classic-level. It is crash-safe (a write-ahead log with
+// checksums; a batch is there whole or not at all), the operating system frees its lock when a process dies, however
+// it dies, and keys lie in order, so that two generations of a table are compared as streams.
+
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { ClassicLevel } from 'classic-level';
+import { StateError } from '../errors.ts';
+
+/** Keys are text; values are bytes unless a call says `JSON_VALUE`. */
+export type Database = ClassicLevel<string, Uint8Array>;
+
+export const JSON_VALUE = { valueEncoding: 'json' } as const;
+
+/** Every LevelDB has this file. */
+const MARK = 'CURRENT';
+
+/** Open files are mapped into memory: fewer of them, less memory. */
+const MOST_OPEN_FILES = 64;
+
+/**
+ * Opens the database in a folder, or begins one where there is no folder or an empty one.
+ *
+ * @throws {StateError} when another process uses it, it is damaged, or the folder holds something else
+ */
+export async function openDatabase(folder: string): Promise<Database> {
+  const found = existsSync(folder) ? readdirSync(folder) : [];
+  if (found.length > 0 && !existsSync(join(folder, MARK))) {
+    throw new StateError(
+      `expected a state or an empty folder at ${folder}, found "${found[0]}" in it; choose another --state`,
+    );
+  }
+  try {
+    mkdirSync(folder, { recursive: true });
+    const database: Database = new ClassicLevel(folder, {
+      valueEncoding: 'view',
+      maxOpenFiles: MOST_OPEN_FILES,
+    });
+    await database.open();
+    return database;
+  } catch (error) {
+    throw refusal(folder, error as Error);
+  }
+}
+
+function refusal(folder: string, { cause, message }: Error): StateError {
+  const { code, message: reason } = (cause ?? {}) as { readonly code?: string; readonly message?: string };
+  if (code === 'LEVEL_LOCKED') {
+    return new StateError(
+      `expected a state that nobody uses at ${folder}, found another process at work on it; ` +
+        'wait for its end, or choose another --state',
+    );
+  }
+  return new StateError(
+    `expected a state that can be read and written at ${folder}, found: ${reason ?? message}; check disk space and ` +
+      'rights, and if it is damaged, remove the folder: all of it can be made again',
+  );
+}
+
+/** The entries whose keys begin with `prefix`. */
+export function rangeOf(prefix: string): { readonly gte: string; readonly lt: string } {
+  const last = prefix.charCodeAt(prefix.length - 1);
+  return { gte: prefix, lt: prefix.slice(0, -1) + String.fromCharCode(last + 1) };
+}
+
+/** A difference of two ranges: what stands under one key on either side. */
+export interface Pair<T> {
+  /** The key without the prefix. */
+  readonly key: string;
+  readonly left: T | undefined;
+  readonly right: T | undefined;
+}
+
+/** Walks through two ranges at once, key by key, and holds one entry of each. Values are JSON. */
+export async function* paired<T>(
+  database: Database,
+  leftPrefix: string,
+  rightPrefix: string,
+): AsyncGenerator<Pair<T>> {
+  const read = (prefix: string) => database.iterator<string, T>({ ...rangeOf(prefix), ...JSON_VALUE });
+  const [lefts, rights] = [read(leftPrefix), read(rightPrefix)];
+  try {
+    let [left, right] = [await lefts.next(), await rights.next()];
+    while (left || right) {
+      const leftKey = left?.[0].slice(leftPrefix.length);
+      const rightKey = right?.[0].slice(rightPrefix.length);
+      const order = compare(leftKey, rightKey);
+      yield {
+        key: order <= 0 ? leftKey! : rightKey!,
+        left: order <= 0 ? left![1] : undefined,
+        right: order >= 0 ? right![1] : undefined,
+      };
+      if (order <= 0) left = await lefts.next();
+      if (order >= 0) right = await rights.next();
+    }
+  } finally {
+    await Promise.all([lefts.close(), rights.close()]);
+  }
+}
+
+/** As LevelDB orders keys: by their bytes, which for text beyond the basic plane is not JavaScript's order. */
+function compare(left: string | undefined, right: string | undefined): number {
+  if (left === undefined) return 1;
+  if (right === undefined) return -1;
+  return left === right ? 0 : Buffer.compare(Buffer.from(left), Buffer.from(right));
+}

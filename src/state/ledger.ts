@@ -1,0 +1,122 @@
+// What was given away, sample by sample, and what has to be corrected when a later run sees it otherwise. Samples
+// come in the order of the source; each is held against what the last run said of it and written down for the next.
+
+import type { SettledSample } from '../../streams/records.ts';
+import { encodePng } from '../datasets/png.ts';
+import { digestOf } from './candidates.ts';
+import { JSON_VALUE, paired } from './database.ts';
+import type { State } from './state.ts';
+
+/** What consumers have of a sample. */
+export interface Released {
+  readonly given: number;
+  readonly label: number;
+  readonly image: 'raw' | 'purified' | 'none';
+  readonly rule: string;
+  /** Of the pixels; empty where no image was released. */
+  readonly digest: string;
+  /** Number of the run that released this label and image first. */
+  readonly since: number;
+}
+
+/** One line of `corrections.ndjson`; docs/growing.md is the contract. */
+export type Correction =
+  | { readonly op: 'retract'; readonly id: string; readonly was: Was; readonly why: string }
+  | {
+      /** `release` where the sample had been left out before. */
+      readonly op: 'replace' | 'release';
+      readonly id: string;
+      readonly label: number;
+      /** Base64 of a PNG. */
+      readonly image: string;
+      readonly was: Was;
+      readonly why: string;
+    };
+
+type Was = Pick<Released, 'label' | 'image' | 'rule'>;
+
+const BLOCK = 256;
+
+export class Ledger {
+  readonly #state: State;
+  readonly #correct: (correction: Correction) => void;
+  #pending: SettledSample[] = [];
+
+  /** @param correct takes the corrections in order: those of present samples first, then those of missing ones */
+  constructor(state: State, correct: (correction: Correction) => void) {
+    this.#state = state;
+    this.#correct = correct;
+  }
+
+  /** Takes in a sample that is settled. */
+  async release(settled: SettledSample): Promise<void> {
+    this.#pending.push(settled);
+    if (this.#pending.length >= BLOCK) await this.#flush();
+  }
+
+  /** Takes back what is missing now; to be called when all samples are in. */
+  async finish(): Promise<void> {
+    await this.#flush();
+    const { database, current, next } = this.#state;
+    for await (const { key, left, right } of paired<Released>(
+      database,
+      `${current}sample/`,
+      `${next}sample/`,
+    )) {
+      if (!left || right || left.image === 'none') continue;
+      const why = 'it is no longer in the source, or can no longer be read';
+      this.#correct({ op: 'retract', id: key, was: wasOf(left), why });
+    }
+  }
+
+  async #flush(): Promise<void> {
+    const settled = this.#pending;
+    this.#pending = [];
+    const { database, current, next, run } = this.#state;
+    const before = await database.getMany<string, Released>(
+      settled.map(({ entry }) => `${current}sample/${entry.id}`),
+      JSON_VALUE,
+    );
+    const after = settled.map((one, n) => releasedOf(one, before[n], run + 1));
+    settled.forEach((one, n) => {
+      const correction = before[n] && correctionOf(one, before[n], after[n]!);
+      if (correction) this.#correct(correction);
+    });
+    await database.batch<string, Released>(
+      settled.map(({ entry }, n) => ({
+        type: 'put',
+        key: `${next}sample/${entry.id}`,
+        value: after[n]!,
+        ...JSON_VALUE,
+      })),
+      {},
+    );
+  }
+}
+
+function releasedOf({ sample, entry }: SettledSample, before: Released | undefined, run: number): Released {
+  const { given, label, image, rule } = entry;
+  const digest = image === 'none' ? '' : digestOf(sample.pixels);
+  const same = before?.label === label && before.digest === digest;
+  return { given, label, image, rule, digest, since: same ? before.since : run };
+}
+
+/** Nothing where consumers have what they should. */
+function correctionOf(
+  { sample, entry }: SettledSample,
+  before: Released,
+  after: Released,
+): Correction | undefined {
+  const [had, has] = [before.image !== 'none', after.image !== 'none'];
+  const same = before.label === after.label && before.digest === after.digest;
+  if (had === has && (same || !has)) return undefined;
+  const { id, label, reason: why } = entry;
+  const was = wasOf(before);
+  if (!has) return { op: 'retract', id, was, why };
+  const image = Buffer.from(encodePng(sample)).toString('base64');
+  return { op: had ? 'replace' : 'release', id, label, image, was, why };
+}
+
+function wasOf({ label, image, rule }: Released): Was {
+  return { label, image, rule };
+}

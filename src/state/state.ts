@@ -1,0 +1,188 @@
+// What a dataset that grows leaves behind between runs (`--state DIR`). Denoiser calls are the cost, and candidates
+// depend on nothing but the purifier, a sample's id and its pixels: so a state is first of all the candidates that
+// were made, and then the networks that were trained. Everything else of a run follows from the samples, these and
+// the settings. Beside them stands what the last run gave away, sample by sample, for the next one to be held against:
+// it is written into the slot that is not in use, and becomes the state's with one atomic write at the very end.
+
+import { isDeepStrictEqual } from 'node:util';
+import { StateError } from '../errors.ts';
+import { type Database, JSON_VALUE, openDatabase, paired, rangeOf } from './database.ts';
+
+/** Layout of what is stored; a state with a larger one is of a later version. */
+const FORMAT = 1;
+const META = 'meta';
+
+/** What candidates depend on, by name, so that a difference can be told. */
+export type Identity = Readonly<Record<string, string | number>>;
+
+/** Two generations of what a run gave away; one of them is the state's. */
+type Slot = 'a' | 'b';
+
+interface Meta {
+  readonly format: number;
+  /** Of the program that wrote it last. */
+  readonly version: string;
+  /** Undefined until the first purification. */
+  readonly identity?: Identity;
+  readonly classes: number;
+  readonly slot: Slot;
+  /** Runs that changed something, so far. */
+  readonly run: number;
+}
+
+/** One entry of a state as others may compare it: its key and its bytes. */
+export interface Content {
+  readonly key: string;
+  readonly value: Uint8Array;
+}
+
+export class State {
+  readonly folder: string;
+  readonly database: Database;
+  readonly #version: string;
+  #meta: Meta;
+
+  private constructor(folder: string, database: Database, version: string, meta: Meta) {
+    this.folder = folder;
+    this.database = database;
+    this.#version = version;
+    this.#meta = meta;
+  }
+
+  /**
+   * Opens or begins a state; whoever opened it closes it.
+   *
+   * @param version of this program
+   * @throws {StateError} when it is in use, damaged, or of a later version
+   */
+  static async open(folder: string, version: string): Promise<State> {
+    const database = await openDatabase(folder);
+    const meta = await database.get<string, Meta>(META, JSON_VALUE);
+    if (meta !== undefined && meta.format > FORMAT) {
+      await database.close();
+      throw new StateError(
+        `expected a state of format ${FORMAT} at ${folder}, found format ${meta.format}, written by dataelixir ` +
+          `${meta.version}; use that version, or choose another --state`,
+      );
+    }
+    const fresh: Meta = { format: FORMAT, version, classes: 0, slot: 'a', run: 0 };
+    const state = new State(folder, database, version, meta ?? fresh);
+    if (!meta) await state.#write(fresh);
+    await state.#clear(state.next);
+    return state;
+  }
+
+  /**
+   * Takes a state for a purification.
+   *
+   * @param classes of the dataset; there may be more than the last time
+   * @throws {StateError} when the state is that of another one
+   */
+  async bind(identity: Identity, classes: number): Promise<void> {
+    const found = this.#meta.identity;
+    const names = Object.keys({ ...found, ...identity });
+    const other = found ? names.filter((name) => found[name] !== identity[name]) : [];
+    if (found && other.length > 0) {
+      const differences = other.map((name) => `${name} ${found[name]} instead of ${identity[name]}`);
+      throw new StateError(
+        `expected the state of this purification at ${this.folder}, found one with ${differences.join(', ')}; ` +
+          'purify as before, or choose another --state',
+      );
+    }
+    if (classes < this.#meta.classes) {
+      throw new StateError(
+        `expected a dataset of at least ${this.#meta.classes} classes for the state at ${this.folder}, found ` +
+          `${classes}; set dataset.classes, or choose another --state`,
+      );
+    }
+    if (!found || classes > this.#meta.classes) await this.#write({ ...this.#meta, identity, classes });
+  }
+
+  get identity(): Identity | undefined {
+    return this.#meta.identity;
+  }
+
+  get classes(): number {
+    return this.#meta.classes;
+  }
+
+  /** Runs that changed something, so far. */
+  get run(): number {
+    return this.#meta.run;
+  }
+
+  /** Keys of what the last run left begin so. */
+  get current(): string {
+    return prefixOf(this.#meta.slot);
+  }
+
+  /** Keys of what this run leaves begin so; they count from `commit` on. */
+  get next(): string {
+    return prefixOf(this.#meta.slot === 'a' ? 'b' : 'a');
+  }
+
+  /**
+   * Makes what was written under `next` the state's, and removes entries that nobody needs any more, all at once.
+   * Where nothing changed, nothing is written.
+   *
+   * @returns whether anything changed
+   */
+  async commit(unused: readonly string[] = []): Promise<boolean> {
+    const changed = unused.length > 0 || (await this.#differs());
+    if (changed) {
+      const slot = this.#meta.slot === 'a' ? 'b' : 'a';
+      const meta = { ...this.#meta, version: this.#version, slot, run: this.#meta.run + 1 } as const;
+      const removed = unused.map((key) => ({ type: 'del', key }) as const);
+      const written = { type: 'put', key: META, value: meta, ...JSON_VALUE } as const;
+      await this.database.batch<string, Meta>([...removed, written], { sync: true });
+      this.#meta = meta;
+    }
+    await this.#clear(this.next);
+    return changed;
+  }
+
+  /** Everything that two states of the same history share, in the order of the keys. Paths are not part of it. */
+  async *contents(): AsyncGenerator<Content> {
+    const { slot: _, version: __, ...meta } = this.#meta;
+    yield { key: META, value: Buffer.from(JSON.stringify(meta)) };
+    for (const prefix of ['candidate/', 'canary/', 'checkpoint/', 'model/', this.current]) {
+      for await (const [key, value] of this.database.iterator(rangeOf(prefix))) {
+        yield { key: key.replace(this.current, 'run/'), value };
+      }
+    }
+  }
+
+  /** Whether a place was claimed: what a run with this state puts there, a later one may replace. */
+  async owns(path: string): Promise<boolean> {
+    return (await this.database.get(`owned/${path}`)) !== undefined;
+  }
+
+  async claim(path: string): Promise<void> {
+    await this.database.put(`owned/${path}`, new Uint8Array(0), { sync: true });
+  }
+
+  close(): Promise<void> {
+    return this.database.close();
+  }
+
+  async #differs(): Promise<boolean> {
+    if (this.#meta.run === 0) return true;
+    for await (const { left, right } of paired<unknown>(this.database, this.current, this.next)) {
+      if (!isDeepStrictEqual(left, right)) return true;
+    }
+    return false;
+  }
+
+  async #write(meta: Meta): Promise<void> {
+    await this.database.put<string, Meta>(META, meta, { ...JSON_VALUE, sync: true });
+    this.#meta = meta;
+  }
+
+  #clear(prefix: string): Promise<void> {
+    return this.database.clear(rangeOf(prefix));
+  }
+}
+
+function prefixOf(slot: Slot): string {
+  return `run/${slot}/`;
+}

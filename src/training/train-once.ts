@@ -1,0 +1,77 @@
+// Trains a classifier unless the very same training was done before: a result is known by everything that it
+// follows from (network, options, data in its order, weights to start from).
+
+import { createHash } from 'node:crypto';
+import type { SampleStore } from '../datasets/sample-store.ts';
+import type { ClassifierSpec } from '../networks/network.ts';
+import { packWeights } from '../weights/weights.ts';
+import type { NetworkRef, SharedWeights } from '../workers/protocol.ts';
+import { initialWeights } from './initial-weights.ts';
+import {
+  type ClassifierCheckpoint,
+  type ClassifierTraining,
+  modelOf,
+  type TrainingProgress,
+  trainClassifier,
+} from './train-classifier.ts';
+import type { TrainingPool } from './trainer.ts';
+
+/** Remembers trained weights, flat, by the key of their training. */
+export interface TrainingMemory {
+  find(key: string): Promise<Float32Array | undefined>;
+  keep(key: string, weights: Float32Array): Promise<void>;
+  findCheckpoint(key: string): Promise<ClassifierCheckpoint | undefined>;
+  keepCheckpoint(key: string, checkpoint: ClassifierCheckpoint): Promise<void>;
+}
+
+/** A training in full. */
+export interface Lesson {
+  readonly spec: ClassifierSpec;
+  readonly store: SampleStore;
+  readonly options: ClassifierTraining;
+  /** Train further from these, which are left as they are; from fresh ones where undefined. */
+  readonly start?: SharedWeights | undefined;
+}
+
+const BLOCK = 256;
+
+/** Does a training, goes on with it, or remembers its result. */
+export async function trainOnce(
+  memory: TrainingMemory,
+  pool: TrainingPool,
+  { spec, store, options, start }: Lesson,
+  onProgress?: (progress: TrainingProgress) => void,
+): Promise<NetworkRef> {
+  const startKey = start ? digest(new Uint8Array(start.values)) : 'fresh';
+  const key = digest(JSON.stringify([spec, options, startKey, dataKey(store)]));
+  const known = await memory.find(key);
+  if (known) return modelOf(spec, weightsOf(spec, known));
+  const own = start && weightsOf(spec, new Float32Array(start.values));
+  const model = await trainClassifier(pool, spec, { store }, options, onProgress, own, {
+    resume: await memory.findCheckpoint(key),
+    save: (checkpoint) => memory.keepCheckpoint(key, checkpoint),
+  });
+  await memory.keep(key, new Float32Array(model.weights.values));
+  return model;
+}
+
+/** Names the content of a store: images and labels in their order. */
+function dataKey(store: SampleStore): string {
+  const hash = createHash('sha256');
+  for (let at = 0; at < store.count; at += BLOCK) {
+    const indices = Array.from({ length: Math.min(BLOCK, store.count - at) }, (_, i) => at + i);
+    const { pixels, labels } = store.read(indices);
+    hash.update(pixels).update(new Uint8Array(labels.buffer));
+  }
+  return hash.digest('hex').slice(0, 32);
+}
+
+function weightsOf(spec: ClassifierSpec, flat: Float32Array): SharedWeights {
+  const weights = packWeights(initialWeights(spec, 0));
+  new Float32Array(weights.values).set(flat);
+  return weights;
+}
+
+function digest(content: string | Uint8Array): string {
+  return createHash('sha256').update(content).digest('hex').slice(0, 32);
+}

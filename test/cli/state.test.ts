@@ -1,0 +1,128 @@
+// Runs with `--state`, as a user makes them: what a second run costs, what growth costs, what is corrected, who is
+// refused, and that a killed run leaves nothing behind that the next one could trip over.
+
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { State } from '../../src/state/state.ts';
+import { dataelixir, type Ended, SOURCE } from './program.ts';
+
+const CONFIG = `
+seed: 5
+workers: 1
+dataset: { name: shapes, train: ['shapes:train'], classes: 10 }
+classifier: { widths: [4, 8], epochs: 12, batch: 20, learningRate: 0.05 }
+denoiser: { path: denoiser.safetensors, sources: ['shapes:denoiser'], limit: 20, channels: 8, multipliers: [1, 2], groups: 4, steps: 2, batch: 4 }
+diffusion: { rounds: 2, steps: 2, keep: 2, batch: 8 }
+detect: { rule: divergence, threshold: 0, sides: two-sided, minority: 2, window: 50 }
+`;
+
+let folder: string;
+const at = (...parts: string[]) => join(folder, ...parts);
+const argsOf = (limit: number, state: string, name: string) => [
+  ...['purify', '--config', 'config.yaml', '--dataset-limit', `${limit}`],
+  ...['--state', state, '--save-folder-name', name],
+];
+const purify = (limit: number, state: string, name: string, ...more: string[]): Promise<Ended> =>
+  dataelixir([...argsOf(limit, state, name), ...more], { cwd: folder });
+
+/** Denoiser calls of a run. */
+function calls(name: string): number {
+  const { cost, dataset } = JSON.parse(readFileSync(at('record', name, 'metrics.json'), 'utf8'));
+  return Math.round(cost.denoiserCallsPerSample * dataset.train);
+}
+
+/** Everything that a run gave away, but for seconds and log. */
+function results(name: string): Map<string, string> {
+  const parts = readdirSync(at('record', name), { recursive: true, withFileTypes: true });
+  const files = parts.filter((entry) => entry.isFile() && !/^(metrics|config|log)\./.test(entry.name));
+  const paths = files.map((entry) => join(entry.parentPath, entry.name)).sort();
+  return new Map(paths.map((path) => [path.slice(at('record', name).length), readFileSync(path, 'base64')]));
+}
+
+async function contents(name: string): Promise<string[]> {
+  const state = await State.open(at(name), 'test');
+  const lines: string[] = [];
+  for await (const { key, value } of state.contents())
+    lines.push(`${key} ${Buffer.from(value).toString('base64')}`);
+  await state.close();
+  return lines;
+}
+
+const corrections = (name: string) =>
+  readFileSync(at('record', name, 'corrections.ndjson'), 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line));
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'dataelixir-state-'));
+  writeFileSync(at('config.yaml'), CONFIG);
+  expect(await purify(40, 'grown', 'first')).toMatchObject({ code: 0 });
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+it('costs no denoiser call over the same source, and changes nothing', async () => {
+  expect(calls('first')).toBe(40 * 4);
+  const before = await contents('grown');
+  expect(await purify(40, 'grown', 'again')).toMatchObject({ code: 0 });
+  expect(calls('again')).toBe(0);
+  expect(results('again')).toEqual(results('first'));
+  expect(await contents('grown')).toEqual(before);
+});
+
+it('costs what is new when the dataset grows, and ends like a run from scratch', async () => {
+  expect(await purify(60, 'grown', 'larger')).toMatchObject({ code: 0 });
+  expect(calls('larger')).toBe(20 * 4);
+  expect(await purify(60, 'fresh', 'scratch')).toMatchObject({ code: 0 });
+  const own = ([path]: [string, string]) => path !== '/corrections.ndjson';
+  expect([...results('larger')].filter(own)).toEqual([...results('scratch')].filter(own));
+});
+
+it('corrects what was released when the verdict changes, and takes back what is missing', async () => {
+  const changed = await purify(60, 'fresh', 'cleared', '--detect-threshold', '1000000');
+  expect(changed).toMatchObject({ code: 0 });
+  expect(calls('cleared')).toBe(0);
+  const verdict = (name: string) => JSON.parse(readFileSync(at('record', name, 'verdict.json'), 'utf8'));
+  expect(verdict('scratch').targetLabels.length).toBeGreaterThan(0);
+  expect(verdict('cleared').targetLabels).toEqual([]);
+  const lines = corrections('cleared');
+  expect(lines.length).toBeGreaterThan(0);
+  for (const line of lines) expect(line).toMatchObject({ op: expect.stringMatching(/replace|release/) });
+  expect(await purify(50, 'fresh', 'smaller', '--detect-threshold', '1000000')).toMatchObject({ code: 0 });
+  const gone = corrections('smaller');
+  expect(gone).toHaveLength(10);
+  for (const { op, why } of gone) expect({ op, why }).toMatchObject({ op: 'retract' });
+});
+
+it('refuses a state that is in use, of another purification, or no state, and leaves it as it is', async () => {
+  const before = await contents('grown');
+  const other = await purify(40, 'grown', 'other', '--diffusion-rounds', '3');
+  expect(other).toMatchObject({ code: 6, stdout: '' });
+  expect(other.stderr).toMatch(/diffusion\.rounds 2 instead of 3/);
+  expect(await contents('grown')).toEqual(before);
+  const state = await State.open(at('grown'), 'test');
+  const second = await purify(40, 'grown', 'second');
+  await state.close();
+  expect(second).toMatchObject({ code: 6, stdout: '' });
+  expect(second.stderr).toMatch(/another process/);
+  expect((await purify(40, 'record', 'none')).code).toBe(6);
+});
+
+it('ends as if nothing had happened after being killed at any moment', async () => {
+  expect(await purify(40, 'whole', 'whole')).toMatchObject({ code: 0 });
+  let kills = 0;
+  for (const milliseconds of [500, 650, 800, 900, 1000, 1100]) {
+    const child = spawn(process.execPath, [...SOURCE, ...argsOf(40, 'killed', 'killed')], { cwd: folder });
+    const ended = new Promise((done) => child.once('close', (_, signal) => done(signal)));
+    const timer = setTimeout(() => child.kill('SIGKILL'), milliseconds);
+    if ((await ended) === 'SIGKILL') kills += 1;
+    clearTimeout(timer);
+  }
+  expect(kills).toBeGreaterThan(0);
+  expect(await purify(40, 'killed', 'killed')).toMatchObject({ code: 0 });
+  expect(results('killed')).toEqual(results('whole'));
+  expect(await contents('killed')).toEqual(await contents('whole'));
+}, 120_000);
