@@ -315,6 +315,12 @@ export const schema = {
       ['tests', 'divergence'],
       'tests',
     ),
+    failOn: choice(
+      'End with exit code 8 where a label is a target (poison), or where one is not called clean (undecided); all results are written first.',
+      ['never', 'poison', 'undecided'],
+      'never',
+      { arg: 'fail-on' },
+    ),
     falseAlarm: real('Chance of flagging any label of a clean dataset, at most (tests).', 0.01, {
       min: 1e-9,
       max: 0.5,

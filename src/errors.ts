@@ -78,6 +78,12 @@ export class OutputError extends DataElixirError {
   }
 }
 
+/** A verdict that the user asked to fail on; all results are written. Exit code 8. */
+export class PoisonError extends DataElixirError {
+  override readonly code = 'poison';
+  override readonly exitCode = 8;
+}
+
 /** Turns anything thrown into data, keeping the code of this project's own errors. */
 export function toFailure(error: unknown): Failure {
   if (error instanceof DataElixirError) return { code: error.code, message: error.message };

@@ -4,12 +4,14 @@ import { join, resolve } from 'node:path';
 import type { Refuse } from '../../../streams/records.ts';
 import { SampleStore } from '../../datasets/sample-store.ts';
 import type { Source } from '../../datasets/stream.ts';
+import type { Verdict } from '../../defense/verdict.ts';
 import { ConfigError } from '../../errors.ts';
 import type { State } from '../../state/state.ts';
 import type { ClassifierRef } from '../../workers/protocol.ts';
 import type { Context } from '../commands.ts';
 import { fillStore, openTraining, withClasses } from '../datasets.ts';
 import { denoiserPath, prepareDenoiser } from '../denoiser.ts';
+import { checkVerdict } from '../gate.ts';
 import { identityOf, RunMemory, withState } from '../memory.ts';
 import { classesOf, loadClassifier, trainOn } from '../models.ts';
 import { type Purification, purifyInto, toStandardOutput } from '../purification.ts';
@@ -18,10 +20,10 @@ import { StageClock, withPool, withScratch } from '../workspace.ts';
 
 export async function purify(context: Context): Promise<void> {
   checkTerminal(context);
-  await withState(context, (state) => purifyWith(context, state));
+  checkVerdict(context.settings, await withState(context, (state) => purifyWith(context, state)));
 }
 
-async function purifyWith(context: Context, state: State | undefined): Promise<void> {
+async function purifyWith(context: Context, state: State | undefined): Promise<Verdict> {
   const { settings, log, stdout } = context;
   const path = denoiserPath(context, true);
   const dataset = await openTraining(context);
@@ -31,8 +33,8 @@ async function purifyWith(context: Context, state: State | undefined): Promise<v
   const { record, quarantine } = open;
   const memory = state && new RunMemory(state, open);
   const clock = new StageClock();
-  await withScratch(async (scratch) => {
-    await withPool(context, async (pool) => {
+  return withScratch(async (scratch) => {
+    return withPool(context, async (pool) => {
       const denoiser = await clock.time('denoiser', () =>
         prepareDenoiser(path, context, pool, scratch, dataset.info),
       );
@@ -61,6 +63,7 @@ async function purifyWith(context: Context, state: State | undefined): Promise<v
         `${written} written, ${dropped} dropped, ${quarantine.count} quarantined${corrected}: ${record.folder}`,
       );
       if (!toStandardOutput(context)) stdout.write(`${JSON.stringify(verdict)}\n`);
+      return verdict;
     });
   }, record.folder);
 }

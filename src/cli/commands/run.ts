@@ -18,6 +18,7 @@ import type { Context } from '../commands.ts';
 import { fillStore, openTest, openTraining, withClasses } from '../datasets.ts';
 import { denoiserPath, prepareDenoiser } from '../denoiser.ts';
 import { fillTestStores, ratesOf, type TestStores } from '../evaluation.ts';
+import { checkVerdict } from '../gate.ts';
 import { loadClassifier, trainOn, writeOnnx } from '../models.ts';
 import { type Purified, purifyInto } from '../purification.ts';
 import { costOf, createRecord, type OpenRecord } from '../record.ts';
@@ -34,11 +35,11 @@ export async function run(context: Context): Promise<void> {
   const test = await openTest(context, info);
   const open = createRecord(context);
   const clock = new StageClock();
-  await withScratch(async (scratch) => {
+  const verdict = await withScratch(async (scratch) => {
     const raw = await clock.time('read', () =>
       fillStore(context, join(scratch, 'raw'), dataset, open.refuse, true),
     );
-    await withPool(context, async (pool) => {
+    return withPool(context, async (pool) => {
       const attack = await clock.time('attack', async () => makeAttack?.(pool, async () => raw));
       const stores = test && (await fillTestStores(context, scratch, test, attack));
       const denoiser = await clock.time('denoiser', () =>
@@ -70,8 +71,10 @@ export async function run(context: Context): Promise<void> {
       open.record.finish(metrics);
       log.info('run', `finished: ${open.record.folder}`);
       stdout.write(comparison(metrics));
+      return purified.verdict;
     });
   }, open.record.folder);
+  checkVerdict(settings, verdict);
 }
 
 /** The target only where there is one. */
