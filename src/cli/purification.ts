@@ -126,6 +126,7 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
     if (trainer.model) await writeOnnx(record.path('models', 'benign.onnx'), trainer.model);
     return { ...summary, benign: trainer.model, manifest: published, denoiserCalls: runner.denoiserCalls };
   } catch (error) {
+    await runner.idle();
     await writer.abort();
     throw error;
   } finally {

@@ -1,59 +1,20 @@
 // The program between two pipes, with real processes and tiny untrained networks: a dataset in on stdin, a dataset
 // out on stdout, and nothing else there.
 
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { exportOnnx } from '../../src/runtime/export-onnx.ts';
-import { initialWeights } from '../../src/training/initial-weights.ts';
-import { networkMetadata } from '../../src/weights/network-metadata.ts';
-import { writeSafetensors } from '../../src/weights/safetensors.ts';
-import { DDPM_SCHEDULE } from '../../src/weights/unet-settings.ts';
-import { pngOf } from '../datasets/make.ts';
 import { dataelixir, type Ended } from './program.ts';
-
-const SHAPE = [1, 8, 8] as const;
-const CONFIG = `
-workers: 1
-inFlight: 16
-denoiser: { path: denoiser.safetensors }
-classifier: { widths: [4], epochs: 1, batch: 8 }
-diffusion: { rounds: 1, steps: 1, batch: 8 }
-detect: { rule: divergence, minority: 1 }
-`;
+import { tinySamples, writeTinyNetworks } from './tiny-networks.ts';
 
 let folder: string;
 const at = (...parts: string[]) => join(folder, ...parts);
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'dataelixir-pipes-'));
-  writeFileSync(at('config.yaml'), CONFIG);
-  const observer = { kind: 'small-cnn', config: { shape: SHAPE, classes: 4, widths: [4] } } as const;
-  writeFileSync(at('observer.onnx'), exportOnnx(observer, initialWeights(observer, 1)));
-  const config = {
-    resolution: 8,
-    inChannels: 1,
-    outChannels: 1,
-    ch: 8,
-    chMult: [1],
-    numResBlocks: 1,
-    attnResolutions: [],
-    normGroups: 4,
-  };
-  const denoiser = { kind: 'unet', config } as const;
-  const metadata = networkMetadata(denoiser, DDPM_SCHEDULE);
-  await writeSafetensors(at('denoiser.safetensors'), initialWeights(denoiser, 2), metadata);
+  await writeTinyNetworks(folder);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
-
-/** NDJSON of `count` samples with labels 0 to 2, of which the observer knows one more, written as others would. */
-function samples(count: number): string {
-  const lines = Array.from({ length: count }, (_, i) => {
-    const image = pngOf(i, SHAPE).toString('base64');
-    return `{"id": "n${i}", "camera": {"iso": 1e2}, "label": ${i % 3}, "image": "${image}"}\n`;
-  });
-  return lines.join('');
-}
 
 function call(args: readonly string[], stdin: string): Promise<Ended> {
   return dataelixir([...args, '--config', 'config.yaml'], { cwd: folder, stdin });
@@ -68,7 +29,7 @@ const linesOf = (text: string) =>
 
 describe('purify -', () => {
   it('passes a dataset on, with the verdict and the manifest in the record', async () => {
-    const ended = await call(['purify', '-', ...OBSERVED, '--save-folder-name', 'piped'], samples(40));
+    const ended = await call(['purify', '-', ...OBSERVED, '--save-folder-name', 'piped'], tinySamples(40));
     expect(ended.stderr).not.toContain('error');
     expect(ended.code).toBe(0);
     const written = linesOf(ended.stdout);
@@ -79,7 +40,7 @@ describe('purify -', () => {
     expect(manifest).toHaveLength(40);
     expect(written.map(({ id, label }) => [id, label])).toEqual(kept.map(({ id, label }) => [id, label]));
     expect(existsSync(at('record/piped/purified'))).toBe(false);
-    const came = samples(40).split('\n');
+    const came = tinySamples(40).split('\n');
     const left = ended.stdout.split('\n');
     const untouched = manifest.filter(({ image, label, given }) => image === 'raw' && label === given);
     expect(untouched.length).toBeGreaterThan(0);
@@ -88,7 +49,7 @@ describe('purify -', () => {
   });
 
   it('counts the classes itself where the observer is trained here, and sets bad lines aside', async () => {
-    const input = `{\n${samples(12)}`;
+    const input = `{\n${tinySamples(12)}`;
     const ended = await call(['purify', '-', '--save-folder-name', 'trained'], input);
     expect(ended.code).toBe(0);
     const verdict = JSON.parse(readFileSync(at('record/trained/verdict.json'), 'utf8'));
@@ -100,7 +61,7 @@ describe('purify -', () => {
 
   it('prints the verdict where a folder is named for the dataset', async () => {
     const args = ['purify', '-', ...OBSERVED, '--save-folder-name', 'named', '--output-path', 'named'];
-    const ended = await call(args, samples(8));
+    const ended = await call(args, tinySamples(8));
     expect(JSON.parse(ended.stdout)).toMatchObject({ samples: 8 });
     expect(existsSync(at('named/dataset.json'))).toBe(true);
   });
@@ -110,12 +71,12 @@ describe('refusals', () => {
   it.each([
     ['nothing on stdin', 3, [], '', /expected a dataset on stdin, found nothing/],
     ['bytes of no format', 3, [], 'hello', /found bytes 68656c6c6f; set dataset\.format/],
-    ['more than one source', 2, ['more'], samples(1), /expected - as the only source/],
+    ['more than one source', 2, ['more'], tinySamples(1), /expected - as the only source/],
     [
       'a format that needs a folder',
       2,
       ['--output-format', 'npz'],
-      samples(4),
+      tinySamples(4),
       /output\.format: expected one of ndjson, webdataset for stdout, found npz/,
     ],
   ])('%s', async (_, code, args, stdin, message) => {
@@ -126,7 +87,7 @@ describe('refusals', () => {
 });
 
 it('transitions - | detect: the classes are those of the observer', async () => {
-  const printed = await call(['transitions', '-', ...OBSERVED], samples(20));
+  const printed = await call(['transitions', '-', ...OBSERVED], tinySamples(20));
   expect(printed.code).toBe(0);
   expect(linesOf(printed.stdout).map(({ id }) => id)).toEqual(Array.from({ length: 20 }, (_, i) => `n${i}`));
   const judged = await call(['detect', '--dataset-classes', '4'], printed.stdout);
