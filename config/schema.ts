@@ -57,7 +57,7 @@ export const schema = {
   dataset: {
     name: optionalText('Name of the dataset in the metrics; that of its source where not set.'),
     root: text('Folder that relative sources start from.', '.', { env: 'DATAELIXIR_DATA' }),
-    train: texts('Sources to purify or to train on: files, folders, or shapes:train.', []),
+    train: texts('Sources to purify or to train on: files, folders, shapes:train, or - for stdin.', []),
     test: texts('Sources to evaluate on.', []),
     format: choice(
       'Format of the sources; auto recognises it.',
@@ -315,6 +315,12 @@ export const schema = {
       ['tests', 'divergence'],
       'tests',
     ),
+    failOn: choice(
+      'End with exit code 8 where a label is a target (poison), or where one is not called clean (undecided); all results are written first.',
+      ['never', 'poison', 'undecided'],
+      'never',
+      { arg: 'fail-on' },
+    ),
     falseAlarm: real('Chance of flagging any label of a clean dataset, at most (tests).', 0.01, {
       min: 1e-9,
       max: 0.5,
@@ -405,7 +411,7 @@ export const schema = {
 
   output: {
     path: optionalText(
-      'Where the dataset or model that the command makes is written; run and purify write into the record where not set.',
+      'Where the dataset or model that the command makes is written; run and purify write into the record where not set. purify writes the dataset to stdout where it is -, or where stdin is the source and nothing is set.',
     ),
     format: choice(
       'Format of a written dataset.',

@@ -64,13 +64,33 @@ export class StateError extends DataElixirError {
   override readonly exitCode = 6;
 }
 
+/** An output that is in use, or that the disk does not take. Exit code 7. */
+export class OutputError extends DataElixirError {
+  override readonly code = 'output';
+  override readonly exitCode = 7;
+
+  /** @param cause what the system said */
+  static of(path: string, cause: Error): OutputError {
+    return new OutputError(
+      `expected to write ${path}, found: ${cause.message}; check disk space and rights, or choose another place`,
+      { cause },
+    );
+  }
+}
+
+/** A verdict that the user asked to fail on; all results are written. Exit code 8. */
+export class PoisonError extends DataElixirError {
+  override readonly code = 'poison';
+  override readonly exitCode = 8;
+}
+
 /** Turns anything thrown into data, keeping the code of this project's own errors. */
 export function toFailure(error: unknown): Failure {
   if (error instanceof DataElixirError) return { code: error.code, message: error.message };
   return { code: 'failed', message: error instanceof Error ? error.message : String(error) };
 }
 
-const CLASSES = [ConfigError, ShapeError, DatasetError, SampleError, WeightsError, EngineError];
+const CLASSES = [ConfigError, ShapeError, DatasetError, SampleError, WeightsError, EngineError, OutputError];
 
 /** The error that a failure stands for, in the class of its code. */
 export function fromFailure({ code, message }: Failure): DataElixirError {

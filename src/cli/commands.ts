@@ -41,7 +41,7 @@ export const commands: readonly Command[] = [
   {
     name: 'purify',
     summary:
-      'Repair a dataset: verdict, purified dataset and benign model in the record folder, verdict on stdout.',
+      'Repair a dataset: verdict, purified dataset and benign model in the record folder, verdict on stdout; with - as source, the purified dataset on stdout.',
     positional: SOURCES,
     sections: ['dataset', ...PURIFYING, 'state', 'output'],
     load: async () => (await import('./commands/purify.ts')).purify,

@@ -1,13 +1,18 @@
 // The datasets of the configuration: where they are, what part of them is meant, and how they get into a store.
 
 import { isAbsolute, join } from 'node:path';
+import { addAbortSignal, type Readable } from 'node:stream';
 import type { Settings } from '../../config/schema.ts';
 import type { Refuse } from '../../streams/records.ts';
-import { type Dataset, type DatasetInfo, openDataset } from '../datasets/open.ts';
+import { type Dataset, type DatasetInfo, type DatasetOptions, openDataset } from '../datasets/open.ts';
 import { SampleStore } from '../datasets/sample-store.ts';
+import { openStream, type Source, type SourceInfo } from '../datasets/stream.ts';
 import type { WriterOptions } from '../datasets/writer.ts';
-import { ConfigError } from '../errors.ts';
+import { ConfigError, DatasetError } from '../errors.ts';
 import type { Context } from './commands.ts';
+
+/** Names standard input as a source, and standard output as a sink. */
+export const STANDARD = '-';
 
 /** What part of the sources is meant, and what to call it. */
 interface Part {
@@ -17,20 +22,20 @@ interface Part {
 }
 
 /** The dataset to work on. @throws {ConfigError} when none is named */
-export function openTraining(context: Pick<Context, 'settings' | 'locate'>): Promise<Dataset> {
+export function openTraining(context: Opening): Promise<Source> {
   const { train, name, offset, limit } = context.settings.dataset;
   return open(context, 'dataset.train', train, { name, offset, limit });
 }
 
 /** The test set; undefined when none is named. */
-export async function openTest(context: Context, like?: DatasetInfo): Promise<Dataset | undefined> {
+export async function openTest(context: Context, like?: SourceInfo): Promise<Source | undefined> {
   const { test, name, testLimit } = context.settings.dataset;
   if (test.length === 0) return undefined;
   return open(context, 'dataset.test', test, { name, limit: testLimit }, like);
 }
 
 /** Images to train a denoiser on. */
-export function openDenoiserImages(context: Context, like?: DatasetInfo): Promise<Dataset> {
+export function openDenoiserImages(context: Context, like?: SourceInfo): Promise<Source> {
   const { sources, offset, limit } = context.settings.denoiser;
   return open(context, 'denoiser.sources', sources, { offset, limit }, like);
 }
@@ -40,25 +45,27 @@ export function openPairs(
   context: Context,
   option: 'pairs' | 'testPairs',
   like: DatasetInfo,
-): Promise<Dataset> {
+): Promise<Source> {
   return open(context, `attack.${option}`, context.settings.attack[option], {}, like);
 }
 
+type Opening = Pick<Context, 'settings' | 'locate'> & Partial<Pick<Context, 'stdin' | 'signal'>>;
+
 /** @param like the dataset whose image size and classes it must have */
 function open(
-  { settings, locate }: Pick<Context, 'settings' | 'locate'>,
+  { settings, locate, stdin, signal }: Opening,
   option: string,
   sources: readonly string[],
   { name, offset, limit }: Part,
-  like?: DatasetInfo,
-): Promise<Dataset> {
+  like?: SourceInfo,
+): Promise<Source> {
   if (sources.length === 0) {
     throw new ConfigError(`${option}: expected at least one source, found none; name a file or a folder`);
   }
   const { format, channels } = settings.dataset;
   const classes = like?.classes ?? settings.dataset.classes;
   const paths = sources.map((source) => pathOf(source, settings, locate));
-  return openDataset(paths, {
+  const options: DatasetOptions = {
     ...(name && { name }),
     ...(format !== 'auto' && { format }),
     ...(classes !== null && { classes }),
@@ -67,7 +74,45 @@ function open(
     ...(like && { shape: like.shape }),
     ...(offset && { skip: offset }),
     ...(limit && { limit }),
-  });
+  };
+  if (!sources.includes(STANDARD)) return openDataset(paths, options);
+  checkStandardInput(settings, option, sources, stdin);
+  // a producer that stalls must not keep an interrupted run waiting
+  if (signal) addAbortSignal(signal, stdin as Readable);
+  return openStream('stdin', stdin as Readable, options);
+}
+
+/** Standard input is one stream, read once. */
+function checkStandardInput(
+  { dataset, denoiser }: Settings,
+  option: string,
+  sources: readonly string[],
+  stdin: Context['stdin'] | undefined,
+): asserts stdin is Context['stdin'] {
+  const readers = [dataset.train, dataset.test, denoiser.sources].filter((list) => list.includes(STANDARD));
+  if (sources.length > 1 || readers.length > 1) {
+    throw new ConfigError(
+      `${option}: expected - as the only source, found others; read stdin for one of them`,
+    );
+  }
+  if (!stdin || ('isTTY' in stdin && stdin.isTTY)) {
+    throw new ConfigError(`${option}: expected a dataset on stdin, found a terminal; pipe one in`);
+  }
+}
+
+/**
+ * A dataset with the number of its classes: what a model says, else what the dataset says, a stream at its end.
+ *
+ * @throws {DatasetError} when nobody knows it
+ */
+export function withClasses(source: Source, told?: number): Dataset {
+  const classes = told ?? source.info.classes;
+  if (!classes) {
+    throw new DatasetError(
+      `expected the number of classes, which ${source.info.name} does not tell before its end, found none; set dataset.classes`,
+    );
+  }
+  return { info: { ...source.info, classes }, read: () => source.read(classes) };
 }
 
 function pathOf(source: string, { dataset }: Settings, locate: Context['locate']): string {
@@ -96,7 +141,7 @@ export function writerOptions({ output }: Settings, info: DatasetInfo): WriterOp
 export async function fillStore(
   { log, signal }: Context,
   path: string,
-  dataset: Dataset,
+  dataset: Source,
   refuse: Refuse,
   origins = false,
 ): Promise<SampleStore> {

@@ -5,9 +5,9 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Settings } from '../../config/schema.ts';
-import type { DatasetInfo } from '../datasets/open.ts';
 import type { ImageShape } from '../datasets/sample.ts';
 import type { SampleStore } from '../datasets/sample-store.ts';
+import type { SourceInfo } from '../datasets/stream.ts';
 import { ConfigError, WeightsError } from '../errors.ts';
 import type { DenoiserSpec } from '../networks/network.ts';
 import { type DenoiserCheckpoint, type DenoiserTraining, trainDenoiser } from '../training/train-denoiser.ts';
@@ -40,7 +40,7 @@ export async function prepareDenoiser(
   context: Context,
   pool: Pool,
   scratch: string,
-  info: DatasetInfo,
+  info: SourceInfo,
 ): Promise<Denoiser> {
   if (!existsSync(path)) {
     const images = await openDenoiserImages(context, info);

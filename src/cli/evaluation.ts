@@ -3,8 +3,8 @@
 
 import { join } from 'node:path';
 import { type Attack, triggered } from '../attacks/poison.ts';
-import type { Dataset } from '../datasets/open.ts';
 import { SampleStore } from '../datasets/sample-store.ts';
+import type { Source } from '../datasets/stream.ts';
 import { Rate } from '../defense/evaluation.ts';
 import type { Rates } from '../state/record.ts';
 import { classifyStore } from '../training/classify.ts';
@@ -37,7 +37,7 @@ export interface TestStores {
 export async function fillTestStores(
   context: Context,
   scratch: string,
-  test: Dataset,
+  test: Source,
   attack: Attack | undefined,
 ): Promise<TestStores> {
   const refuse = refuseToLog(context);

@@ -14,7 +14,11 @@ const EXIT_CODES = `Exit codes:
   4    weights damaged, unsafe or of another network
   5    compute engine missing or failed
   6    state in use, of another purification or of a later version
-  130  interrupted`;
+  7    output in use, or refused by the disk
+  8    poison found, with --fail-on
+  130  interrupted (SIGINT)
+  141  the reader of stdout ended early (EPIPE)
+  143  terminated (SIGTERM)`;
 
 const PRECEDENCE = `Every option can stand in the YAML file (diffusion.rounds), in the environment
 (DATAELIXIR_DIFFUSION_ROUNDS) and on the command line (--diffusion-rounds); the later one counts.

@@ -15,7 +15,9 @@ import { commandHelp, programHelp } from './help.ts';
 import { Log } from './log.ts';
 import { locate, packageRoot, versions } from './paths.ts';
 
-const INTERRUPTED = 130;
+/** As shells report programs that a signal ended; Node ignores SIGPIPE, and learns of it by an error. */
+const SIGNALLED = 128;
+const SIGPIPE = 13;
 
 async function main(argv: readonly string[]): Promise<void> {
   const line = parseCommandLine(argv);
@@ -83,12 +85,12 @@ let log = new Log(process.stderr, 'info');
 const interruption = new AbortController();
 
 /** Lets what runs unwind and clean up; a second signal ends the process at once. */
-function interrupt(): void {
+function interrupt(_: NodeJS.Signals, number: number): void {
   log.warn('dataelixir', 'interrupted, cleaning up');
   // Exiting would abort while a worker computes: native destructors run under its feet.
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => process.kill(process.pid, 'SIGKILL'));
-  process.exitCode = INTERRUPTED;
+  process.exitCode = SIGNALLED + number;
   interruption.abort(new Error('interrupted'));
 }
 
@@ -101,9 +103,10 @@ function fail(error: unknown): void {
   process.exitCode = error instanceof DataElixirError ? error.exitCode : 1;
 }
 
-// A reader that has seen enough (`dataelixir … | head`) is no failure.
+// A reader that has seen enough (`dataelixir … | head`) is told nothing, but nobody may take the end for a success.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') fail(error);
+  else process.exitCode ??= SIGNALLED + SIGPIPE;
   interruption.abort(error);
 });
 
@@ -114,5 +117,14 @@ process.on('uncaughtException', (error) => {
 });
 
 await main(process.argv.slice(2)).catch(fail);
-// Standard input may still be open after an interruption.
-if (interruption.signal.aborted) process.exit();
+if (interruption.signal.aborted) {
+  // A record that was begun is written to its end, so that no line is cut; then go, though standard input may be open.
+  await taken(process.stdout);
+  process.exit();
+}
+
+/** Resolves when all that was written is out, or never will be. */
+async function taken(stream: NodeJS.WriteStream): Promise<void> {
+  if (stream.errored || stream.writableLength === 0) return;
+  await new Promise<void>((resolve) => stream.write('', () => resolve()));
+}

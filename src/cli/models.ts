@@ -6,6 +6,7 @@ import type { Settings } from '../../config/schema.ts';
 import type { DatasetInfo } from '../datasets/open.ts';
 import type { ImageShape } from '../datasets/sample.ts';
 import type { SampleStore } from '../datasets/sample-store.ts';
+import type { SourceInfo } from '../datasets/stream.ts';
 import { WeightsError } from '../errors.ts';
 import { type ClassifierSpec, imageShape, parametersOf } from '../networks/network.ts';
 import { exportOnnx } from '../runtime/export-onnx.ts';
@@ -55,7 +56,7 @@ export function progressOf(log: Log, stage: string): (progress: TrainingProgress
  *
  * @throws {WeightsError} when it is for other images or another number of classes
  */
-export async function loadClassifier(path: string, { shape, classes }: DatasetInfo): Promise<ClassifierRef> {
+export async function loadClassifier(path: string, { shape, classes }: SourceInfo): Promise<ClassifierRef> {
   const found = await loadClassifierWeights(path, shape);
   if (found.kind === 'onnx') {
     checkClasses(path, found.signature.logits.shape[1] ?? classes, classes);
@@ -107,8 +108,14 @@ function checkShape(path: string, found: readonly (number | null)[], expected: I
   );
 }
 
-function checkClasses(path: string, found: number, expected: number): void {
-  if (found === expected) return;
+/** How many classes a classifier knows; undefined where its file leaves that open. */
+export function classesOf(model: ClassifierRef): number | undefined {
+  if (model.kind === 'onnx') return model.signature.logits.shape[1] ?? undefined;
+  return model.spec.kind === 'unet' ? undefined : model.spec.config.classes;
+}
+
+function checkClasses(path: string, found: number | undefined, expected: number | undefined): void {
+  if (found === expected || found === undefined || expected === undefined) return;
   throw new WeightsError(
     `expected a classifier of ${expected} classes, found ${found} in ${path}; set dataset.classes, or bring another`,
   );

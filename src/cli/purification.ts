@@ -3,20 +3,27 @@
 
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Writable } from 'node:stream';
 import type { Report } from '../../streams/progress.ts';
 import { type PurifySummary, runPurification } from '../../streams/purify.ts';
 import type { Judgement } from '../../streams/stages/detect.ts';
 import type { DatasetInfo } from '../datasets/open.ts';
 import type { ReadResult } from '../datasets/sample.ts';
 import { SampleStore } from '../datasets/sample-store.ts';
-import { openWriter } from '../datasets/writer.ts';
+import {
+  type DatasetWriter,
+  openStreamWriter,
+  openWriter,
+  STREAM_OUTPUTS,
+  type WriterOptions,
+} from '../datasets/writer.ts';
 import { Residuals } from '../defense/residuals.ts';
 import { OnlineBenignTrainer } from '../training/benign-trainer.ts';
 import type { Pool } from '../workers/pool.ts';
 import { PoolRunner } from '../workers/pool-runner.ts';
 import type { ClassifierRef } from '../workers/protocol.ts';
 import type { Context } from './commands.ts';
-import { writerOptions } from './datasets.ts';
+import { STANDARD, writerOptions } from './datasets.ts';
 import { writeEvidence } from './evidence.ts';
 import type { RunMemory } from './memory.ts';
 import { classifierSpec, type Denoiser, progressOf, writeOnnx } from './models.ts';
@@ -74,9 +81,7 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
     memory: memory?.networks,
   });
   const target = settings.output.path ?? record.path('purified');
-  const replace = (await memory?.mayReplace(target)) ?? false;
-  const writer = await openWriter(target, { ...writerOptions(settings, info), replace });
-  await memory?.claim(target);
+  const writer = await openOutput(context, target, info, memory);
   const manifest = join(scratch, 'manifest.ndjson');
   const residuals = new Residuals(info.shape[0] * info.shape[1] * info.shape[2]);
   const tellVerdict = verdictTo(log);
@@ -113,7 +118,7 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
     );
     await memory?.conclude(summary);
     await writer.close();
-    const published = target.endsWith('.tar') ? `${target}.manifest.ndjson` : join(target, 'manifest.ndjson');
+    const published = toStandardOutput(context) ? record.path('manifest.ndjson') : manifestBeside(target);
     await rename(manifest, published);
     record.writeJson('verdict.json', summary.verdict);
     if (judgement?.knowledge) await writeEvidence(record.path('evidence'), judgement.knowledge, store);
@@ -121,11 +126,45 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
     if (trainer.model) await writeOnnx(record.path('models', 'benign.onnx'), trainer.model);
     return { ...summary, benign: trainer.model, manifest: published, denoiserCalls: runner.denoiserCalls };
   } catch (error) {
+    await runner.idle();
     await writer.abort();
     throw error;
   } finally {
     settled.dispose();
   }
+}
+
+/** A file or folder that is there is replaced only where an earlier run with the same state put it there. */
+async function openOutput(
+  context: Context,
+  target: string,
+  info: DatasetInfo,
+  memory: RunMemory | undefined,
+): Promise<DatasetWriter> {
+  if (toStandardOutput(context)) {
+    return openStreamWriter('stdout', context.stdout as Writable, streamOptions(context, info));
+  }
+  const replace = (await memory?.mayReplace(target)) ?? false;
+  const writer = await openWriter(target, { ...writerOptions(context.settings, info), replace });
+  await memory?.claim(target);
+  return writer;
+}
+
+/** Whether the purified dataset goes to stdout: where that is named, or stdin is read and nothing else is named. */
+export function toStandardOutput({ settings: { dataset, output } }: Context): boolean {
+  return output.path === STANDARD || (output.path === null && dataset.train.includes(STANDARD));
+}
+
+/** A stream leaves in the format in which it came, unless another than the default is named. */
+function streamOptions({ settings }: Context, info: DatasetInfo): WriterOptions {
+  const options = writerOptions(settings, info);
+  const same = STREAM_OUTPUTS.find((format) => format === info.format) ?? 'ndjson';
+  return options.format === 'class-folders' ? { ...options, format: same } : options;
+}
+
+/** In the folder of the dataset, or beside its one file. */
+function manifestBeside(target: string): string {
+  return /\.(tar|ndjson|npz)$/.test(target) ? `${target}.manifest.ndjson` : join(target, 'manifest.ndjson');
 }
 
 /** Stages end one after the other, so the time between two ends belongs to the later one. */

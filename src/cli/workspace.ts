@@ -9,7 +9,10 @@ import { ConfigError } from '../errors.ts';
 import { Pool } from '../workers/pool.ts';
 import type { Context } from './commands.ts';
 
-/** Runs `work` with worker threads, which end with it; an interruption makes their tasks fail at once. */
+/**
+ * Runs `work` with worker threads, which end with it. An interruption makes their tasks fail at once, but where a state
+ * keeps what comes of them.
+ */
 export async function withPool<T>(
   { settings, signal }: Context,
   work: (pool: Pool) => Promise<T>,
@@ -17,13 +20,14 @@ export async function withPool<T>(
   signal.throwIfAborted();
   const { engine, executionProvider, tfjsBackend } = settings;
   const pool = new Pool({ engine, executionProvider, tfjsBackend, workers: workersOf(settings) });
-  const close = () => void pool.close();
-  signal.addEventListener('abort', close);
+  const close = () => pool.close(signal.aborted && settings.state.path !== null);
+  const interrupt = () => void close();
+  signal.addEventListener('abort', interrupt);
   try {
     return await work(pool);
   } finally {
-    signal.removeEventListener('abort', close);
-    await pool.close();
+    signal.removeEventListener('abort', interrupt);
+    await close();
   }
 }
 

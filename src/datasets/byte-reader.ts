@@ -1,4 +1,4 @@
-// Files as streams of bytes, gunzipped when they begin like gzip, in bounded memory. A gzip file that was cut off
+// Files and other sources as streams of bytes, gunzipped when they begin like gzip, in bounded memory. A gzip file that was cut off
 // gives every byte that it holds before the damage is reported, one with wrong bytes in it gives all but the last
 // block of 16 KiB before them, so that readers can use the samples that are whole. Node's own stream iterator
 // would discard whatever is buffered when an error comes.
@@ -6,27 +6,39 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { createGunzip, type Gunzip, type InflateRaw } from 'node:zlib';
 import { DatasetError, SampleError } from '../errors.ts';
+import { type ByteSource, peek } from './byte-stream.ts';
 
 // deflate expands at most 1032 times: no more than 33 MB from one chunk
 const CHUNK_BYTES = 1 << 15;
 
 /**
- * The bytes of a file, decompressed when it is gzip (recognised by its first two bytes, not by its name).
+ * The bytes of a file or stream, decompressed when they are gzip (recognised by the first two bytes, not by a name).
  *
  * @throws {DatasetError} when the file cannot be opened
  * @throws {SampleError}  after the last usable byte, when the compressed data are damaged or end too early
  */
-export async function* readBytes(path: string): AsyncGenerator<Buffer, void, undefined> {
-  const file = await open(path).catch((error: Error) => {
-    throw new DatasetError(`expected a readable file at ${path}, found: ${error.message}; check the path`);
+export async function* readBytes(source: ByteSource): AsyncGenerator<Buffer, void, undefined> {
+  if (typeof source !== 'string') {
+    yield* unpacked(source.bytes);
+    return;
+  }
+  const file = await open(source).catch((error: Error) => {
+    throw new DatasetError(`expected a readable file at ${source}, found: ${error.message}; check the path`);
   });
   try {
-    const magic = await file.read(Buffer.alloc(2), 0, 2, 0);
-    const compressed = magic.bytesRead === 2 && magic.buffer.readUInt16BE() === 0x1f8b;
-    yield* compressed ? decompress(chunksOf(file), createGunzip()) : chunksOf(file);
+    yield* unpacked(chunksOf(file));
   } finally {
     await file.close();
   }
+}
+
+/** Decompresses bytes that begin like gzip, and gives others as they are. */
+async function* unpacked(
+  chunks: AsyncGenerator<Buffer, void, undefined>,
+): AsyncGenerator<Buffer, void, undefined> {
+  const { start, bytes } = await peek(chunks, 2);
+  const compressed = start.length === 2 && start.readUInt16BE() === 0x1f8b;
+  yield* compressed ? decompress(bytes, createGunzip()) : bytes;
 }
 
 /** The bytes of an open file from `start` up to `end`, or to its end. */
@@ -77,15 +89,15 @@ export async function* decompress(
     throw new SampleError(`expected whole compressed data, found: ${failure.message}; fetch the file again`);
 }
 
-/** Takes pieces of wanted sizes from a file, or from bytes that come in chunks; damage counts as the end of the file, and is kept in `damage`. */
+/** Takes pieces of wanted sizes from a source, or from bytes that come in chunks; damage counts as the end of the file, and is kept in `damage`. */
 export class ByteReader {
   readonly #chunks: AsyncGenerator<Buffer, void, undefined>;
   #held: Buffer = Buffer.alloc(0);
   #position = 0;
   #damage: string | undefined;
 
-  constructor(source: string | AsyncGenerator<Buffer, void, undefined>) {
-    this.#chunks = typeof source === 'string' ? readBytes(source) : source;
+  constructor(source: ByteSource | AsyncGenerator<Buffer, void, undefined>) {
+    this.#chunks = typeof source === 'string' || 'bytes' in source ? readBytes(source) : source;
   }
 
   /** Byte offset, in the decompressed file, of the next byte to be taken. */

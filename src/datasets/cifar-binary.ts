@@ -3,6 +3,7 @@
 // the same layout are read as well. https://www.cs.toronto.edu/~kriz/cifar.html
 
 import { ByteReader } from './byte-reader.ts';
+import { type ByteSource, nameOf } from './byte-stream.ts';
 import { damagedEntry, type Entry, indexId } from './entry.ts';
 import type { ImageShape } from './sample.ts';
 
@@ -13,14 +14,14 @@ export interface CifarLayout {
   readonly labelBytes: number;
 }
 
-/** Reads one file, gzipped or not. Bytes after the last whole record make one damaged entry. */
-export async function* readCifarBinary(path: string, layout: CifarLayout): AsyncGenerator<Entry> {
+/** Reads one file or stream, gzipped or not. Bytes after the last whole record make one damaged entry. */
+export async function* readCifarBinary(file: ByteSource, layout: CifarLayout): AsyncGenerator<Entry> {
   const { shape, labelBytes } = layout;
   const size = labelBytes + shape[0] * shape[1] * shape[2];
-  const bytes = new ByteReader(path);
+  const bytes = new ByteReader(file);
   try {
     for (let index = 0; ; index++) {
-      const place = { id: indexId(index), source: path, offset: bytes.position };
+      const place = { id: indexId(index), source: nameOf(file), offset: bytes.position };
       const record = await bytes.take(size);
       if (record.length < size) {
         if (record.length > 0 || bytes.damage !== undefined)

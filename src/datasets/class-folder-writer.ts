@@ -4,12 +4,11 @@
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DatasetError } from '../errors.ts';
 import { classNamesOf } from './class-names.ts';
 import { type FileIds, idOfFile, stemOfId } from './file-ids.ts';
 import { imageStem } from './image.ts';
 import { imageFile, type Origin } from './origin.ts';
-import type { PartWriter } from './part-writer.ts';
+import { type PartWriter, unwritable } from './part-writer.ts';
 import type { Sample } from './sample.ts';
 
 export interface ClassFolderWriter extends PartWriter {
@@ -43,9 +42,7 @@ export async function openClassFolderWriter(
       const path = join(root, folder, nameOf(sample.id, folder, extension, ids, origin));
       // wx: a second sample of the same id and label must not replace the first
       await writeFile(path, bytes, { flag: 'wx' }).catch((error: Error) => {
-        throw new DatasetError(
-          `expected to write ${path}, found: ${error.message}; check disk space and ids`,
-        );
+        throw unwritable(path, error);
       });
     },
     close: () => Promise.resolve(),

@@ -2,25 +2,20 @@
 // byte where nothing changed, else with another label, image or id and everything beside them as it was. A path that
 // would lead nowhere from the new place becomes the image.
 
-import { open } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
+import type { ByteSink } from './byte-sink.ts';
 import { type Change, spliceFields } from './json-splice.ts';
 import { imageFile, type Origin, type Rest } from './origin.ts';
-import { type PartWriter, unwritable } from './part-writer.ts';
+import type { PartWriter } from './part-writer.ts';
 import type { Sample } from './sample.ts';
 
-/** Writes one file. */
-export async function openNdjsonWriter(path: string): Promise<PartWriter> {
-  const refuse = (error: Error): never => {
-    throw unwritable(path, error);
-  };
-  const file = await open(path, 'w').catch(refuse);
+/** Writes one file or stream. */
+export function openNdjsonWriter(sink: ByteSink): PartWriter {
   return {
-    parts: [basename(path)],
-    write: async (sample, origin) => {
-      await file.writeFile(Buffer.concat([lineOf(sample, origin, dirname(path)), NEWLINE])).catch(refuse);
-    },
-    close: () => file.close().catch(refuse),
+    parts: [basename(sink.name)],
+    write: (sample, origin) =>
+      sink.write(Buffer.concat([lineOf(sample, origin, dirname(sink.name)), NEWLINE])),
+    close: () => sink.close(),
   };
 }
 

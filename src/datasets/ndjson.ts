@@ -5,6 +5,7 @@
 import { dirname, resolve } from 'node:path';
 import { SampleError } from '../errors.ts';
 import { ByteReader } from './byte-reader.ts';
+import { type ByteSource, nameOf } from './byte-stream.ts';
 import { damagedEntry, type Entry, indexId, type LabelledImage } from './entry.ts';
 import { decodeImage, maxImageBytes, readImageFile } from './image.ts';
 
@@ -14,11 +15,12 @@ const ROOM_BYTES = 2 ** 20;
 const NEWLINE = 10;
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 
-/** Reads one file, gzipped or not. Empty lines are passed over; a sample without an id is named by its line. */
-export async function* readNdjson(path: string, maxPixels: number): AsyncGenerator<Entry> {
+/** Reads one file or stream, gzipped or not; paths in a stream start from the working folder. Empty lines are passed over; a sample without an id is named by its line. */
+export async function* readNdjson(file: ByteSource, maxPixels: number): AsyncGenerator<Entry> {
+  const path = nameOf(file);
   const folder = dirname(path);
   let index = 0;
-  for await (const line of linesOf(path, maxLineBytes(maxPixels))) {
+  for await (const line of linesOf(file, maxLineBytes(maxPixels))) {
     const place = { source: path, offset: line.offset };
     if ('damage' in line) {
       yield damagedEntry(place, `expected whole lines, found: ${line.damage}; fetch the file again`);
@@ -48,8 +50,8 @@ type Line =
   | { readonly offset: number; readonly damage: string };
 
 /** Lines with their places; of those that are too long only the size is kept. */
-async function* linesOf(path: string, maxBytes: number): AsyncGenerator<Line> {
-  const reader = new ByteReader(path);
+async function* linesOf(file: ByteSource, maxBytes: number): AsyncGenerator<Line> {
+  const reader = new ByteReader(file);
   let offset = 0;
   let size = 0;
   let parts: Buffer[] = [];

@@ -16,12 +16,12 @@ import { countNdjsonClasses, readNdjson } from './ndjson.ts';
 import { countNpzClasses, readNpz } from './npz.ts';
 import { type DatasetFormat, type Recognised, recognise, stemOf } from './recognise.ts';
 import type { ImageShape, ReadResult } from './sample.ts';
-import { decodeEntry, settleEntry } from './settle.ts';
+import { decodeEntry, type Expected, settleEntry } from './settle.ts';
 import { readShapes } from './shapes.ts';
 import { readWebDataset } from './webdataset.ts';
 
-const CIFAR_SHAPE: ImageShape = [3, 32, 32];
-const DEFAULT_MAX_PIXELS = 2 ** 24;
+export const CIFAR_SHAPE: ImageShape = [3, 32, 32];
+export const DEFAULT_MAX_PIXELS = 2 ** 24;
 
 export interface DatasetOptions {
   /** Recognised when absent. */
@@ -92,7 +92,10 @@ export async function openDataset(
   const shape = await findShape(parts, classes, sources, options);
   const named = classNames?.length === classes ? { classNames } : {};
   const info: DatasetInfo = { name, format: first.format, classes, ...named, shape };
-  return { info, read: () => readRange(parts, info, options) };
+  return {
+    info,
+    read: () => settleRange(entriesOf(parts, options), info, options, channelsOf(parts, options)),
+  };
 }
 
 async function countClasses(
@@ -144,16 +147,18 @@ async function findShape(
   );
 }
 
-async function* readRange(
-  parts: readonly Recognised[],
-  info: DatasetInfo,
-  { skip = 0, limit = Number.POSITIVE_INFINITY, ...options }: DatasetOptions,
+/** The entries of the range as samples; ends the source at the end of the range. */
+export async function* settleRange(
+  entries: AsyncIterable<Entry>,
+  expected: Expected,
+  { skip = 0, limit = Number.POSITIVE_INFINITY, channels: given }: DatasetOptions,
+  channels = given,
 ): AsyncGenerator<ReadResult> {
   let position = 0;
   if (limit <= 0) return;
-  for await (const entry of entriesOf(parts, options)) {
+  for await (const entry of entries) {
     if (position++ < skip) continue;
-    yield await settleEntry(entry, info, channelsOf(parts, options));
+    yield await settleEntry(entry, expected, channels);
     if (position >= skip + limit) return;
   }
 }
@@ -181,7 +186,8 @@ async function* entriesOf(parts: readonly Recognised[], options: DatasetOptions)
   }
 }
 
-function repeated(entry: Entry): Entry {
+/** Stands for a sample of a name that was seen before. */
+export function repeated(entry: Entry): Entry {
   return damagedEntry(
     entry,
     `expected every sample to have its own name, found ${entry.id} again; rename it`,

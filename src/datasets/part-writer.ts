@@ -2,7 +2,7 @@
 // spread over several.
 
 import { join } from 'node:path';
-import { DatasetError } from '../errors.ts';
+import { OutputError } from '../errors.ts';
 import type { Origin } from './origin.ts';
 import type { Sample } from './sample.ts';
 
@@ -50,6 +50,6 @@ export function openShardWriter(
 }
 
 /** The error of a file that the disk does not take. */
-export function unwritable(path: string, cause: Error): DatasetError {
-  return new DatasetError(`expected to write ${path}, found: ${cause.message}; check disk space and rights`);
+export function unwritable(path: string, cause: Error): OutputError {
+  return OutputError.of(path, cause);
 }

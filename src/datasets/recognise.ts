@@ -29,6 +29,9 @@ const FILES_IN_FOLDERS: readonly (readonly [RegExp, DatasetFormat | 'tar'])[] = 
   [/\.npz$/, 'npz'],
 ];
 
+/** So many (decompressed) bytes tell what a file holds. */
+export const START_BYTES = 512;
+
 export type DatasetFormat = (typeof DATASET_FORMATS)[number];
 
 /** What was found out about one source without decoding a sample. */
@@ -130,19 +133,26 @@ async function foldersInTars(files: readonly string[]): Promise<string[]> {
 
 async function recogniseFile(path: string): Promise<DatasetFormat | 'tar'> {
   const bytes = new ByteReader(path);
-  const start = await bytes.take(512).finally(() => bytes.close());
-  if (start.toString('latin1', 257, 262) === 'ustar' || /\.(tar|tar\.gz|tgz)$/.test(path)) return 'tar';
+  const start = await bytes.take(START_BYTES).finally(() => bytes.close());
+  if (/\.(tar|tar\.gz|tgz)$/.test(path)) return 'tar';
   if (/\.bin(\.gz)?$/.test(path)) return 'cifar-binary';
-  if (start.toString('latin1', 0, 4) === 'PK\x03\x04') return 'npz';
-  if (/^\s*\{/.test(start.toString('latin1'))) return 'ndjson';
-  if (start.length > 3 && start.readUInt16BE() === 0 && start[2] === 8 && [3, 4].includes(start[3]!))
-    return 'idx';
+  const format = formatOf(start);
+  if (format) return format;
   const damage = bytes.damage ? ` (${bytes.damage})` : '';
   throw new DatasetError(
     `expected IDX images, a tar archive, NDJSON, .npz, CIFAR .bin or a folder, found ${path} beginning with ` +
       `${start.toString('hex', 0, 8) || 'nothing'}${damage}; ` +
       `set dataset.format to one of ${DATASET_FORMATS.join(', ')}`,
   );
+}
+
+/** What bytes that begin so hold; undefined where they tell nothing, as those of CIFAR. */
+export function formatOf(start: Buffer): DatasetFormat | 'tar' | undefined {
+  if (start.toString('latin1', 257, 262) === 'ustar') return 'tar';
+  if (start.toString('latin1', 0, 4) === 'PK\x03\x04') return 'npz';
+  if (/^\s*\{/.test(start.toString('latin1'))) return 'ndjson';
+  const idx = start.length > 3 && start.readUInt16BE() === 0 && start[2] === 8 && [3, 4].includes(start[3]!);
+  return idx ? 'idx' : undefined;
 }
 
 /** CIFAR comes with the names of its classes, one a line, in `batches.meta.txt` beside the data. */

@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { type Extract, extract } from 'tar-stream';
 import { toFailure } from '../errors.ts';
 import { readBytes } from './byte-reader.ts';
+import type { ByteSource } from './byte-stream.ts';
 import { damagedEntry, type Entry } from './entry.ts';
 
 /** A file in an archive. */
@@ -35,11 +36,11 @@ const EXTRACT_OPTIONS: object = { allowUnknownFormat: true };
  * @param wanted of which members to keep the bytes
  */
 export async function* readTar(
-  path: string,
+  file: ByteSource,
   wanted: (name: string, size: number) => boolean,
 ): AsyncGenerator<TarMember | TarDamage> {
   const archive = extract(EXTRACT_OPTIONS);
-  const fed = feed(path, archive);
+  const fed = feed(file, archive);
   let offset = 0;
   let damage: string | undefined;
   try {
@@ -76,13 +77,13 @@ interface End {
 }
 
 /** Pushes the file through the extractor, no faster than members are taken; resolves at its end and never rejects. */
-async function feed(path: string, archive: Extract): Promise<End> {
+async function feed(file: ByteSource, archive: Extract): Promise<End> {
   let tail = Buffer.alloc(0);
   // an error of the archive reaches the caller through its iterator; here it only ends the waiting
   const closed = new Promise<void>((resolve) => archive.once('close', resolve));
   archive.on('error', () => archive.destroy());
   try {
-    for await (const chunk of readBytes(path)) {
+    for await (const chunk of readBytes(file)) {
       tail = Buffer.concat([tail, chunk.subarray(-1024)]).subarray(-1024);
       if (archive.destroyed) break;
       if (!archive.write(chunk)) await Promise.race([once(archive, 'drain').catch(() => closed), closed]);

@@ -2,32 +2,31 @@
 // a shard keeps its members, their order and their bytes, but for the image and the label where these changed. Owner,
 // mode and time of every member are fixed, so that equal samples make equal archives.
 
-import { createWriteStream } from 'node:fs';
 import { basename } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { type Pack, pack } from 'tar-stream';
+import type { ByteSink } from './byte-sink.ts';
 import { escapeId, unescapeId } from './description.ts';
 import { spliceFields } from './json-splice.ts';
 import { imageFile, type Member, type Origin } from './origin.ts';
-import { type PartWriter, unwritable } from './part-writer.ts';
+import type { PartWriter } from './part-writer.ts';
 import type { Sample } from './sample.ts';
 import { labelField, splitMember } from './webdataset.ts';
 
 const FIXED = { mode: 0o644, uid: 0, gid: 0, mtime: new Date(0) };
 
-/** Writes one archive. */
-export function openTarWriter(path: string): PartWriter {
+/** Writes one archive into a file or a stream. */
+export function openTarWriter(sink: ByteSink): PartWriter {
   const archive = pack();
   // kept as a value so that a failure waits for the next call instead of being an unhandled rejection
-  const written = pipeline(archive as unknown as NodeJS.ReadableStream, createWriteStream(path)).then(
+  const written = pump(archive as AsyncIterable<Buffer>, sink).then(
     () => undefined,
     (error: Error) => error,
   );
   const check = (error: Error | undefined) => {
-    if (error) throw unwritable(path, error);
+    if (error) throw error;
   };
   return {
-    parts: [basename(path)],
+    parts: [basename(sink.name)],
     write: async (sample, origin) => {
       try {
         for (const { name, bytes } of membersOf(sample, origin)) await addMember(archive, name, bytes);
@@ -41,6 +40,12 @@ export function openTarWriter(path: string): PartWriter {
       check(await written);
     },
   };
+}
+
+/** Ending the loop early destroys the archive, which fails the member that waits. */
+async function pump(archive: AsyncIterable<Buffer>, sink: ByteSink): Promise<void> {
+  for await (const chunk of archive) await sink.write(chunk);
+  await sink.close();
 }
 
 /** The members of a sample; their key is the escaped id, or the one that it had where that says the same. */

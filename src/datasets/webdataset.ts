@@ -4,6 +4,7 @@
 // https://github.com/webdataset/webdataset
 
 import { SampleError } from '../errors.ts';
+import { type ByteSource, nameOf } from './byte-stream.ts';
 import type { Entry, LabelledImage } from './entry.ts';
 import { decodeImage, IMAGE_EXTENSIONS, maxImageBytes, tooManyBytes } from './image.ts';
 import { damagedArchive, readTar, type TarMember } from './tar.ts';
@@ -13,15 +14,16 @@ const MAX_CLS_BYTES = 64;
 const MAX_MEMBERS = 100;
 const MAX_OTHER_BYTES = 2 ** 24;
 
-/** Reads one shard, gzipped or not. Damage of the archive makes one damaged entry for what is lost. */
-export async function* readWebDataset(path: string, maxPixels: number): AsyncGenerator<Entry> {
+/** Reads one shard or stream, gzipped or not. Damage of the archive makes one damaged entry for what is lost. */
+export async function* readWebDataset(file: ByteSource, maxPixels: number): AsyncGenerator<Entry> {
+  const path = nameOf(file);
   let group: Group | undefined;
   const wanted = (name: string, size: number) => {
     const { key, extension = '' } = splitMember(name) ?? {};
     if (IMAGE_EXTENSIONS.includes(extension)) return size <= maxImageBytes(maxPixels);
     return key !== undefined && size <= MAX_OTHER_BYTES - (key === group?.key ? group.otherBytes : 0);
   };
-  for await (const member of readTar(path, wanted)) {
+  for await (const member of readTar(file, wanted)) {
     const name = member.kind === 'member' ? splitMember(member.name) : undefined;
     if (member.kind === 'member' && name === undefined) continue;
     if (group && (group.key !== name?.key || group.members.has(name.extension))) {

@@ -4,7 +4,9 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { ConfigError, DatasetError } from '../errors.ts';
+import type { Writable } from 'node:stream';
+import { ConfigError, DatasetError, OutputError } from '../errors.ts';
+import { type ByteSink, fileSink, streamSink } from './byte-sink.ts';
 import { type ClassFolderWriter, openClassFolderWriter } from './class-folder-writer.ts';
 import { DESCRIPTION_FILE, formatDescription, type OutputFormat } from './description.ts';
 import { openNdjsonWriter } from './ndjson-writer.ts';
@@ -14,6 +16,9 @@ import { openShardWriter, type PartWriter } from './part-writer.ts';
 import { stemOf } from './recognise.ts';
 import type { ImageShape, Sample } from './sample.ts';
 import { openTarWriter } from './webdataset-writer.ts';
+
+/** What can be written from its beginning to its end. */
+export const STREAM_OUTPUTS = ['ndjson', 'webdataset'] as const satisfies readonly OutputFormat[];
 
 const DEFAULT_SAMPLES_PER_SHARD = 10_000;
 const EXTENSIONS: Readonly<Partial<Record<OutputFormat, string>>> = {
@@ -40,7 +45,7 @@ export interface DatasetWriter {
   /**
    * @param origin what it was in its source; with the image where that is still the sample's, which then leaves byte
    *               for byte where the format holds image files
-   * @throws {DatasetError} when the sample does not fit or the disk refuses it
+   * @throws {DatasetError} when the sample does not fit; {OutputError} when the disk refuses it
    */
   write(sample: Sample, origin?: Origin): Promise<void>;
   /** Gives the dataset its name. @returns how many samples it holds */
@@ -54,7 +59,7 @@ export interface DatasetWriter {
  *
  * @param target a folder that is not there yet or is empty; or a file with the extension of the format,
  *               such as `.tar` for `webdataset`
- * @throws {DatasetError} when the target exists, or its place cannot be written to
+ * @throws {OutputError} when the target exists, or its place cannot be written to
  */
 export async function openWriter(target: string, options: WriterOptions): Promise<DatasetWriter> {
   const extension = EXTENSIONS[options.format];
@@ -68,7 +73,7 @@ export async function openWriter(target: string, options: WriterOptions): Promis
   if (!options.replace) await checkFree(target);
   const temporary = `${resolve(target)}.partial`;
   const parts = await begin(temporary, target, single, options).catch((error: Error) => {
-    throw new DatasetError(
+    throw new OutputError(
       `expected to write beside ${target}, found: ${error.message}; choose another place`,
     );
   });
@@ -86,8 +91,34 @@ export async function openWriter(target: string, options: WriterOptions): Promis
       return samples;
     },
     abort: async () => {
-      await parts.close().finally(() => rm(temporary, { recursive: true, force: true }));
+      // what the disk refuses now is lost anyway
+      await parts.close().catch(() => undefined);
+      await rm(temporary, { recursive: true, force: true });
     },
+  };
+}
+
+/**
+ * Begins a dataset on a stream, which stays open: one file without a description beside it.
+ *
+ * @param name of the stream in messages
+ * @throws {ConfigError} when the format needs more than a stream
+ */
+export function openStreamWriter(name: string, stream: Writable, options: WriterOptions): DatasetWriter {
+  const parts = writerOn(streamSink(name, stream), options.format);
+  let samples = 0;
+  return {
+    write: async (sample, origin) => {
+      checkFits(sample, options);
+      await parts.write(sample, origin);
+      samples++;
+    },
+    close: async () => {
+      await parts.close();
+      return samples;
+    },
+    // what was written cannot be taken back; that its end is missing shows that it is not whole
+    abort: () => Promise.resolve(),
   };
 }
 
@@ -109,14 +140,16 @@ async function begin(
 }
 
 function openFileWriter(path: string, { format, shape }: WriterOptions): PartWriter | Promise<PartWriter> {
-  switch (format) {
-    case 'ndjson':
-      return openNdjsonWriter(path);
-    case 'npz':
-      return openNpzWriter(path, shape);
-    default:
-      return openTarWriter(path);
-  }
+  return format === 'npz' ? openNpzWriter(path, shape) : writerOn(fileSink(path), format);
+}
+
+function writerOn(sink: ByteSink, format: OutputFormat): PartWriter {
+  if (format === 'ndjson') return openNdjsonWriter(sink);
+  if (format === 'webdataset') return openTarWriter(sink);
+  throw new ConfigError(
+    `output.format: expected one of ${STREAM_OUTPUTS.join(', ')} for ${sink.name}, found ${format}; ` +
+      'write it to a file or folder, or choose one of these',
+  );
 }
 
 async function describe(
@@ -136,7 +169,7 @@ async function checkFree(target: string): Promise<void> {
   if (!existsSync(target)) return;
   const taken = !(await stat(target)).isDirectory() || (await readdir(target)).length > 0;
   if (!taken) return;
-  throw new DatasetError(
+  throw new OutputError(
     `expected a new or empty output, found ${target} in use; remove it or choose another name`,
   );
 }

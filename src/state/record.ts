@@ -27,6 +27,7 @@ const PARTS = [
   'verdict.json',
   'evidence',
   'quarantine.ndjson',
+  'manifest.ndjson',
   'models',
   'purified',
   'truth.ndjson',

@@ -40,6 +40,7 @@ export class PoolRunner implements Runner {
   readonly #pool: Pool;
   readonly #options: RunnerOptions;
   readonly #purifier: Purifier;
+  readonly #making = new Set<Promise<unknown>>();
   #denoiserCalls = 0;
 
   constructor(pool: Pool, options: RunnerOptions) {
@@ -53,6 +54,11 @@ export class PoolRunner implements Runner {
   /** Network calls so far, counted for each image. */
   get denoiserCalls(): number {
     return this.#denoiserCalls;
+  }
+
+  /** Resolves when the candidates that are being made are kept, also those that nobody waits for any more. */
+  async idle(): Promise<void> {
+    await Promise.allSettled(this.#making);
   }
 
   async diffuse(batch: readonly Sample[], kind: CandidateKind = 'sample'): Promise<Outcome<Candidates>> {
@@ -134,9 +140,18 @@ export class PoolRunner implements Runner {
   }
 
   /** uint8 [N, perSample, C, H, W]: kept ones, and the others made and kept. */
-  async #candidates(batch: readonly Sample[], kind: CandidateKind = 'sample'): Promise<Uint8Array> {
+  #candidates(batch: readonly Sample[], kind: CandidateKind = 'sample'): Promise<Uint8Array> {
     const { cache } = this.#options;
-    if (!cache) return this.#make(batch);
+    const made = cache ? this.#findOrMake(cache, batch, kind) : this.#make(batch);
+    this.#making.add(made);
+    return made.finally(() => this.#making.delete(made));
+  }
+
+  async #findOrMake(
+    cache: CandidateCache,
+    batch: readonly Sample[],
+    kind: CandidateKind,
+  ): Promise<Uint8Array> {
     const found = [...(await cache.find(batch, kind))];
     const missing = batch.flatMap((_, n) => (found[n] ? [] : [n]));
     if (missing.length > 0) {

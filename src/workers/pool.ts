@@ -31,6 +31,7 @@ export class Pool implements TrainingPool {
   readonly #running = new Set<Promise<unknown>>();
   /** Workers look here before every call of a network. */
   readonly #stop = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  #closed = false;
 
   constructor({ workers, ...engine }: PoolOptions) {
     this.workers = workers || availableParallelism();
@@ -42,6 +43,7 @@ export class Pool implements TrainingPool {
     task: Extract<Task, { kind: K }>,
     transfer: readonly ArrayBuffer[] = [],
   ): Promise<TaskResults[K]> {
+    if (this.#closed) throw new Error('expected an open pool, found it closed');
     this.#piscina ??= this.#start();
     const running = this.#piscina.run(task, { transferList: [...transfer] });
     this.#running.add(running);
@@ -58,9 +60,14 @@ export class Pool implements TrainingPool {
     return this.run<'update'>(task);
   }
 
-  /** Ends all workers after the network calls that they are in; tasks that still wait fail. */
-  async close(): Promise<void> {
-    Atomics.store(this.#stop, 0, 1);
+  /**
+   * Ends all workers; there are no further tasks.
+   *
+   * @param finish end the tasks that were given; else they fail after the network calls that they are in
+   */
+  async close(finish = false): Promise<void> {
+    this.#closed = true;
+    if (!finish) Atomics.store(this.#stop, 0, 1);
     await Promise.allSettled(this.#running);
     await this.#piscina?.destroy();
   }

@@ -245,7 +245,7 @@ describe('filters', () => {
     });
     const [code] = await once(child, 'close');
     expect(stderr).not.toContain('error');
-    expect(code).toBe(0);
+    expect(code).toBe(141);
   });
 
   it('detect refuses what is no record', async () => {

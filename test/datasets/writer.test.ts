@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { fileSink } from '../../src/datasets/byte-sink.ts';
 import { folderNames } from '../../src/datasets/class-folder-writer.ts';
 import { openDataset } from '../../src/datasets/open.ts';
 import type { Sample } from '../../src/datasets/sample.ts';
@@ -112,7 +113,7 @@ test('an output that is in use is refused and left alone, an empty folder is tak
   );
   expect(filesOf(target)).toEqual(before);
   writeFileSync(join(folder, 'file.tar'), 'x');
-  await expect(openWriter(join(folder, 'file.tar'), OPTIONS)).rejects.toMatchObject({ code: 'dataset' });
+  await expect(openWriter(join(folder, 'file.tar'), OPTIONS)).rejects.toMatchObject({ code: 'output' });
   await expect(openWriter(join(folder, 'x.tgz'), OPTIONS)).rejects.toMatchObject({ code: 'config' });
   await expect(openWriter(join(folder, 'x.tar'), { ...OPTIONS, format: 'class-folders' })).rejects.toThrow(
     /name a folder, or set output.format/,
@@ -145,21 +146,21 @@ test('samples that do not fit are refused', async () => {
 test('the same id twice in a class is an error, not a loss', async () => {
   const writer = await openWriter(target, { ...OPTIONS, format: 'class-folders' });
   await writer.write(sample(1));
-  await expect(writer.write(sample(1))).rejects.toMatchObject({ code: 'dataset' });
+  await expect(writer.write(sample(1))).rejects.toMatchObject({ code: 'output' });
   await writer.abort();
 });
 
 test('a file that cannot be written: the error comes at the latest when it is closed, and names the file', async () => {
-  const writer = openTarWriter(join(folder, 'missing', 'x.tar'));
-  await writer.write(sample(1)).catch((error) => expect(error).toMatchObject({ code: 'dataset' }));
+  const writer = openTarWriter(fileSink(join(folder, 'missing', 'x.tar')));
+  await writer.write(sample(1)).catch((error) => expect(error).toMatchObject({ code: 'output' }));
   await expect(writer.close()).rejects.toThrow(
     /expected to write .*x.tar, found: ENOENT.*; check disk space/,
   );
-  await expect(writer.write(sample(2))).rejects.toMatchObject({ code: 'dataset' });
+  await expect(writer.write(sample(2))).rejects.toMatchObject({ code: 'output' });
 });
 
 test.skipIf(!existsSync('/dev/full'))('a full disk: an error, not the end of the process', async () => {
-  const writer = openTarWriter('/dev/full');
+  const writer = openTarWriter(fileSink('/dev/full'));
   const writeMany = async () => {
     for (let i = 0; i < 500; i++) await writer.write(sample(i));
     await writer.close();

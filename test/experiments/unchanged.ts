@@ -16,7 +16,7 @@ export async function isUnchanged(site: Site, settings: Settings, purified: stri
 }
 
 /** Digest of label, size and pixels of every readable sample, by id. */
-async function digests(dataset: Dataset): Promise<Map<string, string>> {
+async function digests(dataset: Pick<Dataset, 'read'>): Promise<Map<string, string>> {
   const found = new Map<string, string>();
   for await (const result of dataset.read()) {
     if (!result.ok) continue;

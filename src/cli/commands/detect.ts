@@ -3,6 +3,7 @@
 import { runDetection } from '../../../streams/detect.ts';
 import { ConfigError } from '../../errors.ts';
 import type { Context } from '../commands.ts';
+import { checkVerdict } from '../gate.ts';
 import { estimateTo } from '../report.ts';
 import { detectionOf } from '../rules.ts';
 
@@ -17,4 +18,5 @@ export async function detect({ settings, log, signal, stdin, stdout }: Context):
   const verdict = await runDetection(stdin as AsyncIterable<Uint8Array>, detection, estimateTo(log), signal);
   if (verdict.samples === 0) log.warn('detect', 'found no record on stdin');
   stdout.write(`${JSON.stringify(verdict)}\n`);
+  checkVerdict(settings, verdict);
 }

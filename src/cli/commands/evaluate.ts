@@ -8,9 +8,9 @@ import { ConfigError } from '../../errors.ts';
 import type { Rates } from '../../state/record.ts';
 import { prepareAttack } from '../attack.ts';
 import type { Context } from '../commands.ts';
-import { fillStore, openTest, openTraining, refuseToLog } from '../datasets.ts';
+import { fillStore, openTest, openTraining, refuseToLog, withClasses } from '../datasets.ts';
 import { fillTestStores, ratesOf } from '../evaluation.ts';
-import { loadClassifier } from '../models.ts';
+import { classesOf, loadClassifier } from '../models.ts';
 import { detectionFigures } from '../truth.ts';
 import { withPool, withScratch } from '../workspace.ts';
 
@@ -41,11 +41,12 @@ async function detectionOf({ settings, locate }: Context): Promise<DetectionFigu
 }
 
 async function ratesOfModel(context: Context, path: string): Promise<Partial<Rates>> {
-  const test = await openTest(context);
-  if (test === undefined) {
+  const opened = await openTest(context);
+  if (opened === undefined) {
     throw new ConfigError('dataset.test: expected at least one source, found none; name a file or a folder');
   }
-  const model = await loadClassifier(context.locate(path), test.info);
+  const model = await loadClassifier(context.locate(path), opened.info);
+  const test = withClasses(opened, classesOf(model));
   const makeAttack = await prepareAttack(context, test.info);
   return withScratch((scratch) =>
     withPool(context, async (pool) => {

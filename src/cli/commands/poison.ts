@@ -14,20 +14,22 @@ import { openWriter } from '../../datasets/writer.ts';
 import { ConfigError } from '../../errors.ts';
 import { poisoned, prepareAttack } from '../attack.ts';
 import type { Context } from '../commands.ts';
-import { fillStore, openTest, openTraining, refuseToLog, writerOptions } from '../datasets.ts';
+import { fillStore, openTest, openTraining, refuseToLog, withClasses, writerOptions } from '../datasets.ts';
 import { fillTestStores } from '../evaluation.ts';
 import { withPool, withScratch } from '../workspace.ts';
 
 export async function poison(context: Context): Promise<void> {
   const { settings } = context;
   const folder = emptyFolder(settings.output.path);
-  const dataset = await openTraining(context);
-  const makeAttack = await prepareAttack(context, dataset.info);
-  if (makeAttack === undefined)
+  if (settings.attack.name === 'none')
     throw new ConfigError('attack.name: expected an attack, found none; pass --attack');
-  const test = await openTest(context, dataset.info);
+  const opened = await openTraining(context);
   await withScratch(async (scratch) => {
-    const store = await fillStore(context, join(scratch, 'raw'), dataset, refuseToLog(context), true);
+    const store = await fillStore(context, join(scratch, 'raw'), opened, refuseToLog(context), true);
+    const dataset = withClasses(opened);
+    const makeAttack = (await prepareAttack(context, dataset.info))!;
+    const found = await openTest(context, dataset.info);
+    const test = found && withClasses(found);
     await withPool(context, async (pool) => {
       const attack = await makeAttack(pool, async () => store);
       await writePoisoned(context, folder, dataset.info, store, attack);

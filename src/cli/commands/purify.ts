@@ -2,48 +2,55 @@
 
 import { join, resolve } from 'node:path';
 import type { Refuse } from '../../../streams/records.ts';
-import type { Dataset } from '../../datasets/open.ts';
 import { SampleStore } from '../../datasets/sample-store.ts';
+import type { Source } from '../../datasets/stream.ts';
+import type { Verdict } from '../../defense/verdict.ts';
+import { ConfigError } from '../../errors.ts';
 import type { State } from '../../state/state.ts';
-import type { Pool } from '../../workers/pool.ts';
 import type { ClassifierRef } from '../../workers/protocol.ts';
 import type { Context } from '../commands.ts';
-import { fillStore, openTraining } from '../datasets.ts';
+import { fillStore, openTraining, withClasses } from '../datasets.ts';
 import { denoiserPath, prepareDenoiser } from '../denoiser.ts';
+import { checkVerdict } from '../gate.ts';
 import { identityOf, RunMemory, withState } from '../memory.ts';
-import { loadClassifier, trainOn } from '../models.ts';
-import { type Purification, purifyInto } from '../purification.ts';
+import { classesOf, loadClassifier, trainOn } from '../models.ts';
+import { type Purification, purifyInto, toStandardOutput } from '../purification.ts';
 import { costOf, createRecord } from '../record.ts';
 import { StageClock, withPool, withScratch } from '../workspace.ts';
 
 export async function purify(context: Context): Promise<void> {
-  await withState(context, (state) => purifyWith(context, state));
+  checkTerminal(context);
+  checkVerdict(context.settings, await withState(context, (state) => purifyWith(context, state)));
 }
 
-async function purifyWith(context: Context, state: State | undefined): Promise<void> {
+async function purifyWith(context: Context, state: State | undefined): Promise<Verdict> {
   const { settings, log, stdout } = context;
   const path = denoiserPath(context, true);
   const dataset = await openTraining(context);
-  const { info } = dataset;
   const folder = resolve(settings.recordRoot, settings.saveFolderName);
   const open = createRecord(context, settings.overwrite || (await state?.owns(folder)));
   await state?.claim(folder);
   const { record, quarantine } = open;
   const memory = state && new RunMemory(state, open);
   const clock = new StageClock();
-  await withScratch(async (scratch) => {
-    await withPool(context, async (pool) => {
+  return withScratch(async (scratch) => {
+    return withPool(context, async (pool) => {
       const denoiser = await clock.time('denoiser', () =>
-        prepareDenoiser(path, context, pool, scratch, info),
+        prepareDenoiser(path, context, pool, scratch, dataset.info),
       );
+      const begun = await clock.time('observer', () => begin(context, dataset, scratch, open.refuse));
+      const { info, store } = begun;
       await state?.bind(identityOf(context, denoiser, info), info.classes);
-      const observed = await clock.time('observer', () =>
-        observe(context, pool, dataset, scratch, open.refuse, memory),
+      const observer = await clock.time(
+        'observer',
+        async () =>
+          begun.observer ?? (await trainOn(pool, context, 'observer', store, info, memory?.networks)),
       );
-      const parts = { ...observed, info, denoiser, open, scratch, clock, memory };
+      const parts = { ...begun, observer, denoiser, open, scratch, clock, memory };
       const { verdict, denoiserCalls, written, dropped } = await purifyInto(context, pool, parts);
       quarantine.close();
-      const samples = observed.store.count;
+      const samples = store.count;
+      store.dispose();
       record.finish({
         dataset: { name: info.name, train: samples, classes: info.classes },
         detection: { targetLabels: verdict.targetLabels },
@@ -55,27 +62,34 @@ async function purifyWith(context: Context, state: State | undefined): Promise<v
         'purify',
         `${written} written, ${dropped} dropped, ${quarantine.count} quarantined${corrected}: ${record.folder}`,
       );
-      stdout.write(`${JSON.stringify(verdict)}\n`);
+      if (!toStandardOutput(context)) stdout.write(`${JSON.stringify(verdict)}\n`);
+      return verdict;
     });
   }, record.folder);
 }
 
-/** The observer, with a store that is full when it was trained here, else with a source to fill it from. */
-async function observe(
+/** Images are nothing for a screen. */
+function checkTerminal(context: Context): void {
+  if (!toStandardOutput(context) || !('isTTY' in context.stdout && context.stdout.isTTY)) return;
+  throw new ConfigError(
+    'output.path: expected stdout to be a pipe or a file, found a terminal; redirect it or set output.path',
+  );
+}
+
+/** A store that is full where the observer is to be trained on it, else with the observer and a source to fill it from. */
+async function begin(
   context: Context,
-  pool: Pool,
-  dataset: Dataset,
+  dataset: Source,
   scratch: string,
   refuse: Refuse,
-  memory: RunMemory | undefined,
-): Promise<Pick<Purification, 'store' | 'source'> & { readonly observer: ClassifierRef }> {
-  const { info } = dataset;
+): Promise<Pick<Purification, 'store' | 'source' | 'info'> & { readonly observer?: ClassifierRef }> {
   const { path } = context.settings.observer;
   const file = join(scratch, 'raw');
   if (path !== null) {
-    const observer = await loadClassifier(context.locate(path), info);
-    return { observer, store: new SampleStore(file, info.shape), source: dataset.read() };
+    const observer = await loadClassifier(context.locate(path), dataset.info);
+    const { info, read } = withClasses(dataset, classesOf(observer));
+    return { observer, info, store: new SampleStore(file, info.shape), source: read() };
   }
   const store = await fillStore(context, file, dataset, refuse, true);
-  return { observer: await trainOn(pool, context, 'observer', store, info, memory?.networks), store };
+  return { info: withClasses(dataset).info, store };
 }

@@ -15,9 +15,10 @@ import type { Pool } from '../../workers/pool.ts';
 import type { ClassifierRef } from '../../workers/protocol.ts';
 import { labelsOf, poisoned, prepareAttack } from '../attack.ts';
 import type { Context } from '../commands.ts';
-import { fillStore, openTest, openTraining } from '../datasets.ts';
+import { fillStore, openTest, openTraining, withClasses } from '../datasets.ts';
 import { denoiserPath, prepareDenoiser } from '../denoiser.ts';
 import { fillTestStores, ratesOf, type TestStores } from '../evaluation.ts';
+import { checkVerdict } from '../gate.ts';
 import { loadClassifier, trainOn, writeOnnx } from '../models.ts';
 import { type Purified, purifyInto } from '../purification.ts';
 import { costOf, createRecord, type OpenRecord } from '../record.ts';
@@ -28,17 +29,17 @@ import { StageClock, withPool, withScratch } from '../workspace.ts';
 export async function run(context: Context): Promise<void> {
   const { settings, log, stdout } = context;
   const path = denoiserPath(context, true);
-  const dataset = await openTraining(context);
+  const dataset = withClasses(await openTraining(context));
   const { info } = dataset;
   const makeAttack = await prepareAttack(context, info);
   const test = await openTest(context, info);
   const open = createRecord(context);
   const clock = new StageClock();
-  await withScratch(async (scratch) => {
+  const verdict = await withScratch(async (scratch) => {
     const raw = await clock.time('read', () =>
       fillStore(context, join(scratch, 'raw'), dataset, open.refuse, true),
     );
-    await withPool(context, async (pool) => {
+    return withPool(context, async (pool) => {
       const attack = await clock.time('attack', async () => makeAttack?.(pool, async () => raw));
       const stores = test && (await fillTestStores(context, scratch, test, attack));
       const denoiser = await clock.time('denoiser', () =>
@@ -70,8 +71,10 @@ export async function run(context: Context): Promise<void> {
       open.record.finish(metrics);
       log.info('run', `finished: ${open.record.folder}`);
       stdout.write(comparison(metrics));
+      return purified.verdict;
     });
   }, open.record.folder);
+  checkVerdict(settings, verdict);
 }
 
 /** The target only where there is one. */

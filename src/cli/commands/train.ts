@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { ConfigError } from '../../errors.ts';
 import type { Context } from '../commands.ts';
-import { fillStore, openTest, openTraining, refuseToLog } from '../datasets.ts';
+import { fillStore, openTest, openTraining, refuseToLog, withClasses } from '../datasets.ts';
 import { accuracyOf } from '../evaluation.ts';
 import { trainOn, writeOnnx } from '../models.ts';
 import { withPool, withScratch } from '../workspace.ts';
@@ -13,10 +13,11 @@ export async function train(context: Context): Promise<void> {
   const { path } = settings.output;
   if (path === null)
     throw new ConfigError('output.path: expected where to write the ONNX file, found none; set it');
-  const dataset = await openTraining(context);
-  const test = await openTest(context, dataset.info);
+  const opened = await openTraining(context);
   await withScratch(async (scratch) => {
-    const store = await fillStore(context, join(scratch, 'train'), dataset, refuseToLog(context));
+    const store = await fillStore(context, join(scratch, 'train'), opened, refuseToLog(context));
+    const dataset = withClasses(opened);
+    const test = await openTest(context, dataset.info);
     await withPool(context, async (pool) => {
       const model = await trainOn(pool, context, 'train', store, dataset.info);
       await writeOnnx(path, model);

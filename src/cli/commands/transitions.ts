@@ -5,9 +5,9 @@ import { runTransitions } from '../../../streams/transitions.ts';
 import { ConfigError } from '../../errors.ts';
 import { PoolRunner } from '../../workers/pool-runner.ts';
 import type { Context } from '../commands.ts';
-import { openTraining, refuseToLog } from '../datasets.ts';
+import { openTraining, refuseToLog, withClasses } from '../datasets.ts';
 import { denoiserPath } from '../denoiser.ts';
-import { loadClassifier, loadDenoiser } from '../models.ts';
+import { classesOf, loadClassifier, loadDenoiser } from '../models.ts';
 import { reportTo } from '../report.ts';
 import { planOf } from '../rules.ts';
 import { withPool } from '../workspace.ts';
@@ -20,8 +20,9 @@ export async function transitions(context: Context): Promise<void> {
       'observer.path: expected a classifier, found none; make one with `dataelixir train`',
     );
   }
-  const dataset = await openTraining(context);
-  const observer = await loadClassifier(context.locate(path), dataset.info);
+  const opened = await openTraining(context);
+  const observer = await loadClassifier(context.locate(path), opened.info);
+  const dataset = withClasses(opened, classesOf(observer));
   const { model: denoiser, schedule } = await loadDenoiser(denoiserPath(context, false), dataset.info.shape);
   const refuse = refuseToLog(context);
   await withPool(context, async (pool) => {

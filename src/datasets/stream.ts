@@ -1,0 +1,171 @@
+// A dataset that comes once, as bytes from a pipe: NDJSON, a WebDataset tar or CIFAR binary, gzipped or not. It is
+// recognised by its beginning and read no faster than its samples are taken. What only the end would tell, the
+// number of classes, is known at the end, unless it was given; whoever needs samples twice keeps them in a store.
+
+import { DatasetError, SampleError } from '../errors.ts';
+import { readBytes } from './byte-reader.ts';
+import { type ByteStream, buffersOf, peek } from './byte-stream.ts';
+import { readCifarBinary } from './cifar-binary.ts';
+import { damagedEntry, type Entry } from './entry.ts';
+import { IdSet } from './id-set.ts';
+import { readNdjson } from './ndjson.ts';
+import {
+  CIFAR_SHAPE,
+  type DatasetInfo,
+  type DatasetOptions,
+  DEFAULT_MAX_PIXELS,
+  repeated,
+  settleRange,
+} from './open.ts';
+import { type DatasetFormat, formatOf, START_BYTES } from './recognise.ts';
+import type { ImageShape, ReadResult } from './sample.ts';
+import { decodeEntry } from './settle.ts';
+import { readWebDataset } from './webdataset.ts';
+
+/** Formats that can be read from their beginning to their end. */
+export const STREAM_FORMATS = ['ndjson', 'webdataset', 'cifar-binary'] as const;
+
+/** Labels are below this where nobody says below what. */
+const MAX_CLASSES = 100_000;
+/** Samples that may be bad before a good one shows the size of images. */
+const MOST_BAD = 1000;
+
+/** What is known of a dataset that may still be flowing. */
+export interface SourceInfo extends Omit<DatasetInfo, 'classes'> {
+  /** Absent before the end of a stream that does not tell: then one more than the largest label. */
+  readonly classes?: number;
+}
+
+/** A dataset that may be readable only once; `Dataset` is one that is not. */
+export interface Source {
+  readonly info: SourceInfo;
+  /**
+   * All samples of the range, in order. A stream gives them once.
+   *
+   * @param classes labels must be below this; those of `info` when absent
+   */
+  read(classes?: number): AsyncGenerator<ReadResult>;
+}
+
+/**
+ * Opens a stream and finds out its format and shape, from its first bytes and its first good sample.
+ *
+ * @param name   of the stream in messages
+ * @param chunks pulled as samples are taken; ended when nobody wants more of them
+ * @throws {DatasetError} when it is empty, of no format that can be streamed, or none of its first samples is readable
+ */
+export async function openStream(
+  name: string,
+  chunks: AsyncIterable<Uint8Array | string>,
+  options: DatasetOptions = {},
+): Promise<Source> {
+  const { start, bytes } = await peek(readBytes({ name, bytes: buffersOf(chunks) }), START_BYTES);
+  const format = streamFormat(name, start, options.format);
+  const rest = distinct(entriesOf({ name, bytes }, format, options));
+  const { held, shape } = await firstGood(name, rest, options);
+  const told = options.classes ?? (format === 'cifar-binary' ? classesOfCifar(options) : undefined);
+  let largest = -1;
+  let ended = false;
+  let begun = false;
+  const known = { name: options.name ?? name, format, shape, ...namesOf(options) };
+  return {
+    get info() {
+      const classes = told ?? (ended ? largest + 1 : undefined);
+      return { ...known, ...(classes !== undefined && { classes }) };
+    },
+    read: async function* (classes = told ?? MAX_CLASSES) {
+      if (begun)
+        throw new DatasetError(`expected to read ${name} once, found a second time; save it to a file`);
+      begun = true;
+      for await (const result of settleRange(chained(held, rest), { shape, classes }, options)) {
+        if (result.ok) largest = Math.max(largest, result.sample.label);
+        yield result;
+      }
+      ended = true;
+    },
+  };
+}
+
+function classesOfCifar({ labelBytes = 1 }: DatasetOptions): number {
+  return labelBytes > 1 ? 100 : 10;
+}
+
+/** Class names of the dataset that this one belongs to. */
+function namesOf({ classNames, classes }: DatasetOptions): Pick<DatasetInfo, 'classNames'> {
+  return classNames && classNames.length === classes ? { classNames } : {};
+}
+
+function streamFormat(name: string, start: Buffer, named: DatasetFormat | undefined): DatasetFormat {
+  if (start.length === 0) {
+    throw new DatasetError(`expected a dataset on ${name}, found nothing; check the command before it`);
+  }
+  const found = named ?? formatOf(start);
+  const format = found === 'tar' ? 'webdataset' : found;
+  if (format && STREAM_FORMATS.some((known) => known === format)) return format;
+  throw new DatasetError(
+    `expected NDJSON, a WebDataset tar or CIFAR binary on ${name}, found ` +
+      `${format ?? `bytes ${start.toString('hex', 0, 8)}`}; ` +
+      (format ? 'save it to a file first' : `set dataset.format to one of ${STREAM_FORMATS.join(', ')}`),
+  );
+}
+
+function entriesOf(
+  stream: ByteStream,
+  format: DatasetFormat,
+  options: DatasetOptions,
+): AsyncGenerator<Entry> {
+  const maxPixels = options.maxPixels ?? DEFAULT_MAX_PIXELS;
+  if (format === 'ndjson') return readNdjson(stream, maxPixels);
+  if (format === 'webdataset') return readWebDataset(stream, maxPixels);
+  return readCifarBinary(stream, {
+    shape: options.shape ?? CIFAR_SHAPE,
+    labelBytes: options.labelBytes ?? 1,
+  });
+}
+
+async function* distinct(entries: AsyncGenerator<Entry>): AsyncGenerator<Entry, void, undefined> {
+  const seen = new IdSet();
+  for await (const entry of entries) {
+    yield entry.id !== undefined && !seen.add(entry.id) ? repeated(entry) : entry;
+  }
+}
+
+/** Takes entries up to the first good one. Of bad ones only the place and the reason are held. */
+async function firstGood(
+  name: string,
+  entries: AsyncGenerator<Entry, void, undefined>,
+  { channels, shape }: DatasetOptions,
+): Promise<{ held: readonly Entry[]; shape: ImageShape }> {
+  const held: Entry[] = [];
+  let reason = '';
+  while (held.length < MOST_BAD) {
+    const next = await entries.next();
+    if (next.done) break;
+    const { decode: _, ...place } = next.value;
+    try {
+      const image = await decodeEntry(next.value, MAX_CLASSES, channels);
+      return { held: [...held, next.value], shape: shape ?? image.shape };
+    } catch (error) {
+      if (!(error instanceof SampleError)) throw error;
+      held.push(damagedEntry(place, error.message));
+      reason ||= ` (the first: ${error.message})`;
+    }
+  }
+  await entries.return();
+  throw new DatasetError(
+    `expected a readable sample among the first ${MOST_BAD} of ${name}, found ${held.length === 0 ? 'none' : `${held.length} bad ones`}${reason}; ` +
+      'check the command before it',
+  );
+}
+
+async function* chained(
+  held: readonly Entry[],
+  rest: AsyncGenerator<Entry, void, undefined>,
+): AsyncGenerator<Entry> {
+  try {
+    yield* held;
+    yield* rest;
+  } finally {
+    await rest.return();
+  }
+}
