@@ -61,7 +61,7 @@ export const schema = {
     test: texts('Sources to evaluate on.', []),
     format: choice(
       'Format of the sources; auto recognises it.',
-      ['auto', 'class-folders', 'idx', 'cifar-binary', 'webdataset', 'ndjson', 'npz'],
+      ['auto', 'class-folders', 'idx', 'cifar-binary', 'webdataset', 'ndjson', 'npz', 'parquet'],
       'auto',
     ),
     classes: optionalInteger(
@@ -409,7 +409,7 @@ export const schema = {
     ),
     format: choice(
       'Format of a written dataset.',
-      ['class-folders', 'webdataset', 'ndjson', 'npz'],
+      ['class-folders', 'webdataset', 'ndjson', 'npz', 'parquet'],
       'class-folders',
     ),
   },

@@ -10,6 +10,7 @@ import { DESCRIPTION_FILE, formatDescription, type OutputFormat } from './descri
 import { openNdjsonWriter } from './ndjson-writer.ts';
 import { openNpzWriter } from './npz-writer.ts';
 import type { Origin } from './origin.ts';
+import { openParquetWriter } from './parquet-writer.ts';
 import { openShardWriter, type PartWriter } from './part-writer.ts';
 import { stemOf } from './recognise.ts';
 import type { ImageShape, Sample } from './sample.ts';
@@ -20,6 +21,7 @@ const EXTENSIONS: Readonly<Partial<Record<OutputFormat, string>>> = {
   webdataset: '.tar',
   ndjson: '.ndjson',
   npz: '.npz',
+  parquet: '.parquet',
 };
 
 export interface WriterOptions {
@@ -108,12 +110,17 @@ async function begin(
   return openShardWriter(temporary, name, EXTENSIONS[format]!, perShard, openFile);
 }
 
-function openFileWriter(path: string, { format, shape }: WriterOptions): PartWriter | Promise<PartWriter> {
+function openFileWriter(
+  path: string,
+  { format, shape, classes, classNames }: WriterOptions,
+): PartWriter | Promise<PartWriter> {
   switch (format) {
     case 'ndjson':
       return openNdjsonWriter(path);
     case 'npz':
       return openNpzWriter(path, shape);
+    case 'parquet':
+      return openParquetWriter(path, classNames?.length === classes ? classNames : undefined);
     default:
       return openTarWriter(path);
   }
