@@ -57,7 +57,10 @@ export const schema = {
   dataset: {
     name: optionalText('Name of the dataset in the metrics; that of its source where not set.'),
     root: text('Folder that relative sources start from.', '.', { env: 'DATAELIXIR_DATA' }),
-    train: texts('Sources to purify or to train on: files, folders, or shapes:train.', []),
+    train: texts(
+      'Sources to purify or to train on: files, folders, patterns such as shard-*.tar, or shapes:train.',
+      [],
+    ),
     test: texts('Sources to evaluate on.', []),
     format: choice(
       'Format of the sources; auto recognises it.',

@@ -8,6 +8,7 @@ import { SampleStore } from '../datasets/sample-store.ts';
 import type { WriterOptions } from '../datasets/writer.ts';
 import { ConfigError } from '../errors.ts';
 import type { Context } from './commands.ts';
+import { expandSource } from './globs.ts';
 
 /** What part of the sources is meant, and what to call it. */
 interface Part {
@@ -45,7 +46,7 @@ export function openPairs(
 }
 
 /** @param like the dataset whose image size and classes it must have */
-function open(
+async function open(
   { settings, locate }: Pick<Context, 'settings' | 'locate'>,
   option: string,
   sources: readonly string[],
@@ -57,7 +58,8 @@ function open(
   }
   const { format, channels } = settings.dataset;
   const classes = like?.classes ?? settings.dataset.classes;
-  const paths = sources.map((source) => pathOf(source, settings, locate));
+  const named = sources.map((source) => pathsOf(source, settings, locate));
+  const paths = (await Promise.all(named)).flat();
   return openDataset(paths, {
     ...(name && { name }),
     ...(format !== 'auto' && { format }),
@@ -70,9 +72,9 @@ function open(
   });
 }
 
-function pathOf(source: string, { dataset }: Settings, locate: Context['locate']): string {
-  if (source.startsWith('shapes:')) return source;
-  return locate(isAbsolute(source) ? source : join(dataset.root, source));
+async function pathsOf(source: string, { dataset }: Settings, locate: Context['locate']): Promise<string[]> {
+  if (source.startsWith('shapes:')) return [source];
+  return expandSource(locate(isAbsolute(source) ? source : join(dataset.root, source)));
 }
 
 /** Says it in the log, for commands that keep no record. */
