@@ -57,11 +57,14 @@ export const schema = {
   dataset: {
     name: optionalText('Name of the dataset in the metrics; that of its source where not set.'),
     root: text('Folder that relative sources start from.', '.', { env: 'DATAELIXIR_DATA' }),
-    train: texts('Sources to purify or to train on: files, folders, shapes:train, or - for stdin.', []),
+    train: texts(
+      'Sources to purify or to train on: files, folders, patterns such as shard-*.tar, shapes:train, or - for stdin.',
+      [],
+    ),
     test: texts('Sources to evaluate on.', []),
     format: choice(
       'Format of the sources; auto recognises it.',
-      ['auto', 'class-folders', 'idx', 'cifar-binary', 'webdataset', 'ndjson', 'npz'],
+      ['auto', 'class-folders', 'idx', 'cifar-binary', 'webdataset', 'ndjson', 'npz', 'parquet'],
       'auto',
     ),
     classes: optionalInteger(
@@ -415,7 +418,7 @@ export const schema = {
     ),
     format: choice(
       'Format of a written dataset.',
-      ['class-folders', 'webdataset', 'ndjson', 'npz'],
+      ['class-folders', 'webdataset', 'ndjson', 'npz', 'parquet'],
       'class-folders',
     ),
   },

@@ -10,6 +10,7 @@ import { openStream, type Source, type SourceInfo } from '../datasets/stream.ts'
 import type { WriterOptions } from '../datasets/writer.ts';
 import { ConfigError, DatasetError } from '../errors.ts';
 import type { Context } from './commands.ts';
+import { expandSource } from './globs.ts';
 
 /** Names standard input as a source, and standard output as a sink. */
 export const STANDARD = '-';
@@ -52,7 +53,7 @@ export function openPairs(
 type Opening = Pick<Context, 'settings' | 'locate'> & Partial<Pick<Context, 'stdin' | 'signal'>>;
 
 /** @param like the dataset whose image size and classes it must have */
-function open(
+async function open(
   { settings, locate, stdin, signal }: Opening,
   option: string,
   sources: readonly string[],
@@ -64,7 +65,6 @@ function open(
   }
   const { format, channels } = settings.dataset;
   const classes = like?.classes ?? settings.dataset.classes;
-  const paths = sources.map((source) => pathOf(source, settings, locate));
   const options: DatasetOptions = {
     ...(name && { name }),
     ...(format !== 'auto' && { format }),
@@ -75,7 +75,10 @@ function open(
     ...(offset && { skip: offset }),
     ...(limit && { limit }),
   };
-  if (!sources.includes(STANDARD)) return openDataset(paths, options);
+  if (!sources.includes(STANDARD)) {
+    const paths = await Promise.all(sources.map((source) => pathsOf(source, settings, locate)));
+    return openDataset(paths.flat(), options);
+  }
   checkStandardInput(settings, option, sources, stdin);
   // a producer that stalls must not keep an interrupted run waiting
   if (signal) addAbortSignal(signal, stdin as Readable);
@@ -115,9 +118,9 @@ export function withClasses(source: Source, told?: number): Dataset {
   return { info: { ...source.info, classes }, read: () => source.read(classes) };
 }
 
-function pathOf(source: string, { dataset }: Settings, locate: Context['locate']): string {
-  if (source.startsWith('shapes:')) return source;
-  return locate(isAbsolute(source) ? source : join(dataset.root, source));
+async function pathsOf(source: string, { dataset }: Settings, locate: Context['locate']): Promise<string[]> {
+  if (source.startsWith('shapes:')) return [source];
+  return expandSource(locate(isAbsolute(source) ? source : join(dataset.root, source)));
 }
 
 /** Says it in the log, for commands that keep no record. */

@@ -14,6 +14,7 @@ import { IdSet } from './id-set.ts';
 import { countIdxClasses, labelsBeside, readIdx } from './idx.ts';
 import { countNdjsonClasses, readNdjson } from './ndjson.ts';
 import { countNpzClasses, readNpz } from './npz.ts';
+import { countParquetClasses, readParquet } from './parquet.ts';
 import { type DatasetFormat, type Recognised, recognise, stemOf } from './recognise.ts';
 import type { ImageShape, ReadResult } from './sample.ts';
 import { decodeEntry, type Expected, settleEntry } from './settle.ts';
@@ -115,6 +116,7 @@ async function countClasses(
       if (format === 'idx') count = await countIdxClasses(labelsOf(file, i, options));
       else if (format === 'ndjson') count = await countNdjsonClasses(file, maxPixels);
       else if (format === 'npz') count = await countNpzClasses(file);
+      else if (format === 'parquet') count = await countParquetClasses(file);
       largest = Math.max(largest, count);
     }
   }
@@ -214,6 +216,8 @@ function entriesOfFile(part: Recognised, file: string, index: number, options: D
       return readNdjson(file, maxPixels);
     case 'npz':
       return readNpz(file, maxPixels);
+    case 'parquet':
+      return readParquet(file, maxPixels);
     case 'shapes':
       return readShapes(file);
   }

@@ -11,6 +11,7 @@ import { ByteReader } from './byte-reader.ts';
 import { listTarClasses } from './class-folder-tar.ts';
 import { IMAGES_FOLDER, listClassFolders } from './class-folders.ts';
 import { type Description, readDescription } from './description.ts';
+import { parquetClassNames } from './parquet.ts';
 
 export const DATASET_FORMATS = [
   'class-folders',
@@ -19,6 +20,7 @@ export const DATASET_FORMATS = [
   'webdataset',
   'ndjson',
   'npz',
+  'parquet',
   'shapes',
 ] as const;
 
@@ -27,6 +29,7 @@ const FILES_IN_FOLDERS: readonly (readonly [RegExp, DatasetFormat | 'tar'])[] = 
   [/\.(tar|tar\.gz|tgz)$/, 'tar'],
   [/\.(ndjson|jsonl)(\.gz)?$/, 'ndjson'],
   [/\.npz$/, 'npz'],
+  [/\.parquet$/, 'parquet'],
 ];
 
 /** So many (decompressed) bytes tell what a file holds. */
@@ -117,7 +120,7 @@ async function recogniseFiles(
       `expected images in class folders in ${files.join(', ')}, found none or .cls files; set dataset.format to webdataset`,
     );
   }
-  const classNames = await classNamesIn(folder);
+  const classNames = format === 'parquet' ? await parquetClassNames(files[0]!) : await classNamesIn(folder);
   return { format: format === 'tar' ? 'webdataset' : format, files, ...(classNames && { classNames }) };
 }
 
@@ -140,7 +143,7 @@ async function recogniseFile(path: string): Promise<DatasetFormat | 'tar'> {
   if (format) return format;
   const damage = bytes.damage ? ` (${bytes.damage})` : '';
   throw new DatasetError(
-    `expected IDX images, a tar archive, NDJSON, .npz, CIFAR .bin or a folder, found ${path} beginning with ` +
+    `expected IDX images, a tar archive, NDJSON, .npz, Parquet, CIFAR .bin or a folder, found ${path} beginning with ` +
       `${start.toString('hex', 0, 8) || 'nothing'}${damage}; ` +
       `set dataset.format to one of ${DATASET_FORMATS.join(', ')}`,
   );
@@ -150,6 +153,7 @@ async function recogniseFile(path: string): Promise<DatasetFormat | 'tar'> {
 export function formatOf(start: Buffer): DatasetFormat | 'tar' | undefined {
   if (start.toString('latin1', 257, 262) === 'ustar') return 'tar';
   if (start.toString('latin1', 0, 4) === 'PK\x03\x04') return 'npz';
+  if (start.toString('latin1', 0, 4) === 'PAR1') return 'parquet';
   if (/^\s*\{/.test(start.toString('latin1'))) return 'ndjson';
   const idx = start.length > 3 && start.readUInt16BE() === 0 && start[2] === 8 && [3, 4].includes(start[3]!);
   return idx ? 'idx' : undefined;

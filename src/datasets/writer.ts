@@ -12,6 +12,7 @@ import { DESCRIPTION_FILE, formatDescription, type OutputFormat } from './descri
 import { openNdjsonWriter } from './ndjson-writer.ts';
 import { openNpzWriter } from './npz-writer.ts';
 import type { Origin } from './origin.ts';
+import { openParquetWriter } from './parquet-writer.ts';
 import { openShardWriter, type PartWriter } from './part-writer.ts';
 import { stemOf } from './recognise.ts';
 import type { ImageShape, Sample } from './sample.ts';
@@ -25,6 +26,7 @@ const EXTENSIONS: Readonly<Partial<Record<OutputFormat, string>>> = {
   webdataset: '.tar',
   ndjson: '.ndjson',
   npz: '.npz',
+  parquet: '.parquet',
 };
 
 export interface WriterOptions {
@@ -139,8 +141,16 @@ async function begin(
   return openShardWriter(temporary, name, EXTENSIONS[format]!, perShard, openFile);
 }
 
-function openFileWriter(path: string, { format, shape }: WriterOptions): PartWriter | Promise<PartWriter> {
-  return format === 'npz' ? openNpzWriter(path, shape) : writerOn(fileSink(path), format);
+function openFileWriter(path: string, options: WriterOptions): PartWriter | Promise<PartWriter> {
+  const { format, shape, classes, classNames } = options;
+  switch (format) {
+    case 'npz':
+      return openNpzWriter(path, shape);
+    case 'parquet':
+      return openParquetWriter(path, classNames?.length === classes ? classNames : undefined);
+    default:
+      return writerOn(fileSink(path), format);
+  }
 }
 
 function writerOn(sink: ByteSink, format: OutputFormat): PartWriter {

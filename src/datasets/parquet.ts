@@ -1,0 +1,85 @@
+// Parquet as Hugging Face writes image datasets. Samples are named by the path that stands beside their bytes, without
+// its ending; where there is none, or it has been there before, by the number of the row. A row group that cannot be
+// decoded makes one damaged entry, and the next one is read.
+
+import { SampleError } from '../errors.ts';
+import { damagedEntry, type Entry, indexId, type LabelledImage } from './entry.ts';
+import { IdSet } from './id-set.ts';
+import { decodeImage, imageStem } from './image.ts';
+import { openParquet, type ParquetRow } from './parquet-file.ts';
+
+/** Names of the classes by label; undefined when the file does not say. @throws {DatasetError} as `readParquet` */
+export async function parquetClassNames(path: string): Promise<readonly string[] | undefined> {
+  const file = await openParquet(path);
+  await file.close();
+  return file.classNames;
+}
+
+/** One more than the largest label of a file; groups that cannot be read are passed over. */
+export async function countParquetClasses(path: string): Promise<number> {
+  const file = await openParquet(path);
+  let largest = -1;
+  try {
+    for (const group of file.groups.keys()) {
+      const labels = await file.labels(group).catch((): unknown[] => []);
+      for (const label of labels) largest = Math.max(largest, labelOf(label) ?? -1);
+    }
+  } finally {
+    await file.close();
+  }
+  return largest + 1;
+}
+
+/**
+ * Reads one file; in memory is one row group at a time. The offset of an entry is the number of its row.
+ *
+ * @throws {DatasetError} when it is no Parquet file, damaged at its end, or without images and labels
+ */
+export async function* readParquet(path: string, maxPixels: number): AsyncGenerator<Entry> {
+  const file = await openParquet(path);
+  const seen = new IdSet();
+  let first = 0;
+  try {
+    for (const [group, count] of file.groups.entries()) {
+      const rows = await file.rows(group).catch((error: Error) => error);
+      if (rows instanceof Error) {
+        yield damagedEntry(
+          { source: path, offset: first },
+          `expected a whole row group, found: ${rows.message}; rows ${first} to ${first + count - 1} are lost, ` +
+            'fetch the file again, or write it with smaller groups',
+        );
+      } else {
+        for (const [i, row] of rows.entries()) {
+          const number = indexId(first + i);
+          const stem = typeof row.path === 'string' ? imageStem(row.path) : '';
+          const id = stem !== '' && seen.add(stem) ? stem : stem === '' ? number : `${stem}@${number}`;
+          yield { id, source: path, offset: first + i, decode: () => decode(row, maxPixels) };
+        }
+      }
+      first += count;
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+async function decode({ bytes, path, label }: ParquetRow, maxPixels: number): Promise<LabelledImage> {
+  const index = labelOf(label);
+  if (index === undefined) {
+    throw new SampleError(
+      `expected the label to be a class index, found ${String(label)}; leave the row out`,
+    );
+  }
+  if (!(bytes instanceof Uint8Array)) {
+    throw new SampleError(
+      `expected the image's bytes, found ${typeof path === 'string' ? `only its path ${path}` : 'none'}; write the bytes into the file`,
+    );
+  }
+  const rest = typeof path === 'string' && { rest: { format: 'parquet' as const, path } };
+  return { label: index, ...(await decodeImage(bytes, maxPixels)), origin: { image: bytes, ...rest } };
+}
+
+function labelOf(value: unknown): number | undefined {
+  const label = typeof value === 'bigint' ? Number(value) : value;
+  return Number.isSafeInteger(label) ? (label as number) : undefined;
+}
