@@ -39,6 +39,11 @@ export const schema = {
   overwrite: flag('Replace the record folder of an earlier run.', false),
   seed: integer('Key of all random numbers.', 0, { min: 0, max: 2 ** 32 - 1 }),
   logLevel: choice('How much is logged.', ['error', 'warn', 'info', 'debug'], 'info'),
+  logFormat: choice(
+    'Lines of the log on stderr: for people, JSON with time, level, stage and message, or (auto) for people on a terminal and JSON elsewhere.',
+    ['auto', 'human', 'json'],
+    'auto',
+  ),
 
   engine: choice('What executes the networks: ONNX Runtime or TensorFlow.js.', ['onnx', 'tfjs'], 'onnx'),
   tfjsBackend: choice(

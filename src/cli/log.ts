@@ -1,10 +1,20 @@
-// What a run says while it works: lines `[stage] text` on stderr and, with times, in the record's log file. On a
-// terminal the progress of the current stage stands in one line that is rewritten; elsewhere it becomes a plain
-// line every tenth of the work, but at most one a second and at least one in ten. Results never pass through here: they go to stdout.
+// What a run says while it works: on stderr and, with times, in the record's log file. People on a terminal read lines
+// `[stage] text`, and the progress of the current stage in one line that is rewritten, with rate and time left. Programs
+// get one JSON object a line; both they and files get a line on progress every tenth of the work, but at most one a
+// second and at least one in ten. Results never pass through here: they go to stdout.
 
 /** How much is logged, least first. */
 const LEVELS = ['error', 'warn', 'info', 'debug'] as const;
 export type LogLevel = (typeof LEVELS)[number];
+
+export interface LogOptions {
+  /** Lines for people (the default), or JSON. */
+  readonly format?: 'human' | 'json';
+  /** Colour marks of errors and warnings. */
+  readonly color?: boolean;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
+}
 
 /** Where lines go: stderr, or a test's collector. */
 export interface Terminal {
@@ -17,6 +27,7 @@ const REWRITE_MS = 100;
 const PLAIN_MS = { least: 1000, most: 10_000 };
 const PLAIN_SHARE = 0.1;
 const BAR_WIDTH = 20;
+const COLORS = { error: 31, warn: 33 };
 
 interface Progress {
   readonly stage: string;
@@ -28,15 +39,26 @@ interface Progress {
 export class Log {
   readonly #terminal: Terminal;
   readonly #level: LogLevel;
+  readonly #json: boolean;
+  readonly #color: boolean;
   readonly #now: () => number;
+  /** Whether a line can be rewritten. */
+  readonly #rewrites: boolean;
   #file: ((line: string) => void) | undefined;
   #progress: Progress | undefined;
   #barShown = false;
 
-  constructor(terminal: Terminal, level: LogLevel, now: () => number = Date.now) {
+  constructor(
+    terminal: Terminal,
+    level: LogLevel,
+    { format = 'human', color = false, now = Date.now }: LogOptions = {},
+  ) {
     this.#terminal = terminal;
     this.#level = level;
+    this.#json = format === 'json';
+    this.#color = color;
     this.#now = now;
+    this.#rewrites = terminal.isTTY === true && !this.#json;
   }
 
   /** From here on lines go into a file as well, whatever the level of the terminal is, debug lines apart. */
@@ -70,14 +92,14 @@ export class Log {
       this.#progress = {
         stage,
         startedAt: now,
-        shownAt: now - (this.#terminal.isTTY ? REWRITE_MS : 0),
+        shownAt: now - (this.#rewrites ? REWRITE_MS : 0),
         shownShare: 0,
       };
     }
     const state = this.#progress;
     const share = total ? done / total : 0;
     const elapsed = now - state.shownAt;
-    const due = this.#terminal.isTTY
+    const due = this.#rewrites
       ? elapsed >= REWRITE_MS || done === total
       : (share >= state.shownShare + PLAIN_SHARE && elapsed >= PLAIN_MS.least) ||
         elapsed >= PLAIN_MS.most ||
@@ -85,9 +107,12 @@ export class Log {
     if (!due) return;
     state.shownAt = now;
     state.shownShare = share;
-    const text = describe(done, total, unit, (now - state.startedAt) / 1000);
-    if (this.#terminal.isTTY) this.#bar(stage, total === undefined ? undefined : share, text);
-    else this.info(stage, text);
+    if (!this.#rewrites) {
+      this.info(stage, amountOf(done, total, unit));
+      return;
+    }
+    const pace = paceOf(done, total, (now - state.startedAt) / 1000);
+    this.#bar(stage, total === undefined ? undefined : share, amountOf(done, total, unit, pace));
   }
 
   /** Removes the bar, so that what is printed next starts on a line of its own. */
@@ -98,13 +123,19 @@ export class Log {
   }
 
   #line(level: LogLevel, stage: string, text: string): void {
-    const mark = level === 'error' || level === 'warn' ? `${level}: ` : '';
+    const marked = level === 'error' || level === 'warn' ? level : undefined;
+    const time = new Date(this.#now()).toISOString();
     if (level !== 'debug' || this.#level === 'debug') {
-      this.#file?.(`${new Date(this.#now()).toISOString()} [${stage}] ${mark}${text}\n`);
+      this.#file?.(`${time} [${stage}] ${marked ? `${marked}: ` : ''}${text}\n`);
     }
     if (LEVELS.indexOf(level) > LEVELS.indexOf(this.#level)) return;
     this.clear();
-    this.#terminal.write(`[${stage}] ${mark}${text}\n`);
+    if (this.#json) {
+      this.#terminal.write(`${JSON.stringify({ time, level, stage, message: text })}\n`);
+      return;
+    }
+    const painted = marked && this.#color ? `\u001b[${COLORS[marked]}m${marked}:\u001b[0m ` : `${marked}: `;
+    this.#terminal.write(`[${stage}] ${marked ? painted : ''}${text}\n`);
   }
 
   #bar(stage: string, share: number | undefined, text: string): void {
@@ -117,10 +148,16 @@ export class Log {
   }
 }
 
-function describe(done: number, total: number | undefined, unit: string, seconds: number): string {
-  const rate = seconds > 0 && done > 0 ? done / seconds : 0;
-  const speed = rate > 0 ? `, ${rate >= 10 ? rate.toFixed(0) : rate.toFixed(2)}/s` : '';
-  if (!total) return `${done} ${unit}${speed}`;
-  const left = rate > 0 && done < total ? `, ${Math.ceil((total - done) / rate)} s left` : '';
-  return `${Math.floor((100 * done) / total)} % (${done} of ${total} ${unit}${speed}${left})`;
+/** `10 % (100 of 1000 samples)`, or how many where nobody knows of how many. */
+function amountOf(done: number, total: number | undefined, unit: string, pace = ''): string {
+  if (!total) return `${done} ${unit}${pace}`;
+  return `${Math.floor((100 * done) / total)} % (${done} of ${total} ${unit}${pace})`;
+}
+
+/** Rate and time left. */
+function paceOf(done: number, total: number | undefined, seconds: number): string {
+  if (seconds <= 0 || done === 0) return '';
+  const rate = done / seconds;
+  const left = total && done < total ? `, ${Math.ceil((total - done) / rate)} s left` : '';
+  return `, ${rate >= 10 ? rate.toFixed(0) : rate.toFixed(2)}/s${left}`;
 }

@@ -12,7 +12,7 @@ import { ConfigError, DataElixirError } from '../errors.ts';
 import { type CommandLine, parseCommandLine } from './arguments.ts';
 import { type Command, commands } from './commands.ts';
 import { commandHelp, programHelp } from './help.ts';
-import { Log } from './log.ts';
+import { Log, type LogLevel } from './log.ts';
 import { locate, packageRoot, versions } from './paths.ts';
 
 /** As shells report programs that a signal ended; Node ignores SIGPIPE, and learns of it by an error. */
@@ -21,6 +21,7 @@ const SIGPIPE = 13;
 
 async function main(argv: readonly string[]): Promise<void> {
   const line = parseCommandLine(argv);
+  log = openLog('info', line.values.get('logFormat') ?? process.env.DATAELIXIR_LOG_FORMAT);
   const command = line.command === undefined ? undefined : findCommand(line.command);
   if (line.version) process.stdout.write(`${versions().dataelixir}\n`);
   else if (line.help) process.stdout.write(command === undefined ? programHelp() : commandHelp(command));
@@ -42,7 +43,7 @@ function findCommand(name: string): Command {
 
 async function runCommand(command: Command, line: CommandLine): Promise<void> {
   const settings = readSettings(command, line);
-  log = new Log(process.stderr, settings.logLevel);
+  log = openLog(settings.logLevel, settings.logFormat);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupt);
   const run = await command.load();
   await run({
@@ -81,8 +82,17 @@ function readConfig(path: string): ConfigText {
   }
 }
 
-let log = new Log(process.stderr, 'info');
+let log = openLog('info', process.env.DATAELIXIR_LOG_FORMAT);
+
 const interruption = new AbortController();
+
+/** Lines for people on a terminal, or where they are asked for; else JSON. https://no-color.org */
+function openLog(level: LogLevel, format: string | undefined): Log {
+  const terminal = process.stderr;
+  const human = format === 'human' || (format !== 'json' && terminal.isTTY);
+  const color = terminal.isTTY && !process.env.NO_COLOR;
+  return new Log(terminal, level, { format: human ? 'human' : 'json', color });
+}
 
 /** Lets what runs unwind and clean up; a second signal ends the process at once. */
 function interrupt(_: NodeJS.Signals, number: number): void {

@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import type { Verdict } from '../../src/defense/verdict.ts';
-import { dataelixir, type Ended, SOURCE } from './program.ts';
+import { dataelixir, type Ended, HUMAN, SOURCE } from './program.ts';
 
 const CONFIG = `
 seed: 5
@@ -237,7 +237,10 @@ describe('filters', () => {
       '--observer-path',
       'record/badnet/models/observer.onnx',
     ];
-    const child = spawn(process.execPath, [...SOURCE, ...args], { cwd: folder });
+    const child = spawn(process.execPath, [...SOURCE, ...args], {
+      cwd: folder,
+      env: { ...process.env, ...HUMAN },
+    });
     child.stdout.once('data', () => child.stdout.destroy());
     let stderr = '';
     child.stderr.on('data', (text) => {
@@ -378,7 +381,10 @@ describe('endings', () => {
       '--save-folder-name',
       'cut',
     ];
-    const child = spawn(process.execPath, [...SOURCE, ...args], { cwd: folder });
+    const child = spawn(process.execPath, [...SOURCE, ...args], {
+      cwd: folder,
+      env: { ...process.env, ...HUMAN },
+    });
     let stderr = '';
     child.stderr.on('data', (text) => {
       stderr += text;

@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { Log, type LogLevel } from '../../src/cli/log.ts';
+import { Log, type LogLevel, type LogOptions } from '../../src/cli/log.ts';
 
-function setUp(isTTY: boolean, level: LogLevel = 'info') {
+function setUp(isTTY: boolean, level: LogLevel = 'info', options: LogOptions = {}, columns = 60) {
   const written: string[] = [];
   const clock = { ms: 0 };
-  const log = new Log({ isTTY, columns: 60, write: (text) => written.push(text) }, level, () => clock.ms);
+  const log = new Log({ isTTY, columns, write: (text) => written.push(text) }, level, {
+    now: () => clock.ms,
+    ...options,
+  });
   return { log, written, clock };
 }
 
@@ -16,8 +19,8 @@ describe('without a terminal', () => {
       log.progress('diffuse', done, 1000, 'samples');
     }
     expect(written).toHaveLength(10);
-    expect(written[0]).toBe('[diffuse] 10 % (100 of 1000 samples, 100/s, 9 s left)\n');
-    expect(written.at(-1)).toMatch(/^\[diffuse\] 100 % \(1000 of 1000 samples, 100\/s\)\n$/);
+    expect(written[0]).toBe('[diffuse] 10 % (100 of 1000 samples)\n');
+    expect(written.at(-1)).toMatch(/^\[diffuse\] 100 % \(1000 of 1000 samples\)\n$/);
   });
 
   it('writes a line every ten seconds where a tenth takes longer or the total is not known', () => {
@@ -26,11 +29,7 @@ describe('without a terminal', () => {
       log.progress('train', done, undefined, 'steps');
       clock.ms += 1000;
     }
-    expect(written).toEqual([
-      '[train] 10 steps, 1.00/s\n',
-      '[train] 20 steps, 1.00/s\n',
-      '[train] 30 steps, 1.00/s\n',
-    ]);
+    expect(written).toEqual(['[train] 10 steps\n', '[train] 20 steps\n', '[train] 30 steps\n']);
   });
 });
 
@@ -50,11 +49,62 @@ describe('on a terminal', () => {
     expect(written.at(-1)).toContain('100 %');
   });
 
+  it('tells rate and time left', () => {
+    const { log, written, clock } = setUp(true, 'info', {}, 100);
+    log.progress('diffuse', 0, 100, 'samples');
+    clock.ms += 2000;
+    log.progress('diffuse', 50, 100, 'samples');
+    expect(written.at(-1)).toContain(' 50 % (50 of 100 samples, 25/s, 2 s left)');
+  });
+
   it('takes the bar away before a line', () => {
     const { log, written } = setUp(true);
     log.progress('diffuse', 1, 2, 'samples');
     log.info('detect', 'flagged 0');
     expect(written.slice(-2)).toEqual(['\r\u001b[K', '[detect] flagged 0\n']);
+  });
+});
+
+it('marks errors and warnings in colour where that is wanted', () => {
+  const plain = setUp(true);
+  plain.log.error('a', 'bad');
+  expect(plain.written).toEqual(['[a] error: bad\n']);
+  const painted = setUp(true, 'info', { color: true });
+  painted.log.error('a', 'bad');
+  painted.log.warn('a', 'odd');
+  painted.log.info('a', 'news');
+  expect(painted.written).toEqual([
+    '[a] \u001b[31merror:\u001b[0m bad\n',
+    '[a] \u001b[33mwarn:\u001b[0m odd\n',
+    '[a] news\n',
+  ]);
+});
+
+describe('as JSON', () => {
+  it('writes objects with time, level, stage and message, also of progress and on a terminal', () => {
+    const { log, written, clock } = setUp(true, 'info', { format: 'json', color: true });
+    log.warn('read', 'found "nothing"\n');
+    for (let done = 0; done <= 2; done++) {
+      log.progress('diffuse', done, 2, 'samples');
+      clock.ms += 1500;
+    }
+    log.debug('read', 'detail');
+    expect(written.map((text) => JSON.parse(text))).toEqual([
+      { time: '1970-01-01T00:00:00.000Z', level: 'warn', stage: 'read', message: 'found "nothing"\n' },
+      {
+        time: '1970-01-01T00:00:01.500Z',
+        level: 'info',
+        stage: 'diffuse',
+        message: '50 % (1 of 2 samples)',
+      },
+      {
+        time: '1970-01-01T00:00:03.000Z',
+        level: 'info',
+        stage: 'diffuse',
+        message: '100 % (2 of 2 samples)',
+      },
+    ]);
+    expect(written.every((text) => text.endsWith('\n') && !text.includes('\u001b'))).toBe(true);
   });
 });
 

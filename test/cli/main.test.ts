@@ -31,6 +31,23 @@ describe('asking for information', () => {
   });
 });
 
+describe('logs that no person reads', () => {
+  it.each([{ DATAELIXIR_LOG_FORMAT: '' }, { DATAELIXIR_LOG_FORMAT: 'json' }])(
+    'are JSON (%j)',
+    async (env) => {
+      const ended = await dataelixir(['detect', '--dataset-classes', '3'], { env });
+      expect(JSON.parse(ended.stderr)).toMatchObject({
+        level: 'warn',
+        stage: 'detect',
+        message: 'found no record on stdin',
+        time: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
+      });
+      const wrong = await dataelixir(['purfy'], { env });
+      expect(JSON.parse(wrong.stderr)).toMatchObject({ level: 'error', stage: 'dataelixir' });
+    },
+  );
+});
+
 describe('wrong usage ends with 2, one line on stderr and nothing on stdout', () => {
   it.each([
     [['purfy'], /^\[dataelixir\] error: unknown command "purfy"; did you mean "purify"\?\n$/],

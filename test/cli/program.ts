@@ -15,6 +15,9 @@ export interface ProgramOptions {
   readonly stdin?: string;
 }
 
+/** Logs as people read them, which tests look into. */
+export const HUMAN = { DATAELIXIR_LOG_FORMAT: 'human' };
+
 /** How Node runs the program from source. */
 export const SOURCE = ['--import', import.meta.resolve('tsx'), resolve('src/cli/main.ts')];
 
@@ -28,7 +31,7 @@ export function dataelixir(
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('DATAELIXIR_'));
   const child = spawn(process.execPath, [...entry, ...args], {
     cwd,
-    env: { ...Object.fromEntries(inherited), ...env },
+    env: { ...Object.fromEntries(inherited), ...HUMAN, ...env },
   });
   const output = { stdout: '', stderr: '' };
   child.stdout.setEncoding('utf8').on('data', (text) => {

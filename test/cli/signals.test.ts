@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { dataelixir, SOURCE } from './program.ts';
+import { dataelixir, HUMAN, SOURCE } from './program.ts';
 import { tinySamples, writeTinyNetworks } from './tiny-networks.ts';
 
 /** More than a pipe holds, so that a line is cut unless its end is waited for. */
@@ -30,7 +30,10 @@ const OBSERVED = ['--observer-path', 'observer.onnx'];
 
 /** Starts the program, which writes into a pipe that nobody reads from yet. */
 function start(args: readonly string[], stdin = '') {
-  const child = spawn(process.execPath, [...SOURCE, ...args], { cwd: folder });
+  const child = spawn(process.execPath, [...SOURCE, ...args], {
+    cwd: folder,
+    env: { ...process.env, ...HUMAN },
+  });
   child.stdin.on('error', () => undefined).end(stdin);
   const said = { stderr: '' };
   child.stderr.setEncoding('utf8').on('data', (text) => {

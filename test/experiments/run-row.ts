@@ -88,7 +88,11 @@ async function call(site: Site, args: readonly string[], signal: AbortSignal): P
   signal.throwIfAborted();
   // nothing in the environment but the place of the data may change what a row is
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('DATAELIXIR_'));
-  const env = { ...Object.fromEntries(inherited), DATAELIXIR_DATA: site.data };
+  const env = {
+    ...Object.fromEntries(inherited),
+    DATAELIXIR_DATA: site.data,
+    DATAELIXIR_LOG_FORMAT: 'human',
+  };
   const child = spawn(process.execPath, [...site.program, ...args], {
     cwd: site.root,
     env,
