@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { Journal } from '../../streams/operators/journal.ts';
 import type { PurifySummary } from '../../streams/purify.ts';
+import type { Estimate } from '../../streams/stages/detect.ts';
 import type { DatasetInfo } from '../datasets/open.ts';
 import { CandidateStore, digestOf } from '../state/candidates.ts';
 import { JSON_VALUE } from '../state/database.ts';
@@ -40,10 +41,14 @@ export class RunMemory {
   readonly networks: NetworkStore;
   readonly ledger: Ledger;
   readonly #corrections: Journal<Correction>;
+  readonly #keepWindows: boolean;
+  readonly #windows: Promise<void>[] = [];
   #corrected = 0;
 
-  constructor(state: State, { record }: OpenRecord) {
+  /** @param keepWindows whether windows are the same each time, and so part of what is kept */
+  constructor(state: State, { record }: OpenRecord, keepWindows: boolean) {
     this.state = state;
+    this.#keepWindows = keepWindows;
     this.candidates = new CandidateStore(state.database);
     this.networks = new NetworkStore(state.database);
     this.#corrections = new Journal<Correction>(record.path('corrections.ndjson'));
@@ -66,9 +71,18 @@ export class RunMemory {
     return this.state.claim(resolve(path));
   }
 
+  /** Notes a window; a failure to write ends the run, at the latest when it concludes. */
+  window({ window, count, table }: Estimate): void {
+    if (!this.#keepWindows) return;
+    const { database, next } = this.state;
+    const key = `${next}window/${String(window).padStart(9, '0')}`;
+    this.#windows.push(database.put<string, unknown>(key, { samples: count, table }, JSON_VALUE));
+  }
+
   /** Notes the verdict and completes the corrections, before anything is published. */
   async conclude({ verdict }: PurifySummary): Promise<void> {
     const { database, next } = this.state;
+    await Promise.all(this.#windows);
     await database.put<string, unknown>(`${next}verdict`, verdict, JSON_VALUE);
     await this.ledger.finish();
     this.#corrections.close();

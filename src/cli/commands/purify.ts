@@ -14,13 +14,20 @@ import { identityOf, RunMemory, withState } from '../memory.ts';
 import { loadClassifier, trainOn } from '../models.ts';
 import { type Purification, purifyInto } from '../purification.ts';
 import { costOf, createRecord } from '../record.ts';
+import { withWindows } from '../windows.ts';
 import { StageClock, withPool, withScratch } from '../workspace.ts';
 
 export async function purify(context: Context): Promise<void> {
-  await withState(context, (state) => purifyWith(context, state));
+  await withState(context, (state) =>
+    withWindows(context, state, (onWindow) => purifyWith(context, state, onWindow)),
+  );
 }
 
-async function purifyWith(context: Context, state: State | undefined): Promise<void> {
+async function purifyWith(
+  context: Context,
+  state: State | undefined,
+  onWindow: Purification['onWindow'],
+): Promise<void> {
   const { settings, log, stdout } = context;
   const path = denoiserPath(context, true);
   const dataset = await openTraining(context);
@@ -29,7 +36,7 @@ async function purifyWith(context: Context, state: State | undefined): Promise<v
   const open = createRecord(context, settings.overwrite || (await state?.owns(folder)));
   await state?.claim(folder);
   const { record, quarantine } = open;
-  const memory = state && new RunMemory(state, open);
+  const memory = state && new RunMemory(state, open, settings.detect.windowSeconds === null);
   const clock = new StageClock();
   await withScratch(async (scratch) => {
     await withPool(context, async (pool) => {
@@ -40,7 +47,7 @@ async function purifyWith(context: Context, state: State | undefined): Promise<v
       const observed = await clock.time('observer', () =>
         observe(context, pool, dataset, scratch, open.refuse, memory),
       );
-      const parts = { ...observed, info, denoiser, open, scratch, clock, memory };
+      const parts = { ...observed, info, denoiser, open, scratch, clock, memory, onWindow };
       const { verdict, denoiserCalls, written, dropped } = await purifyInto(context, pool, parts);
       quarantine.close();
       const samples = observed.store.count;
