@@ -8,7 +8,7 @@ function evidence(name: string, count: number) {
   const counts = new Contingency(2);
   const scores = new ScoreSample(2);
   for (let n = 0; n < count; n++) {
-    counts.add(0, { labels: [0, 1], majority: 1 } as Parameters<Contingency['add']>[1]);
+    counts.add(0, { indices: [0, 1], labels: [0, 1], majority: 1 });
     scores.add({ id: `${name} ${n}`, label: 0, scores: [-2, -0.1] });
   }
   return { counts: counts.table(), scores };
