@@ -411,6 +411,7 @@ export const schema = {
       'Folder that keeps what the next run over the same, growing dataset needs: candidates, networks, and what was released; docs/growing.md.',
       { arg: 'state' },
     ),
+    parts: texts('States that merge makes one of, in state.path.', []),
   },
 
   evaluation: {

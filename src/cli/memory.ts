@@ -74,9 +74,9 @@ export class RunMemory {
   /** Notes a window; a failure to write ends the run, at the latest when it concludes. */
   window({ window, count, table }: Estimate): void {
     if (!this.#keepWindows) return;
-    const { database, next } = this.state;
-    const key = `${next}window/${String(window).padStart(9, '0')}`;
-    this.#windows.push(database.put<string, unknown>(key, { samples: count, table }, JSON_VALUE));
+    const key = this.state.windowKey(window);
+    const value = { samples: count, table };
+    this.#windows.push(this.state.database.put<string, unknown>(key, value, JSON_VALUE));
   }
 
   /** Notes the verdict and completes the corrections, before anything is published. */
