@@ -411,6 +411,11 @@ export const schema = {
       'Folder that keeps what the next run over the same, growing dataset needs: candidates, networks, and what was released; docs/growing.md.',
       { arg: 'state' },
     ),
+    models: choice(
+      'How networks are trained where the data changed: from scratch, as without a state; or warm: the observer stays as first trained, and the benign model of the last run is trained further, which is cheaper and not equal to a run from scratch.',
+      ['scratch', 'warm'],
+      'scratch',
+    ),
     parts: texts('States that merge makes one of, in state.path.', []),
   },
 

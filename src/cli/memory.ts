@@ -7,6 +7,7 @@ import { Journal } from '../../streams/operators/journal.ts';
 import type { PurifySummary } from '../../streams/purify.ts';
 import type { Estimate } from '../../streams/stages/detect.ts';
 import type { DatasetInfo } from '../datasets/open.ts';
+import { ConfigError } from '../errors.ts';
 import { CandidateStore, digestOf } from '../state/candidates.ts';
 import { JSON_VALUE } from '../state/database.ts';
 import { type Correction, Ledger } from '../state/ledger.ts';
@@ -24,8 +25,13 @@ export async function withState<T>(
   { settings }: Context,
   work: (state: State | undefined) => Promise<T>,
 ): Promise<T> {
-  const { path } = settings.state;
-  if (path === null) return work(undefined);
+  const { path, models } = settings.state;
+  if (path === null) {
+    if (models === 'scratch') return work(undefined);
+    throw new ConfigError(
+      `state.models: expected a state for ${models} models to come from, found none; pass --state FOLDER`,
+    );
+  }
   const state = await State.open(resolve(path), versions().dataelixir);
   try {
     return await work(state);
@@ -39,18 +45,21 @@ export class RunMemory {
   readonly state: State;
   readonly candidates: CandidateStore;
   readonly networks: NetworkStore;
+  /** The networks where trainings go on from those of the last run. */
+  readonly warm: NetworkStore | undefined;
   readonly ledger: Ledger;
   readonly #corrections: Journal<Correction>;
+  /** Windows by time differ from run to run. */
   readonly #keepWindows: boolean;
   readonly #windows: Promise<void>[] = [];
   #corrected = 0;
 
-  /** @param keepWindows whether windows are the same each time, and so part of what is kept */
-  constructor(state: State, { record }: OpenRecord, keepWindows: boolean) {
+  constructor({ settings }: Context, state: State, { record }: OpenRecord) {
     this.state = state;
-    this.#keepWindows = keepWindows;
+    this.#keepWindows = settings.detect.windowSeconds === null;
     this.candidates = new CandidateStore(state.database);
-    this.networks = new NetworkStore(state.database);
+    this.networks = new NetworkStore(state);
+    this.warm = settings.state.models === 'warm' ? this.networks : undefined;
     this.#corrections = new Journal<Correction>(record.path('corrections.ndjson'));
     this.ledger = new Ledger(state, (correction) => {
       this.#corrected += 1;

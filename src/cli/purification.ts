@@ -74,6 +74,7 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
     store: settled,
     onProgress: progressOf(log, 'benign'),
     memory: memory?.networks,
+    warm: memory?.warm,
   });
   const target = settings.output.path ?? record.path('purified');
   const replace = (await memory?.mayReplace(target)) ?? false;

@@ -11,7 +11,7 @@ import type { Context } from '../commands.ts';
 import { fillStore, openTraining } from '../datasets.ts';
 import { denoiserPath, prepareDenoiser } from '../denoiser.ts';
 import { identityOf, RunMemory, withState } from '../memory.ts';
-import { loadClassifier, trainOn } from '../models.ts';
+import { loadClassifier, trainedBefore, trainOn } from '../models.ts';
 import { type Purification, purifyInto } from '../purification.ts';
 import { costOf, createRecord } from '../record.ts';
 import { withWindows } from '../windows.ts';
@@ -36,7 +36,7 @@ async function purifyWith(
   const open = createRecord(context, settings.overwrite || (await state?.owns(folder)));
   await state?.claim(folder);
   const { record, quarantine } = open;
-  const memory = state && new RunMemory(state, open, settings.detect.windowSeconds === null);
+  const memory = state && new RunMemory(context, state, open);
   const clock = new StageClock();
   await withScratch(async (scratch) => {
     await withPool(context, async (pool) => {
@@ -84,5 +84,8 @@ async function observe(
     return { observer, store: new SampleStore(file, info.shape), source: dataset.read() };
   }
   const store = await fillStore(context, file, dataset, refuse, true);
-  return { observer: await trainOn(pool, context, 'observer', store, info, memory?.networks), store };
+  const observer = memory?.warm
+    ? await trainedBefore(pool, context, memory.warm, store, info)
+    : await trainOn(pool, context, 'observer', store, info, memory?.networks);
+  return { observer, store };
 }
