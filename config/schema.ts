@@ -357,11 +357,29 @@ export const schema = {
       max: 100_000,
       unit: 'candidates',
     }),
-    window: integer('Samples after which the running estimate is renewed.', 1000, {
+    window: integer('Samples after which a window closes and the running estimate is renewed.', 1000, {
       min: 1,
       max: 1e9,
       unit: 'samples',
     }),
+    windowSeconds: optionalReal(
+      'Time after its first sample at which a window closes, however few samples it holds.',
+      { min: 0.001, max: 1e6, unit: 'seconds' },
+    ),
+    sliding: integer('Windows that make one sliding window, of which each estimate speaks.', 1, {
+      min: 1,
+      max: 1000,
+      unit: 'windows',
+    }),
+    decay: real(
+      'Weight of a window against the next one in the running estimates of detect.windows; 1 forgets nothing.',
+      1,
+      { min: 0.001, max: 1 },
+    ),
+    windows: optionalText(
+      'File, or open descriptor as fd:N, that gets a line of JSON as each window closes: its table, its estimate and the running one; docs/growing.md.',
+      { arg: 'windows' },
+    ),
   },
 
   repair: {
@@ -407,6 +425,12 @@ export const schema = {
       'Folder that keeps what the next run over the same, growing dataset needs: candidates, networks, and what was released; docs/growing.md.',
       { arg: 'state' },
     ),
+    models: choice(
+      'How networks are trained where the data changed: from scratch, as without a state; or warm: the observer stays as first trained, and the benign model of the last run is trained further, which is cheaper and not equal to a run from scratch.',
+      ['scratch', 'warm'],
+      'scratch',
+    ),
+    parts: texts('States that merge makes one of, in state.path.', []),
   },
 
   evaluation: {

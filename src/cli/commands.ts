@@ -47,6 +47,13 @@ export const commands: readonly Command[] = [
     load: async () => (await import('./commands/purify.ts')).purify,
   },
   {
+    name: 'merge',
+    summary: 'Make one state of those that several machines left, each over a part of a dataset.',
+    positional: { path: 'state.parts', name: 'STATE…' },
+    sections: ['state'],
+    load: async () => (await import('./commands/merge.ts')).merge,
+  },
+  {
     name: 'poison',
     summary: 'Write a poisoned copy of a dataset with a ground-truth manifest beside it.',
     positional: SOURCES,

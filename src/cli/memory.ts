@@ -5,7 +5,9 @@ import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { Journal } from '../../streams/operators/journal.ts';
 import type { PurifySummary } from '../../streams/purify.ts';
+import type { Estimate } from '../../streams/stages/detect.ts';
 import type { DatasetInfo } from '../datasets/open.ts';
+import { ConfigError } from '../errors.ts';
 import { CandidateStore, digestOf } from '../state/candidates.ts';
 import { JSON_VALUE } from '../state/database.ts';
 import { type Correction, Ledger } from '../state/ledger.ts';
@@ -23,8 +25,13 @@ export async function withState<T>(
   { settings }: Context,
   work: (state: State | undefined) => Promise<T>,
 ): Promise<T> {
-  const { path } = settings.state;
-  if (path === null) return work(undefined);
+  const { path, models } = settings.state;
+  if (path === null) {
+    if (models === 'scratch') return work(undefined);
+    throw new ConfigError(
+      `state.models: expected a state for ${models} models to come from, found none; pass --state FOLDER`,
+    );
+  }
   const state = await State.open(resolve(path), versions().dataelixir);
   try {
     return await work(state);
@@ -38,14 +45,21 @@ export class RunMemory {
   readonly state: State;
   readonly candidates: CandidateStore;
   readonly networks: NetworkStore;
+  /** The networks where trainings go on from those of the last run. */
+  readonly warm: NetworkStore | undefined;
   readonly ledger: Ledger;
   readonly #corrections: Journal<Correction>;
+  /** Windows by time differ from run to run. */
+  readonly #keepWindows: boolean;
+  readonly #windows: Promise<void>[] = [];
   #corrected = 0;
 
-  constructor(state: State, { record }: OpenRecord) {
+  constructor({ settings }: Context, state: State, { record }: OpenRecord) {
     this.state = state;
+    this.#keepWindows = settings.detect.windowSeconds === null;
     this.candidates = new CandidateStore(state.database);
-    this.networks = new NetworkStore(state.database);
+    this.networks = new NetworkStore(state);
+    this.warm = settings.state.models === 'warm' ? this.networks : undefined;
     this.#corrections = new Journal<Correction>(record.path('corrections.ndjson'));
     this.ledger = new Ledger(state, (correction) => {
       this.#corrected += 1;
@@ -66,9 +80,18 @@ export class RunMemory {
     return this.state.claim(resolve(path));
   }
 
+  /** Notes a window; a failure to write ends the run, at the latest when it concludes. */
+  window({ window, count, table }: Estimate): void {
+    if (!this.#keepWindows) return;
+    const key = this.state.windowKey(window);
+    const value = { samples: count, table };
+    this.#windows.push(this.state.database.put<string, unknown>(key, value, JSON_VALUE));
+  }
+
   /** Notes the verdict and completes the corrections, before anything is published. */
   async conclude({ verdict }: PurifySummary): Promise<void> {
     const { database, next } = this.state;
+    await Promise.all(this.#windows);
     await database.put<string, unknown>(`${next}verdict`, verdict, JSON_VALUE);
     await this.ledger.finish();
     this.#corrections.close();

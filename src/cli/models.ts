@@ -12,6 +12,7 @@ import { type ClassifierSpec, imageShape, parametersOf } from '../networks/netwo
 import { exportOnnx } from '../runtime/export-onnx.ts';
 import { type TrainingProgress, trainClassifier } from '../training/train-classifier.ts';
 import { type TrainingMemory, trainOnce } from '../training/train-once.ts';
+import { trainFrozen, type WarmMemory } from '../training/train-warm.ts';
 import { loadClassifierWeights, loadDenoiserWeights } from '../weights/load-weights.ts';
 import { DDPM_SCHEDULE, type NoiseSchedule } from '../weights/unet-settings.ts';
 import { packWeights, unpackWeights } from '../weights/weights.ts';
@@ -41,6 +42,18 @@ export async function trainOn(
     return trainOnce(memory, pool, lesson, progressOf(log, stage));
   }
   return trainClassifier(pool, spec, { store }, trainingOf(settings), progressOf(log, stage));
+}
+
+/** The observer as an earlier run trained it; trained now where none did. */
+export function trainedBefore(
+  pool: Pool,
+  { settings, log }: Context,
+  memory: WarmMemory,
+  store: SampleStore,
+  info: DatasetInfo,
+): Promise<ClassifierRef> {
+  const lesson = { spec: classifierSpec(settings, info), store, options: trainingOf(settings) };
+  return trainFrozen({ memory, pool, onProgress: progressOf(log, 'observer') }, lesson);
 }
 
 /** Shows the steps of a training and, at its end, the loss. */

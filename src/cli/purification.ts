@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import type { Report } from '../../streams/progress.ts';
 import { type PurifySummary, runPurification } from '../../streams/purify.ts';
-import type { Judgement } from '../../streams/stages/detect.ts';
+import type { Estimate, Judgement } from '../../streams/stages/detect.ts';
 import type { DatasetInfo } from '../datasets/open.ts';
 import type { ReadResult } from '../datasets/sample.ts';
 import { SampleStore } from '../datasets/sample-store.ts';
@@ -45,6 +45,8 @@ export interface Purification {
   readonly clock: StageClock;
   /** What earlier runs left. */
   readonly memory?: RunMemory | undefined;
+  /** Told of each window as it closes. */
+  readonly onWindow: (estimate: Estimate) => void;
 }
 
 /** What came of it. */
@@ -79,12 +81,14 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
     store: settled,
     onProgress: progressOf(log, 'benign'),
     memory: memory?.networks,
+    warm: memory?.warm,
   });
   const target = settings.output.path ?? record.path('purified');
   const writer = await openOutput(context, target, info, memory);
   const manifest = join(scratch, 'manifest.ndjson');
   const residuals = new Residuals(info.shape[0] * info.shape[1] * info.shape[2]);
   const tellVerdict = verdictTo(log);
+  const tellEstimate = estimateTo(log);
   let judgement: Judgement | undefined;
   const detection = detectionOf(settings, info.classes);
   clock.start();
@@ -107,7 +111,11 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
         scratch,
         refuse,
         release: memory && ((settled) => memory.ledger.release(settled)),
-        onEstimate: estimateTo(log),
+        onEstimate: (estimate) => {
+          tellEstimate(estimate);
+          parts.onWindow(estimate);
+          memory?.window(estimate);
+        },
         onVerdict: (found) => {
           judgement = found;
           tellVerdict(found.verdict);

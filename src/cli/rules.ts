@@ -21,9 +21,18 @@ export function detectionOf(
   { detect }: Settings,
   classes: number,
 ): Detection & Pick<PurifyParts, 'examination'> {
-  const { minority, window, rule, threshold, sides, falseAlarm, canaries } = detect;
+  const { minority, window, windowSeconds, sliding, decay, rule, threshold, sides, falseAlarm, canaries } =
+    detect;
+  const counting = {
+    classes,
+    minority,
+    window,
+    windowSeconds: windowSeconds ?? undefined,
+    sliding,
+    decay,
+  };
   if (rule === 'divergence') {
-    return { classes, minority, window, detector: divergenceDetector({ threshold, sides }) };
+    return { ...counting, detector: divergenceDetector({ threshold, sides }) };
   }
   const concluding: Conclude = (table, scores, stamps) => {
     const flows =
@@ -31,9 +40,7 @@ export function detectionOf(
     return conclude(table, falseAlarm, flowTest(flows), stamps);
   };
   return {
-    classes,
-    minority,
-    window,
+    ...counting,
     detector: concluding,
     examination: { conclude: concluding, falseAlarm, canaries },
   };

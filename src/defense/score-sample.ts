@@ -96,6 +96,17 @@ export class ScoreSample {
     return taken;
   }
 
+  /** A share of the samples, drawn by their ids; another `draw` is another, independent drawing. */
+  thinned(share: number, draw: number): ScoreSample {
+    const kept = new ScoreSample(this.classes, this.#capacity);
+    const { ids, ranks, labels, indices } = this.#columns;
+    for (let n = 0; n < this.#count; n++) {
+      if (murmur3(encoder.encode(ids[n]!), draw) >= share * 2 ** 32) continue;
+      kept.#put(ranks[n]!, ids[n]!, labels[n]!, indices[n]!, this.#row(n));
+    }
+    return kept;
+  }
+
   table(): ScoreTable {
     this.#sort();
     const { labels, scores } = this.#columns;

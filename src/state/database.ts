@@ -24,12 +24,7 @@ const MOST_OPEN_FILES = 64;
  * @throws {StateError} when another process uses it, it is damaged, or the folder holds something else
  */
 export async function openDatabase(folder: string): Promise<Database> {
-  const found = existsSync(folder) ? readdirSync(folder) : [];
-  if (found.length > 0 && !existsSync(join(folder, MARK))) {
-    throw new StateError(
-      `expected a state or an empty folder at ${folder}, found "${found[0]}" in it; choose another --state`,
-    );
-  }
+  if (!holdsDatabase(folder)) checkFree(folder, 'a state or an empty folder');
   try {
     mkdirSync(folder, { recursive: true });
     const database: Database = new ClassicLevel(folder, {
@@ -41,6 +36,19 @@ export async function openDatabase(folder: string): Promise<Database> {
   } catch (error) {
     throw refusal(folder, error as Error);
   }
+}
+
+export function holdsDatabase(folder: string): boolean {
+  return existsSync(join(folder, MARK));
+}
+
+/** @throws {StateError} when something stands in the folder */
+export function checkFree(folder: string, expected = 'a new or an empty folder'): void {
+  const found = existsSync(folder) ? readdirSync(folder) : [];
+  if (found.length === 0) return;
+  throw new StateError(
+    `expected ${expected} at ${folder}, found "${found[0]}" in it; choose another --state`,
+  );
 }
 
 function refusal(folder: string, { cause, message }: Error): StateError {

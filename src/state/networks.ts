@@ -2,22 +2,37 @@
 // twice; and, while a training works, its state after each epoch, so that one that was killed goes on from there.
 
 import type { ClassifierCheckpoint } from '../training/train-classifier.ts';
-import type { TrainingMemory } from '../training/train-once.ts';
-import { type Database, rangeOf } from './database.ts';
+import type { Past, Role, WarmMemory } from '../training/train-warm.ts';
+import { type Database, JSON_VALUE, rangeOf } from './database.ts';
+import type { State } from './state.ts';
 
 const FLOAT_BYTES = Float32Array.BYTES_PER_ELEMENT;
 
-export class NetworkStore implements TrainingMemory {
+export class NetworkStore implements WarmMemory {
+  readonly #state: State;
   readonly #database: Database;
   readonly #used = new Set<string>();
 
-  constructor(database: Database) {
-    this.#database = database;
+  constructor(state: State) {
+    this.#state = state;
+    this.#database = state.database;
   }
 
   async find(key: string): Promise<Float32Array | undefined> {
     this.#used.add(`model/${key}`);
+    return this.peek(key);
+  }
+
+  async peek(key: string): Promise<Float32Array | undefined> {
     return floats(await this.#database.get(`model/${key}`));
+  }
+
+  past(role: Role): Promise<Past | undefined> {
+    return this.#database.get<string, Past>(`${this.#state.current}network/${role}`, JSON_VALUE);
+  }
+
+  async note(role: Role, past: Past): Promise<void> {
+    await this.#database.put<string, Past>(`${this.#state.next}network/${role}`, past, JSON_VALUE);
   }
 
   async keep(key: string, weights: Float32Array): Promise<void> {

@@ -80,10 +80,8 @@ export class State {
    */
   async bind(identity: Identity, classes: number): Promise<void> {
     const found = this.#meta.identity;
-    const names = Object.keys({ ...found, ...identity });
-    const other = found ? names.filter((name) => found[name] !== identity[name]) : [];
-    if (found && other.length > 0) {
-      const differences = other.map((name) => `${name} ${found[name]} instead of ${identity[name]}`);
+    const differences = found ? differencesOf(found, identity) : [];
+    if (differences.length > 0) {
       throw new StateError(
         `expected the state of this purification at ${this.folder}, found one with ${differences.join(', ')}; ` +
           'purify as before, or choose another --state',
@@ -119,6 +117,11 @@ export class State {
   /** Keys of what this run leaves begin so; they count from `commit` on. */
   get next(): string {
     return prefixOf(this.#meta.slot === 'a' ? 'b' : 'a');
+  }
+
+  /** Key of a window of this run. */
+  windowKey(index: number): string {
+    return `${this.next}window/${String(index).padStart(9, '0')}`;
   }
 
   /**
@@ -181,6 +184,14 @@ export class State {
   #clear(prefix: string): Promise<void> {
     return this.database.clear(rangeOf(prefix));
   }
+}
+
+/** In words: what one has instead of the other. */
+export function differencesOf(found: Identity, expected: Identity): string[] {
+  const names = Object.keys({ ...found, ...expected });
+  return names
+    .filter((name) => found[name] !== expected[name])
+    .map((name) => `${name} ${found[name]} instead of ${expected[name]}`);
 }
 
 function prefixOf(slot: Slot): string {

@@ -9,11 +9,12 @@ import type { Outcome } from '../errors.ts';
 import type { ClassifierSpec } from '../networks/network.ts';
 import type { Pool } from '../workers/pool.ts';
 import { pack } from '../workers/pool-runner.ts';
-import type { NetworkRef } from '../workers/protocol.ts';
+import type { NetworkRef, SharedWeights } from '../workers/protocol.ts';
 import { classifyImages } from './classify.ts';
 import type { ClassifierTraining, TrainingProgress } from './train-classifier.ts';
 import { trainClassifier } from './train-classifier.ts';
 import { type TrainingMemory, trainOnce } from './train-once.ts';
+import { type Past, trainFurther, trainLast, type WarmMemory } from './train-warm.ts';
 
 export interface BenignTraining {
   readonly spec: ClassifierSpec;
@@ -26,12 +27,15 @@ export interface BenignTraining {
   readonly onProgress?: (progress: TrainingProgress) => void;
   /** Where trainings are remembered, so that none is done twice. */
   readonly memory?: TrainingMemory | undefined;
+  /** Where given instead, the model of the last run is trained further. */
+  readonly warm?: WarmMemory | undefined;
 }
 
 export class OnlineBenignTrainer implements BenignTrainer {
   readonly #pool: Pool;
   readonly #options: BenignTraining;
   #model: NetworkRef | undefined;
+  #past: Past | undefined;
   #learned = 0;
 
   constructor(pool: Pool, options: BenignTraining) {
@@ -49,14 +53,26 @@ export class OnlineBenignTrainer implements BenignTrainer {
   }
 
   async finish(): Promise<void> {
-    const { spec, training, fineTuning, store, onProgress, memory } = this.#options;
+    const { training, store } = this.#options;
     if (store.count === this.#learned || store.count < training.shards) return;
-    const start = this.#model?.weights;
-    const options = start ? fineTuning : training;
-    this.#model = memory
-      ? await trainOnce(memory, this.#pool, { spec, store, options, start }, onProgress)
-      : await trainClassifier(this.#pool, spec, { store }, options, onProgress, start);
+    this.#model = await this.#train(this.#model?.weights);
     this.#learned = store.count;
+  }
+
+  async #train(start: SharedWeights | undefined): Promise<NetworkRef> {
+    const { spec, training, fineTuning, store, onProgress, memory, warm } = this.#options;
+    const options = start ? fineTuning : training;
+    const lesson = { spec, store, options, start };
+    if (warm) {
+      const means = { memory: warm, pool: this.#pool, onProgress };
+      if (this.#past) return trainLast(means, lesson, this.#past);
+      const { model, past } = await trainFurther(means, lesson, fineTuning);
+      this.#past = past;
+      return model;
+    }
+    return memory
+      ? trainOnce(memory, this.#pool, lesson, onProgress)
+      : trainClassifier(this.#pool, spec, { store }, options, onProgress, start);
   }
 
   async classify(batch: readonly Sample[]): Promise<Outcome<readonly Prediction[]>> {

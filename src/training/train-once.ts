@@ -39,11 +39,11 @@ const BLOCK = 256;
 export async function trainOnce(
   memory: TrainingMemory,
   pool: TrainingPool,
-  { spec, store, options, start }: Lesson,
+  lesson: Lesson,
   onProgress?: (progress: TrainingProgress) => void,
 ): Promise<NetworkRef> {
-  const startKey = start ? digest(new Uint8Array(start.values)) : 'fresh';
-  const key = digest(JSON.stringify([spec, options, startKey, dataKey(store)]));
+  const { spec, store, options, start } = lesson;
+  const key = lessonKey(lesson);
   const known = await memory.find(key);
   if (known) return modelOf(spec, weightsOf(spec, known));
   const own = start && weightsOf(spec, new Float32Array(start.values));
@@ -55,8 +55,19 @@ export async function trainOnce(
   return model;
 }
 
+/** Names a training, and so its result. */
+export function lessonKey({ spec, store, options, start }: Lesson): string {
+  const startKey = start ? digest(new Uint8Array(start.values)) : 'fresh';
+  return digest(JSON.stringify([spec, options, startKey, dataKey(store)]));
+}
+
+/** Names a network, whatever its weights. */
+export function networkKey(spec: ClassifierSpec): string {
+  return digest(JSON.stringify(spec));
+}
+
 /** Names the content of a store: images and labels in their order. */
-function dataKey(store: SampleStore): string {
+export function dataKey(store: SampleStore): string {
   const hash = createHash('sha256');
   for (let at = 0; at < store.count; at += BLOCK) {
     const indices = Array.from({ length: Math.min(BLOCK, store.count - at) }, (_, i) => at + i);
@@ -66,7 +77,8 @@ function dataKey(store: SampleStore): string {
   return hash.digest('hex').slice(0, 32);
 }
 
-function weightsOf(spec: ClassifierSpec, flat: Float32Array): SharedWeights {
+/** Weights of their own, from flat ones as they are remembered. */
+export function weightsOf(spec: ClassifierSpec, flat: Float32Array): SharedWeights {
   const weights = packWeights(initialWeights(spec, 0));
   new Float32Array(weights.values).set(flat);
   return weights;

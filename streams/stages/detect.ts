@@ -2,24 +2,31 @@
 // on disk and into additive evidence; each window closes with a running estimate, the end of the stream with the
 // verdict, and then the records come back from disk, each with the verdict, as fast as credit allows.
 
-import { concat, defer, ignoreElements, map, type OperatorFunction, tap } from 'rxjs';
+import { concat, defer, ignoreElements, map, type OperatorFunction, scan, tap } from 'rxjs';
 import { Contingency, type TransitionTable } from '../../src/defense/contingency.ts';
+import { FadingEvidence } from '../../src/defense/fading.ts';
 import type { Knowledge } from '../../src/defense/knowledge.ts';
 import { ScoreSample } from '../../src/defense/score-sample.ts';
 import { keepCandidates } from '../../src/defense/transitions.ts';
 import type { Detector, Verdict } from '../../src/defense/verdict.ts';
 import { type Credit, credited } from '../operators/credited.ts';
 import { Journal, journalled } from '../operators/journal.ts';
-import { type Tally, windowed } from '../operators/windowed.ts';
+import { type Tally, type Window, windowed } from '../operators/windowed.ts';
 import type { JudgedRecord, PlacedRecord, TransitionRecord } from '../records.ts';
 
-/** What is known after a window. */
+/** What is known after a window. Verdicts are worked out when they are read, which is to be at once. */
 export interface Estimate {
   /** Position of the window, from 0. */
   readonly window: number;
+  /** Records in it. */
+  readonly count: number;
   /** Counts of this window alone: mergeable, kilobytes. */
   readonly table: TransitionTable;
-  /** The verdict on everything up to the end of this window; worked out when it is read, which is to be at once. */
+  /** The verdict on the sliding window that ends here. */
+  readonly recent: Verdict;
+  /** The verdict on everything so far, old windows faded; the very `verdict` where nothing fades. */
+  readonly running: Verdict;
+  /** The verdict on everything up to the end of this window. */
   readonly verdict: Verdict;
 }
 
@@ -31,6 +38,12 @@ export interface Detection {
   readonly detector: Detector;
   /** Records a window. */
   readonly window: number;
+  /** Seconds after its first record until a window is closed, however few records it holds; never when left out. */
+  readonly windowSeconds?: number | undefined;
+  /** Windows that make one sliding window; 1 when left out. */
+  readonly sliding?: number;
+  /** Weight in the running estimate of a window against the next one, in (0, 1]; 1 when left out. */
+  readonly decay?: number;
 }
 
 /** Everything that is counted of records. Two of them merge to that of all records, in any order. */
@@ -53,22 +66,35 @@ type Estimated = Estimate & { readonly evidence: Evidence };
 
 /** One running estimate after each window of records; the last one is the verdict. None where there are no records. */
 export function estimate(detection: Detection): OperatorFunction<TransitionRecord, Estimated> {
+  const { classes, window, windowSeconds, sliding = 1, decay = 1 } = detection;
   return (source) =>
     defer(() => {
       // one sample that grows: a merger for each window would copy it again and again
-      const scores = new ScoreSample(detection.classes);
+      const scores = new ScoreSample(classes);
+      const fading = decay < 1 ? new FadingEvidence(decay) : undefined;
       return source.pipe(
-        windowed(detection.window, tallyOf(detection)),
-        map(({ index, gathered, total }) => {
+        windowed(window, tallyOf(detection), windowSeconds && windowSeconds * 1000),
+        scan<Window<Evidence>, Window<Evidence>[]>((last, next) => [...last, next].slice(-sliding), []),
+        map((last) => {
+          const { index, count, gathered, total } = last.at(-1)!;
           scores.merge(gathered.scores);
+          fading?.add(gathered.counts.table(), gathered.scores);
           const evidence = { counts: total.counts, scores };
-          let verdict: Verdict | undefined;
+          const verdict = once(() => judge(detection, evidence));
+          const running = once(() => (fading ? judgeFaded(detection, fading) : verdict()));
+          const recent = once(() => judge(detection, merged(last, classes)));
           return {
             window: index,
+            count,
             table: gathered.counts.table(),
+            get recent() {
+              return recent();
+            },
+            get running() {
+              return running();
+            },
             get verdict() {
-              verdict ??= judge(detection, evidence);
-              return verdict;
+              return verdict();
             },
             evidence,
           };
@@ -129,6 +155,28 @@ export function detect({
 
 function judge({ detector }: Detection, { counts, scores }: Evidence): Verdict {
   return detector(counts.table(), scores.table());
+}
+
+function judgeFaded({ detector }: Detection, fading: FadingEvidence): Verdict {
+  const { counts, scores } = fading.evidence;
+  return detector(counts, scores.table());
+}
+
+function merged(windows: readonly Window<Evidence>[], classes: number): Evidence {
+  const all = { counts: new Contingency(classes), scores: new ScoreSample(classes) };
+  for (const { gathered } of windows) {
+    all.counts.merge(gathered.counts.table());
+    all.scores.merge(gathered.scores);
+  }
+  return all;
+}
+
+function once<T>(work: () => T): () => T {
+  let done: { readonly value: T } | undefined;
+  return () => {
+    done ??= { value: work() };
+    return done.value;
+  };
 }
 
 /** Merges counts only; `estimate` merges the scores. */

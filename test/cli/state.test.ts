@@ -71,6 +71,10 @@ it('costs no denoiser call over the same source, and changes nothing', async () 
   expect(calls('again')).toBe(0);
   expect(results('again')).toEqual(results('first'));
   expect(await contents('grown')).toEqual(before);
+  const windows = before.filter((line) => line.startsWith('run/window/'));
+  expect(windows).toHaveLength(1);
+  const { samples, table } = JSON.parse(Buffer.from(windows[0]!.split(' ')[1]!, 'base64').toString());
+  expect([samples, table.samples.reduce((sum: number, some: number) => sum + some, 0)]).toEqual([40, 40]);
 });
 
 it('costs what is new when the dataset grows, and ends like a run from scratch', async () => {

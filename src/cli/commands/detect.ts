@@ -1,13 +1,16 @@
 // `detect`: transition records on stdin, the verdict on stdout.
 
 import { runDetection } from '../../../streams/detect.ts';
+import type { Estimate } from '../../../streams/stages/detect.ts';
 import { ConfigError } from '../../errors.ts';
 import type { Context } from '../commands.ts';
 import { checkVerdict } from '../gate.ts';
 import { estimateTo } from '../report.ts';
 import { detectionOf } from '../rules.ts';
+import { withWindows } from '../windows.ts';
 
-export async function detect({ settings, log, signal, stdin, stdout }: Context): Promise<void> {
+export async function detect(context: Context): Promise<void> {
+  const { settings, log, signal, stdin, stdout } = context;
   const { classes } = settings.dataset;
   if (classes === null) {
     throw new ConfigError(
@@ -15,7 +18,14 @@ export async function detect({ settings, log, signal, stdin, stdout }: Context):
     );
   }
   const detection = detectionOf(settings, classes);
-  const verdict = await runDetection(stdin as AsyncIterable<Uint8Array>, detection, estimateTo(log), signal);
+  const tellLog = estimateTo(log);
+  const verdict = await withWindows(context, undefined, (tellWindow) => {
+    const tell = (estimate: Estimate) => {
+      tellLog(estimate);
+      tellWindow(estimate);
+    };
+    return runDetection(stdin as AsyncIterable<Uint8Array>, detection, tell, signal);
+  });
   if (verdict.samples === 0) log.warn('detect', 'found no record on stdin');
   stdout.write(`${JSON.stringify(verdict)}\n`);
   checkVerdict(settings, verdict);

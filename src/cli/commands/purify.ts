@@ -7,23 +7,32 @@ import type { Source } from '../../datasets/stream.ts';
 import type { Verdict } from '../../defense/verdict.ts';
 import { ConfigError } from '../../errors.ts';
 import type { State } from '../../state/state.ts';
+import type { Pool } from '../../workers/pool.ts';
 import type { ClassifierRef } from '../../workers/protocol.ts';
 import type { Context } from '../commands.ts';
 import { fillStore, openTraining, withClasses } from '../datasets.ts';
 import { denoiserPath, prepareDenoiser } from '../denoiser.ts';
 import { checkVerdict } from '../gate.ts';
 import { identityOf, RunMemory, withState } from '../memory.ts';
-import { classesOf, loadClassifier, trainOn } from '../models.ts';
+import { classesOf, loadClassifier, trainedBefore, trainOn } from '../models.ts';
 import { type Purification, purifyInto, toStandardOutput } from '../purification.ts';
 import { costOf, createRecord } from '../record.ts';
+import { withWindows } from '../windows.ts';
 import { StageClock, withPool, withScratch } from '../workspace.ts';
 
 export async function purify(context: Context): Promise<void> {
   checkTerminal(context);
-  checkVerdict(context.settings, await withState(context, (state) => purifyWith(context, state)));
+  const verdict = await withState(context, (state) =>
+    withWindows(context, state, (onWindow) => purifyWith(context, state, onWindow)),
+  );
+  checkVerdict(context.settings, verdict);
 }
 
-async function purifyWith(context: Context, state: State | undefined): Promise<Verdict> {
+async function purifyWith(
+  context: Context,
+  state: State | undefined,
+  onWindow: Purification['onWindow'],
+): Promise<Verdict> {
   const { settings, log, stdout } = context;
   const path = denoiserPath(context, true);
   const dataset = await openTraining(context);
@@ -31,7 +40,7 @@ async function purifyWith(context: Context, state: State | undefined): Promise<V
   const open = createRecord(context, settings.overwrite || (await state?.owns(folder)));
   await state?.claim(folder);
   const { record, quarantine } = open;
-  const memory = state && new RunMemory(state, open);
+  const memory = state && new RunMemory(context, state, open);
   const clock = new StageClock();
   return withScratch(async (scratch) => {
     return withPool(context, async (pool) => {
@@ -43,10 +52,9 @@ async function purifyWith(context: Context, state: State | undefined): Promise<V
       await state?.bind(identityOf(context, denoiser, info), info.classes);
       const observer = await clock.time(
         'observer',
-        async () =>
-          begun.observer ?? (await trainOn(pool, context, 'observer', store, info, memory?.networks)),
+        async () => begun.observer ?? (await trainObserver(context, pool, begun, memory)),
       );
-      const parts = { ...begun, observer, denoiser, open, scratch, clock, memory };
+      const parts = { ...begun, observer, denoiser, open, scratch, clock, memory, onWindow };
       const { verdict, denoiserCalls, written, dropped } = await purifyInto(context, pool, parts);
       quarantine.close();
       const samples = store.count;
@@ -92,4 +100,16 @@ async function begin(
   }
   const store = await fillStore(context, file, dataset, refuse, true);
   return { info: withClasses(dataset).info, store };
+}
+
+/** The observer of these samples; with a state that keeps models warm, the one that was trained first. */
+function trainObserver(
+  context: Context,
+  pool: Pool,
+  { store, info }: Pick<Purification, 'store' | 'info'>,
+  memory: RunMemory | undefined,
+): Promise<ClassifierRef> {
+  return memory?.warm
+    ? trainedBefore(pool, context, memory.warm, store, info)
+    : trainOn(pool, context, 'observer', store, info, memory?.networks);
 }

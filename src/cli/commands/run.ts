@@ -20,13 +20,18 @@ import { denoiserPath, prepareDenoiser } from '../denoiser.ts';
 import { fillTestStores, ratesOf, type TestStores } from '../evaluation.ts';
 import { checkVerdict } from '../gate.ts';
 import { loadClassifier, trainOn, writeOnnx } from '../models.ts';
-import { type Purified, purifyInto } from '../purification.ts';
+import { type Purification, type Purified, purifyInto } from '../purification.ts';
 import { costOf, createRecord, type OpenRecord } from '../record.ts';
 import { comparison } from '../table.ts';
 import { detectionFigures } from '../truth.ts';
+import { withWindows } from '../windows.ts';
 import { StageClock, withPool, withScratch } from '../workspace.ts';
 
 export async function run(context: Context): Promise<void> {
+  await withWindows(context, undefined, (onWindow) => runWith(context, onWindow));
+}
+
+async function runWith(context: Context, onWindow: Purification['onWindow']): Promise<void> {
   const { settings, log, stdout } = context;
   const path = denoiserPath(context, true);
   const dataset = withClasses(await openTraining(context));
@@ -49,7 +54,7 @@ export async function run(context: Context): Promise<void> {
       const clean =
         attack && stores && (await clock.time('clean', () => cleanModel(pool, context, raw, info)));
       const observer = await clock.time('observer', () => observerOf(context, pool, observed.store, info));
-      const parts = { info, store: observed.store, observer, denoiser, open, scratch, clock };
+      const parts = { info, store: observed.store, observer, denoiser, open, scratch, clock, onWindow };
       const purified = await purifyInto(context, pool, parts);
       const rates = await clock.time('evaluate', () =>
         evaluate(pool, stores, { clean, backdoored: observer, defended: purified.benign }),

@@ -10,9 +10,9 @@ const letters: Tally<string, string> = {
 };
 
 /** The items of the window, a colon, and everything so far. */
-const shown = (size: number) => (source: import('rxjs').Observable<string>) =>
+const shown = (size: number, milliseconds?: number) => (source: import('rxjs').Observable<string>) =>
   source.pipe(
-    windowed(size, letters),
+    windowed(size, letters, milliseconds),
     map(({ index, count, gathered, total }) => `${index}/${count} ${gathered}:${total}`),
   );
 
@@ -65,6 +65,20 @@ describe('windowed', () => {
       ),
     );
     for (const seen of await Promise.all(totals)) expect(seen.at(-1)).toBe('abcdefgh');
+  });
+
+  it('closes a window when its time is up, and begins the time of the next with its first item', () => {
+    marbles(({ cold, expectObservable, expectSubscriptions }) => {
+      const values = { x: '0/2 ab:ab', y: '1/1 c:abc', z: '2/2 de:abcde', w: '3/1 f:abcdef' };
+      const source = cold('ab-------c-----de-f-|');
+      expectObservable(source.pipe(shown(2, 4))).toBe('-x-----------y--z---(w|)', values);
+      const slow = cold('a-bc------d#');
+      const early = { x: '0/3 abc:abc' };
+      expectObservable(slow.pipe(shown(9, 5))).toBe('-----x-----#', early);
+      const endless = cold('a-----');
+      expectObservable(endless.pipe(shown(9, 5)), '---!').toBe('------');
+      expectSubscriptions(endless.subscriptions).toBe('^--!');
+    });
   });
 
   it('refuses a window without items', () => {

@@ -1,0 +1,168 @@
+// Several states become one: machines that each purified a part of a dataset leave what one machine over all of it
+// would look up. What does not fit together is found before anything is there, and the parts stay as they are.
+// Networks and verdicts are of a part only and stay behind; the next run over everything makes its own.
+
+import { rename, rm } from 'node:fs/promises';
+import { StateError } from '../errors.ts';
+import { checkFree, holdsDatabase, JSON_VALUE, rangeOf } from './database.ts';
+import type { Released } from './ledger.ts';
+import { differencesOf, State } from './state.ts';
+
+/** What a merged state holds. */
+export interface Merged {
+  /** Samples that were released by a part. */
+  readonly samples: number;
+  /** Samples whose candidates are there. */
+  readonly candidates: number;
+}
+
+/** Entries that are copied together. */
+const BLOCK = 256;
+
+/**
+ * Merges states into a new one.
+ *
+ * @param folders of the states, at least one
+ * @param target  folder of the new state: not there yet, or empty
+ * @param version of this program
+ * @throws {StateError} when a part is no state or in use, when parts are of different purifications, when two parts
+ *                      released one sample differently, or when something stands at the target
+ */
+export async function mergeStates(
+  folders: readonly string[],
+  target: string,
+  version: string,
+): Promise<Merged> {
+  checkFree(target);
+  // only this project makes that name
+  const temporary = `${target}.partial`;
+  await rm(temporary, { recursive: true, force: true });
+  const parts: State[] = [];
+  try {
+    for (const folder of folders) parts.push(await openPart(folder, version));
+    for (const part of parts) checkAlike(parts[0]!, part);
+    const merged = await State.open(temporary, version);
+    const counts = await fill(merged, parts).finally(() => merged.close());
+    // takes the place of an empty folder, and of nothing else
+    await rename(temporary, target);
+    return counts;
+  } finally {
+    await Promise.all(parts.map((part) => part.close()));
+    await rm(temporary, { recursive: true, force: true });
+  }
+}
+
+async function openPart(folder: string, version: string): Promise<State> {
+  if (holdsDatabase(folder)) return State.open(folder, version);
+  throw new StateError(`expected a state at ${folder}, found none; name what \`purify --state\` wrote`);
+}
+
+function checkAlike(first: State, other: State): void {
+  const empty = [first, other].find(({ identity }) => identity === undefined);
+  if (empty) {
+    throw new StateError(
+      `expected the state of a purification at ${empty.folder}, found one that none has used; leave it out`,
+    );
+  }
+  const differences = differencesOf(other.identity!, first.identity!);
+  if (differences.length === 0) return;
+  throw new StateError(
+    `expected states of one purification, found that at ${other.folder} with ${differences.join(', ')} at ` +
+      `${first.folder}; purify all parts alike`,
+  );
+}
+
+async function fill(merged: State, parts: readonly State[]): Promise<Merged> {
+  const counts = { samples: 0, candidates: 0 };
+  let windows = 0;
+  for (const part of parts) {
+    counts.candidates += await copyCandidates(merged, part, 'candidate/');
+    await copyCandidates(merged, part, 'canary/');
+    counts.samples += await copyReleases(merged, part);
+    windows = await copyWindows(merged, part, windows);
+  }
+  const classes = Math.max(...parts.map((part) => part.classes));
+  await merged.bind(parts[0]!.identity!, classes);
+  await merged.commit();
+  return counts;
+}
+
+/** @returns how many are new */
+async function copyCandidates(merged: State, part: State, prefix: string): Promise<number> {
+  let count = 0;
+  for await (const block of blocksOf(part.database.iterator(rangeOf(prefix)))) {
+    const there = await merged.database.getMany(block.map(([key]) => key));
+    const fresh = block.filter(([key, value], n) => {
+      const known = there[n];
+      if (known && Buffer.compare(known, value) !== 0) throw otherCandidates(key, part);
+      return !known;
+    });
+    await merged.database.batch(fresh.map(([key, value]) => ({ type: 'put', key, value })));
+    count += fresh.length;
+  }
+  return count;
+}
+
+function otherCandidates(key: string, { folder }: State): StateError {
+  return new StateError(
+    `expected the same candidates of one image in all states, found others for ${key} at ${folder}: their machines ` +
+      'compute differently; purify parts that share no sample',
+  );
+}
+
+/** @returns how many are new */
+async function copyReleases(merged: State, part: State): Promise<number> {
+  const [from, to] = [`${part.current}sample/`, `${merged.next}sample/`];
+  let count = 0;
+  const entries = part.database.iterator<string, Released>({ ...rangeOf(from), ...JSON_VALUE });
+  for await (const block of blocksOf(entries)) {
+    const ids = block.map(([key]) => key.slice(from.length));
+    const there = await merged.database.getMany<string, Released>(
+      ids.map((id) => to + id),
+      JSON_VALUE,
+    );
+    const written = block.map(([, released], n) => {
+      const known = there[n];
+      if (known && !isSame(known, released)) throw otherRelease(ids[n]!, released, known, part);
+      if (!known) count += 1;
+      // counted anew: what came before is the first run of the merged state
+      return { type: 'put', key: to + ids[n]!, value: { ...released, since: 1 }, ...JSON_VALUE } as const;
+    });
+    await merged.database.batch<string, Released>(written, {});
+  }
+  return count;
+}
+
+function isSame(one: Released, other: Released): boolean {
+  const keys = ['given', 'label', 'image', 'digest'] as const;
+  return keys.every((key) => one[key] === other[key]);
+}
+
+function otherRelease(id: string, found: Released, known: Released, { folder }: State): StateError {
+  const [here, there] = [found, known].map(({ label, image }) => `label ${label}, image ${image}`);
+  const kind = here === there ? 'with another image' : `as ${here} instead of ${there}`;
+  return new StateError(
+    `expected sample ${id} to be released alike by all states, found it ${kind} at ${folder}; give different samples ` +
+      'ids of their own, or leave that state out',
+  );
+}
+
+/** Windows of one part after those of the other. @returns how many there are then */
+async function copyWindows(merged: State, part: State, before: number): Promise<number> {
+  let count = before;
+  for await (const value of part.database.values<string, Uint8Array>(rangeOf(`${part.current}window/`))) {
+    await merged.database.put(merged.windowKey(count++), value);
+  }
+  return count;
+}
+
+async function* blocksOf<T>(entries: AsyncIterable<T>): AsyncGenerator<T[]> {
+  let block: T[] = [];
+  for await (const entry of entries) {
+    block.push(entry);
+    if (block.length < BLOCK) continue;
+    yield block;
+    block = [];
+  }
+  if (block.length > 0) yield block;
+}
