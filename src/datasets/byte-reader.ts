@@ -1,4 +1,4 @@
-// Files as streams of bytes, gunzipped when they begin like gzip, in bounded memory. A gzip file that was cut off
+// Files as streams of bytes, decompressed when they begin like gzip or zstd, in bounded memory. A gzip file that was cut off
 // gives every byte that it holds before the damage is reported, one with wrong bytes in it gives all but the last
 // block of 16 KiB before them, so that readers can use the samples that are whole. Node's own stream iterator
 // would discard whatever is buffered when an error comes.
@@ -6,12 +6,13 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { createGunzip, type Gunzip, type InflateRaw } from 'node:zlib';
 import { DatasetError, SampleError } from '../errors.ts';
+import { hasZstdMagic, unzstd } from './zstd.ts';
 
 // deflate expands at most 1032 times: no more than 33 MB from one chunk
 const CHUNK_BYTES = 1 << 15;
 
 /**
- * The bytes of a file, decompressed when it is gzip (recognised by its first two bytes, not by its name).
+ * The bytes of a file, decompressed when it is gzip or zstd (recognised by its first bytes, not by its name).
  *
  * @throws {DatasetError} when the file cannot be opened
  * @throws {SampleError}  after the last usable byte, when the compressed data are damaged or end too early
@@ -21,9 +22,11 @@ export async function* readBytes(path: string): AsyncGenerator<Buffer, void, und
     throw new DatasetError(`expected a readable file at ${path}, found: ${error.message}; check the path`);
   });
   try {
-    const magic = await file.read(Buffer.alloc(2), 0, 2, 0);
-    const compressed = magic.bytesRead === 2 && magic.buffer.readUInt16BE() === 0x1f8b;
-    yield* compressed ? decompress(chunksOf(file), createGunzip()) : chunksOf(file);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(4), 0, 4, 0);
+    const start = buffer.subarray(0, bytesRead);
+    if (bytesRead >= 2 && start.readUInt16BE() === 0x1f8b) yield* decompress(chunksOf(file), createGunzip());
+    else if (hasZstdMagic(start)) yield* unzstd(new ByteReader(chunksOf(file)));
+    else yield* chunksOf(file);
   } finally {
     await file.close();
   }

@@ -7,6 +7,7 @@ import { dirname, join, resolve } from 'node:path';
 import { ConfigError, DatasetError } from '../errors.ts';
 import { type ClassFolderWriter, openClassFolderWriter } from './class-folder-writer.ts';
 import { DESCRIPTION_FILE, formatDescription, type OutputFormat } from './description.ts';
+import { gzipFile } from './gzip-file.ts';
 import { openNdjsonWriter } from './ndjson-writer.ts';
 import { openNpzWriter } from './npz-writer.ts';
 import type { Origin } from './origin.ts';
@@ -23,6 +24,8 @@ const EXTENSIONS: Readonly<Partial<Record<OutputFormat, string>>> = {
   npz: '.npz',
   parquet: '.parquet',
 };
+// the others compress what they hold
+const GZIPPED: readonly OutputFormat[] = ['webdataset', 'ndjson'];
 
 export interface WriterOptions {
   readonly format: OutputFormat;
@@ -55,12 +58,13 @@ export interface DatasetWriter {
  * Begins a new dataset.
  *
  * @param target a folder that is not there yet or is empty; or a file with the extension of the format,
- *               such as `.tar` for `webdataset`
+ *               such as `.tar` for `webdataset`; for that and `ndjson` also with `.gz` after it
  * @throws {DatasetError} when the target exists, or its place cannot be written to
  */
 export async function openWriter(target: string, options: WriterOptions): Promise<DatasetWriter> {
   const extension = EXTENSIONS[options.format];
-  const single = extension !== undefined && target.endsWith(extension);
+  const gzipped = GZIPPED.includes(options.format) && target.endsWith(`${extension}.gz`);
+  const single = gzipped || (extension !== undefined && target.endsWith(extension));
   if (!single && /\.(tar|tgz|gz|ndjson|jsonl|npz|parquet)$/.test(target)) {
     throw new ConfigError(
       `expected a folder${extension ? ` or a ${extension} file` : ''} for ${options.format}, found ${target}; ` +
@@ -83,6 +87,7 @@ export async function openWriter(target: string, options: WriterOptions): Promis
     },
     close: async () => {
       await parts.close();
+      if (gzipped) await gzipFile(temporary);
       if (!single) await describe(temporary, target, parts, samples, options);
       await publish(temporary, target, options.replace === true);
       return samples;

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { folderNames } from '../../src/datasets/class-folder-writer.ts';
 import { openDataset } from '../../src/datasets/open.ts';
@@ -45,13 +46,29 @@ function filesOf(root: string): [string, string][] {
 const byId = (a: Sample, b: Sample) => (a.id < b.id ? -1 : 1);
 
 describe('what is written is read back: ids, labels, pixels, names', () => {
-  test.each([['class-folders'], ['webdataset'], ['ndjson'], ['npz']] as const)('%s', async (format) => {
-    const written = await write(target, 8, { format, samplesPerShard: 3, name: 'pets' });
-    const dataset = await openDataset(target);
-    expect(dataset.info).toEqual({ name: 'pets', format, classes: 3, classNames: NAMES, shape: SHAPE });
-    const { samples, bad } = await readAll(dataset);
-    expect(bad).toEqual([]);
-    expect(samples.sort(byId)).toEqual(written.sort(byId));
+  test.each([['class-folders'], ['webdataset'], ['ndjson'], ['npz'], ['parquet']] as const)(
+    '%s',
+    async (format) => {
+      const written = await write(target, 8, { format, samplesPerShard: 3, name: 'pets' });
+      const dataset = await openDataset(target);
+      expect(dataset.info).toEqual({ name: 'pets', format, classes: 3, classNames: NAMES, shape: SHAPE });
+      const { samples, bad } = await readAll(dataset);
+      expect(bad).toEqual([]);
+      expect(samples.sort(byId)).toEqual(written.sort(byId));
+    },
+  );
+
+  test.each([
+    ['webdataset', '.tar'],
+    ['ndjson', '.ndjson'],
+  ] as const)('%s gzipped is the same file, compressed', async (format, extension) => {
+    const written = await write(`${target}${extension}`, 4, { format });
+    await write(`${target}${extension}.gz`, 4, { format });
+    const compressed = readFileSync(`${target}${extension}.gz`);
+    expect(gunzipSync(compressed).equals(readFileSync(`${target}${extension}`))).toBe(true);
+    const { samples } = await readAll(await openDataset(`${target}${extension}.gz`, { classes: 3 }));
+    expect(samples.map(({ pixels }) => pixels)).toEqual(written.map(({ pixels }) => pixels));
+    expect(readdirSync(folder).sort()).toEqual([`out${extension}`, `out${extension}.gz`]);
   });
 
   test('one shard', async () => {
