@@ -412,7 +412,7 @@ export const schema = {
     ),
     format: choice(
       'Format of a written dataset.',
-      ['class-folders', 'webdataset', 'ndjson', 'npz', 'parquet'],
+      ['class-folders', 'webdataset', 'ndjson', 'npz', 'parquet', 'idx', 'cifar-binary'],
       'class-folders',
     ),
   },

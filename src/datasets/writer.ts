@@ -5,9 +5,11 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { ConfigError, DatasetError } from '../errors.ts';
+import { openCifarBinaryWriter } from './cifar-binary-writer.ts';
 import { type ClassFolderWriter, openClassFolderWriter } from './class-folder-writer.ts';
 import { DESCRIPTION_FILE, formatDescription, type OutputFormat } from './description.ts';
 import { gzipFile } from './gzip-file.ts';
+import { openIdxWriter } from './idx-writer.ts';
 import { openNdjsonWriter } from './ndjson-writer.ts';
 import { openNpzWriter } from './npz-writer.ts';
 import type { Origin } from './origin.ts';
@@ -23,9 +25,12 @@ const EXTENSIONS: Readonly<Partial<Record<OutputFormat, string>>> = {
   ndjson: '.ndjson',
   npz: '.npz',
   parquet: '.parquet',
+  'cifar-binary': '.bin',
 };
 // the others compress what they hold
-const GZIPPED: readonly OutputFormat[] = ['webdataset', 'ndjson'];
+const GZIPPED: readonly OutputFormat[] = ['webdataset', 'ndjson', 'cifar-binary'];
+// whose labels are bytes
+const BYTE_LABELS: readonly OutputFormat[] = ['idx', 'cifar-binary'];
 
 export interface WriterOptions {
   readonly format: OutputFormat;
@@ -58,17 +63,22 @@ export interface DatasetWriter {
  * Begins a new dataset.
  *
  * @param target a folder that is not there yet or is empty; or a file with the extension of the format,
- *               such as `.tar` for `webdataset`; for that and `ndjson` also with `.gz` after it
+ *               such as `.tar` for `webdataset`; for that, `ndjson` and `cifar-binary` also with `.gz` after it
  * @throws {DatasetError} when the target exists, or its place cannot be written to
  */
 export async function openWriter(target: string, options: WriterOptions): Promise<DatasetWriter> {
   const extension = EXTENSIONS[options.format];
   const gzipped = GZIPPED.includes(options.format) && target.endsWith(`${extension}.gz`);
   const single = gzipped || (extension !== undefined && target.endsWith(extension));
-  if (!single && /\.(tar|tgz|gz|ndjson|jsonl|npz|parquet)$/.test(target)) {
+  if (!single && /\.(tar|tgz|gz|ndjson|jsonl|npz|parquet|bin)$/.test(target)) {
     throw new ConfigError(
       `expected a folder${extension ? ` or a ${extension} file` : ''} for ${options.format}, found ${target}; ` +
         'name a folder, or set output.format',
+    );
+  }
+  if (BYTE_LABELS.includes(options.format) && options.classes > 256) {
+    throw new ConfigError(
+      `expected at most 256 classes for ${options.format}, found ${options.classes}; choose another output.format`,
     );
   }
   if (!options.replace) await checkFree(target);
@@ -109,6 +119,7 @@ async function begin(
   await mkdir(single ? dirname(temporary) : temporary, { recursive: true });
   const { format, classes, classNames, name = stemOf(target) } = options;
   if (format === 'class-folders') return openClassFolderWriter(temporary, classes, classNames);
+  if (format === 'idx') return openIdxWriter(temporary, name, options.shape);
   const openFile = (path: string) => openFileWriter(path, options);
   if (single) return openFile(temporary);
   const perShard = options.samplesPerShard ?? DEFAULT_SAMPLES_PER_SHARD;
@@ -120,6 +131,8 @@ function openFileWriter(
   { format, shape, classes, classNames }: WriterOptions,
 ): PartWriter | Promise<PartWriter> {
   switch (format) {
+    case 'cifar-binary':
+      return openCifarBinaryWriter(path);
     case 'ndjson':
       return openNdjsonWriter(path);
     case 'npz':

@@ -59,6 +59,48 @@ describe('what is written is read back: ids, labels, pixels, names', () => {
   );
 
   test.each([
+    ['idx', [1, 6, 5]],
+    ['idx', SHAPE],
+    ['cifar-binary', SHAPE],
+  ] as const)('%s of %s, whose samples are numbered', async (format, shape) => {
+    const writer = await openWriter(target, { ...OPTIONS, name: 'pets', format, shape, samplesPerShard: 3 });
+    const labels = [0, 2, 1, 2, 0];
+    for (const [i, label] of labels.entries())
+      await writer.write({ id: `x${i}`, label, pixels: pixelsOf(i, shape), shape });
+    await writer.close();
+    const dataset = await openDataset(target);
+    expect(dataset.info).toEqual({ name: 'pets', format, classes: 3, classNames: NAMES, shape });
+    const { samples, bad } = await readAll(dataset);
+    expect(bad).toEqual([]);
+    expect(samples.map(({ label, pixels }) => ({ label, pixels }))).toEqual(
+      labels.map((label, i) => ({ label, pixels: pixelsOf(i, shape) })),
+    );
+    expect(new Set(samples.map(({ id }) => id)).size).toBe(5);
+  });
+
+  test('IDX and CIFAR are the bytes of their descriptions', async () => {
+    const shape = [3, 2, 1] as const;
+    for (const format of ['idx', 'cifar-binary'] as const) {
+      const writer = await openWriter(join(folder, format), { format, classes: 3, shape, name: 'a' });
+      await writer.write({ id: 'x', label: 2, pixels: Uint8Array.of(1, 2, 3, 4, 5, 6), shape });
+      await writer.close();
+    }
+    const bytesOf = (...parts: string[]) => [...readFileSync(join(folder, ...parts))];
+    expect(bytesOf('cifar-binary', 'a-000000.bin')).toEqual([2, 1, 2, 3, 4, 5, 6]);
+    expect(bytesOf('idx', 'a-labels-idx1-ubyte')).toEqual([0, 0, 8, 1, 0, 0, 0, 1, 2]);
+    expect(bytesOf('idx', 'a-images-idx4-ubyte')).toEqual([
+      ...[0, 0, 8, 4, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 3],
+      ...[1, 3, 5, 2, 4, 6],
+    ]);
+  });
+
+  test('labels that are bytes end at 255', async () => {
+    await expect(openWriter(target, { format: 'idx', classes: 257, shape: SHAPE })).rejects.toThrow(
+      /at most 256 classes for idx, found 257/,
+    );
+  });
+
+  test.each([
     ['webdataset', '.tar'],
     ['ndjson', '.ndjson'],
   ] as const)('%s gzipped is the same file, compressed', async (format, extension) => {
