@@ -1,18 +1,19 @@
-// Files and other sources as streams of bytes, gunzipped when they begin like gzip, in bounded memory. A gzip file that was cut off
-// gives every byte that it holds before the damage is reported, one with wrong bytes in it gives all but the last
-// block of 16 KiB before them, so that readers can use the samples that are whole. Node's own stream iterator
-// would discard whatever is buffered when an error comes.
+// Files and other sources as streams of bytes, decompressed when they begin like gzip or zstd, in bounded memory. A
+// gzip file that was cut off gives every byte that it holds before the damage is reported, one with wrong bytes in it
+// gives all but the last block of 16 KiB before them, so that readers can use the samples that are whole. Node's own
+// stream iterator would discard whatever is buffered when an error comes.
 
 import { type FileHandle, open } from 'node:fs/promises';
 import { createGunzip, type Gunzip, type InflateRaw } from 'node:zlib';
 import { DatasetError, SampleError } from '../errors.ts';
 import { type ByteSource, peek } from './byte-stream.ts';
+import { hasZstdMagic, unzstd } from './zstd.ts';
 
 // deflate expands at most 1032 times: no more than 33 MB from one chunk
 const CHUNK_BYTES = 1 << 15;
 
 /**
- * The bytes of a file or stream, decompressed when they are gzip (recognised by the first two bytes, not by a name).
+ * The bytes of a file or stream, decompressed when they are gzip or zstd (recognised by the first bytes, not by a name).
  *
  * @throws {DatasetError} when the file cannot be opened
  * @throws {SampleError}  after the last usable byte, when the compressed data are damaged or end too early
@@ -32,13 +33,14 @@ export async function* readBytes(source: ByteSource): AsyncGenerator<Buffer, voi
   }
 }
 
-/** Decompresses bytes that begin like gzip, and gives others as they are. */
+/** Decompresses bytes that begin like gzip or zstd, and gives others as they are. */
 async function* unpacked(
   chunks: AsyncGenerator<Buffer, void, undefined>,
 ): AsyncGenerator<Buffer, void, undefined> {
-  const { start, bytes } = await peek(chunks, 2);
-  const compressed = start.length === 2 && start.readUInt16BE() === 0x1f8b;
-  yield* compressed ? decompress(bytes, createGunzip()) : bytes;
+  const { start, bytes } = await peek(chunks, 4);
+  if (start.length >= 2 && start.readUInt16BE() === 0x1f8b) yield* decompress(bytes, createGunzip());
+  else if (hasZstdMagic(start)) yield* unzstd(new ByteReader(bytes));
+  else yield* bytes;
 }
 
 /** The bytes of an open file from `start` up to `end`, or to its end. */

@@ -12,7 +12,15 @@ export const DESCRIPTION_FILE = 'dataset.json';
 const VERSION = 1;
 
 /** What this project writes. */
-export const OUTPUT_FORMATS = ['class-folders', 'webdataset', 'ndjson', 'npz', 'parquet'] as const;
+export const OUTPUT_FORMATS = [
+  'class-folders',
+  'webdataset',
+  'ndjson',
+  'npz',
+  'parquet',
+  'idx',
+  'cifar-binary',
+] as const;
 export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
 
 export interface Description {

@@ -19,11 +19,13 @@ export function labelsBeside(images: string): string {
   const name = basename(images)
     .replace(/images/i, 'labels')
     .replace(/idx\d/i, 'idx1');
-  const plain = join(dirname(images), name.replace(/\.gz$/, ''));
+  const plain = join(dirname(images), name.replace(/\.(gz|zst)$/, ''));
   const named = /images/i.test(basename(images));
-  const found = named && [plain, `${plain}.gz`].find((path) => existsSync(path));
+  const found = named && [plain, `${plain}.gz`, `${plain}.zst`].find((path) => existsSync(path));
   if (found) return found;
-  throw new DatasetError(`expected labels for ${images} at ${plain}[.gz], found none; set dataset.labels`);
+  throw new DatasetError(
+    `expected labels for ${images} at ${plain}[.gz|.zst], found none; set dataset.labels`,
+  );
 }
 
 /** One more than the largest label of an IDX file of labels; it holds a byte a sample, so this costs little. */

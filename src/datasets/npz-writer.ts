@@ -8,7 +8,7 @@ import { basename } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ZipFile } from 'yazl';
 import { type PartWriter, unwritable } from './part-writer.ts';
-import type { ImageShape } from './sample.ts';
+import { type ImageShape, interleave } from './sample.ts';
 
 const HEADER_BYTES = 128;
 // the zip format counts in local time from 1980
@@ -50,12 +50,6 @@ export async function openNpzWriter(path: string, shape: ImageShape): Promise<Pa
       }
     },
   };
-}
-
-function interleave(pixels: Uint8Array, [channels, height, width]: ImageShape): Uint8Array {
-  if (channels === 1) return pixels;
-  const area = height * width;
-  return pixels.map((_, at) => pixels[(at % channels) * area + Math.floor(at / channels)]!);
 }
 
 /** Version 1 of the array format; numpy wants the data to begin at a multiple of 64 bytes. */

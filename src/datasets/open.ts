@@ -23,6 +23,8 @@ import { readWebDataset } from './webdataset.ts';
 
 export const CIFAR_SHAPE: ImageShape = [3, 32, 32];
 export const DEFAULT_MAX_PIXELS = 2 ** 24;
+// what has no names for its samples
+const NUMBERED: readonly DatasetFormat[] = ['idx', 'cifar-binary', 'shapes'];
 
 export interface DatasetOptions {
   /** Recognised when absent. */
@@ -173,9 +175,7 @@ function channelsOf([first]: readonly Recognised[], options: DatasetOptions): 1 
 
 async function* entriesOf(parts: readonly Recognised[], options: DatasetOptions): AsyncGenerator<Entry> {
   const prefixes = prefixesOf(parts);
-  // those number their samples
-  const named = !['idx', 'cifar-binary', 'shapes'].includes(parts[0]!.format);
-  const seen = named ? new IdSet() : undefined;
+  const seen = NUMBERED.includes(parts[0]!.format) ? undefined : new IdSet();
   for (const [i, part] of parts.entries()) {
     for (const [j, file] of part.files.entries()) {
       const prefix = prefixes[i]![j]!;
@@ -207,7 +207,7 @@ function entriesOfFile(part: Recognised, file: string, index: number, options: D
       return readIdx(file, labelsOf(file, index, options), maxPixels);
     case 'cifar-binary':
       return readCifarBinary(file, {
-        shape: options.shape ?? CIFAR_SHAPE,
+        shape: options.shape ?? part.description?.shape ?? CIFAR_SHAPE,
         labelBytes: options.labelBytes ?? 1,
       });
     case 'webdataset':
@@ -240,7 +240,8 @@ function labelsOf(images: string, index: number, { labels }: DatasetOptions): st
 
 /** What makes ids unique over several files: each file's name, numbered where it occurs again. */
 function prefixesOf(parts: readonly Recognised[]): string[][] {
-  const several = parts.length > 1 || parts.some((part) => part.files.length > 1 && !part.description);
+  const unique = ({ format, description }: Recognised) => description && !NUMBERED.includes(format);
+  const several = parts.length > 1 || parts.some((part) => part.files.length > 1 && !unique(part));
   const seen = new Map<string, number>();
   return parts.map((part) =>
     part.files.map((file) => {

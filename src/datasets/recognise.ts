@@ -26,8 +26,8 @@ export const DATASET_FORMATS = [
 
 // files of which a folder may hold several, by their names; an archive may be WebDataset or class folders
 const FILES_IN_FOLDERS: readonly (readonly [RegExp, DatasetFormat | 'tar'])[] = [
-  [/\.(tar|tar\.gz|tgz)$/, 'tar'],
-  [/\.(ndjson|jsonl)(\.gz)?$/, 'ndjson'],
+  [/\.(tar(\.gz|\.zst)?|tgz)$/, 'tar'],
+  [/\.(ndjson|jsonl)(\.gz|\.zst)?$/, 'ndjson'],
   [/\.npz$/, 'npz'],
   [/\.parquet$/, 'parquet'],
 ];
@@ -137,8 +137,8 @@ async function foldersInTars(files: readonly string[]): Promise<string[]> {
 async function recogniseFile(path: string): Promise<DatasetFormat | 'tar'> {
   const bytes = new ByteReader(path);
   const start = await bytes.take(START_BYTES).finally(() => bytes.close());
-  if (/\.(tar|tar\.gz|tgz)$/.test(path)) return 'tar';
-  if (/\.bin(\.gz)?$/.test(path)) return 'cifar-binary';
+  if (/\.(tar(\.gz|\.zst)?|tgz)$/.test(path)) return 'tar';
+  if (/\.bin(\.gz|\.zst)?$/.test(path)) return 'cifar-binary';
   const format = formatOf(start);
   if (format) return format;
   const damage = bytes.damage ? ` (${bytes.damage})` : '';

@@ -31,3 +31,10 @@ export interface Quarantined extends Failure {
 export type ReadResult =
   | { readonly ok: true; readonly sample: Sample; readonly origin?: Origin }
   | { readonly ok: false; readonly quarantined: Quarantined };
+
+/** Pixels [C, H, W] as [H, W, C]. */
+export function interleave(pixels: Uint8Array, [channels, height, width]: ImageShape): Uint8Array {
+  if (channels === 1) return pixels;
+  const area = height * width;
+  return pixels.map((_, at) => pixels[(at % channels) * area + Math.floor(at / channels)]!);
+}

@@ -7,8 +7,11 @@ import { dirname, join, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
 import { ConfigError, DatasetError, OutputError } from '../errors.ts';
 import { type ByteSink, fileSink, streamSink } from './byte-sink.ts';
+import { openCifarBinaryWriter } from './cifar-binary-writer.ts';
 import { type ClassFolderWriter, openClassFolderWriter } from './class-folder-writer.ts';
 import { DESCRIPTION_FILE, formatDescription, type OutputFormat } from './description.ts';
+import { gzipFile } from './gzip-file.ts';
+import { openIdxWriter } from './idx-writer.ts';
 import { openNdjsonWriter } from './ndjson-writer.ts';
 import { openNpzWriter } from './npz-writer.ts';
 import type { Origin } from './origin.ts';
@@ -27,7 +30,12 @@ const EXTENSIONS: Readonly<Partial<Record<OutputFormat, string>>> = {
   ndjson: '.ndjson',
   npz: '.npz',
   parquet: '.parquet',
+  'cifar-binary': '.bin',
 };
+// the others compress what they hold
+const GZIPPED: readonly OutputFormat[] = ['webdataset', 'ndjson', 'cifar-binary'];
+// whose labels are bytes
+const BYTE_LABELS: readonly OutputFormat[] = ['idx', 'cifar-binary'];
 
 export interface WriterOptions {
   readonly format: OutputFormat;
@@ -60,16 +68,22 @@ export interface DatasetWriter {
  * Begins a new dataset.
  *
  * @param target a folder that is not there yet or is empty; or a file with the extension of the format,
- *               such as `.tar` for `webdataset`
+ *               such as `.tar` for `webdataset`; for that, `ndjson` and `cifar-binary` also with `.gz` after it
  * @throws {OutputError} when the target exists, or its place cannot be written to
  */
 export async function openWriter(target: string, options: WriterOptions): Promise<DatasetWriter> {
   const extension = EXTENSIONS[options.format];
-  const single = extension !== undefined && target.endsWith(extension);
-  if (!single && /\.(tar|tgz|gz|ndjson|jsonl|npz|parquet)$/.test(target)) {
+  const gzipped = GZIPPED.includes(options.format) && target.endsWith(`${extension}.gz`);
+  const single = gzipped || (extension !== undefined && target.endsWith(extension));
+  if (!single && /\.(tar|tgz|gz|ndjson|jsonl|npz|parquet|bin)$/.test(target)) {
     throw new ConfigError(
       `expected a folder${extension ? ` or a ${extension} file` : ''} for ${options.format}, found ${target}; ` +
         'name a folder, or set output.format',
+    );
+  }
+  if (BYTE_LABELS.includes(options.format) && options.classes > 256) {
+    throw new ConfigError(
+      `expected at most 256 classes for ${options.format}, found ${options.classes}; choose another output.format`,
     );
   }
   if (!options.replace) await checkFree(target);
@@ -88,6 +102,7 @@ export async function openWriter(target: string, options: WriterOptions): Promis
     },
     close: async () => {
       await parts.close();
+      if (gzipped) await gzipFile(temporary);
       if (!single) await describe(temporary, target, parts, samples, options);
       await publish(temporary, target, options.replace === true);
       return samples;
@@ -135,6 +150,7 @@ async function begin(
   await mkdir(single ? dirname(temporary) : temporary, { recursive: true });
   const { format, classes, classNames, name = stemOf(target) } = options;
   if (format === 'class-folders') return openClassFolderWriter(temporary, classes, classNames);
+  if (format === 'idx') return openIdxWriter(temporary, name, options.shape);
   const openFile = (path: string) => openFileWriter(path, options);
   if (single) return openFile(temporary);
   const perShard = options.samplesPerShard ?? DEFAULT_SAMPLES_PER_SHARD;
@@ -144,6 +160,8 @@ async function begin(
 function openFileWriter(path: string, options: WriterOptions): PartWriter | Promise<PartWriter> {
   const { format, shape, classes, classNames } = options;
   switch (format) {
+    case 'cifar-binary':
+      return openCifarBinaryWriter(path);
     case 'npz':
       return openNpzWriter(path, shape);
     case 'parquet':

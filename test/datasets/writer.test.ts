@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { fileSink } from '../../src/datasets/byte-sink.ts';
 import { folderNames } from '../../src/datasets/class-folder-writer.ts';
@@ -46,13 +47,71 @@ function filesOf(root: string): [string, string][] {
 const byId = (a: Sample, b: Sample) => (a.id < b.id ? -1 : 1);
 
 describe('what is written is read back: ids, labels, pixels, names', () => {
-  test.each([['class-folders'], ['webdataset'], ['ndjson'], ['npz']] as const)('%s', async (format) => {
-    const written = await write(target, 8, { format, samplesPerShard: 3, name: 'pets' });
+  test.each([['class-folders'], ['webdataset'], ['ndjson'], ['npz'], ['parquet']] as const)(
+    '%s',
+    async (format) => {
+      const written = await write(target, 8, { format, samplesPerShard: 3, name: 'pets' });
+      const dataset = await openDataset(target);
+      expect(dataset.info).toEqual({ name: 'pets', format, classes: 3, classNames: NAMES, shape: SHAPE });
+      const { samples, bad } = await readAll(dataset);
+      expect(bad).toEqual([]);
+      expect(samples.sort(byId)).toEqual(written.sort(byId));
+    },
+  );
+
+  test.each([
+    ['idx', [1, 6, 5]],
+    ['idx', SHAPE],
+    ['cifar-binary', SHAPE],
+  ] as const)('%s of %s, whose samples are numbered', async (format, shape) => {
+    const writer = await openWriter(target, { ...OPTIONS, name: 'pets', format, shape, samplesPerShard: 3 });
+    const labels = [0, 2, 1, 2, 0];
+    for (const [i, label] of labels.entries())
+      await writer.write({ id: `x${i}`, label, pixels: pixelsOf(i, shape), shape });
+    await writer.close();
     const dataset = await openDataset(target);
-    expect(dataset.info).toEqual({ name: 'pets', format, classes: 3, classNames: NAMES, shape: SHAPE });
+    expect(dataset.info).toEqual({ name: 'pets', format, classes: 3, classNames: NAMES, shape });
     const { samples, bad } = await readAll(dataset);
     expect(bad).toEqual([]);
-    expect(samples.sort(byId)).toEqual(written.sort(byId));
+    expect(samples.map(({ label, pixels }) => ({ label, pixels }))).toEqual(
+      labels.map((label, i) => ({ label, pixels: pixelsOf(i, shape) })),
+    );
+    expect(new Set(samples.map(({ id }) => id)).size).toBe(5);
+  });
+
+  test('IDX and CIFAR are the bytes of their descriptions', async () => {
+    const shape = [3, 2, 1] as const;
+    for (const format of ['idx', 'cifar-binary'] as const) {
+      const writer = await openWriter(join(folder, format), { format, classes: 3, shape, name: 'a' });
+      await writer.write({ id: 'x', label: 2, pixels: Uint8Array.of(1, 2, 3, 4, 5, 6), shape });
+      await writer.close();
+    }
+    const bytesOf = (...parts: string[]) => [...readFileSync(join(folder, ...parts))];
+    expect(bytesOf('cifar-binary', 'a-000000.bin')).toEqual([2, 1, 2, 3, 4, 5, 6]);
+    expect(bytesOf('idx', 'a-labels-idx1-ubyte')).toEqual([0, 0, 8, 1, 0, 0, 0, 1, 2]);
+    expect(bytesOf('idx', 'a-images-idx4-ubyte')).toEqual([
+      ...[0, 0, 8, 4, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 3],
+      ...[1, 3, 5, 2, 4, 6],
+    ]);
+  });
+
+  test('labels that are bytes end at 255', async () => {
+    await expect(openWriter(target, { format: 'idx', classes: 257, shape: SHAPE })).rejects.toThrow(
+      /at most 256 classes for idx, found 257/,
+    );
+  });
+
+  test.each([
+    ['webdataset', '.tar'],
+    ['ndjson', '.ndjson'],
+  ] as const)('%s gzipped is the same file, compressed', async (format, extension) => {
+    const written = await write(`${target}${extension}`, 4, { format });
+    await write(`${target}${extension}.gz`, 4, { format });
+    const compressed = readFileSync(`${target}${extension}.gz`);
+    expect(gunzipSync(compressed).equals(readFileSync(`${target}${extension}`))).toBe(true);
+    const { samples } = await readAll(await openDataset(`${target}${extension}.gz`, { classes: 3 }));
+    expect(samples.map(({ pixels }) => pixels)).toEqual(written.map(({ pixels }) => pixels));
+    expect(readdirSync(folder).sort()).toEqual([`out${extension}`, `out${extension}.gz`]);
   });
 
   test('one shard', async () => {
