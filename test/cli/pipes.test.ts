@@ -59,11 +59,14 @@ describe('purify -', () => {
     expect(others).toEqual([]);
   });
 
-  it('prints the verdict where a folder is named for the dataset', async () => {
+  it('prints the verdict where a folder is named for the dataset, and fails on it after that', async () => {
     const args = ['purify', '-', ...OBSERVED, '--save-folder-name', 'named', '--output-path', 'named'];
-    const ended = await call(args, tinySamples(8));
+    const ended = await call([...args, '--fail-on', 'undecided'], tinySamples(8));
     expect(JSON.parse(ended.stdout)).toMatchObject({ samples: 8 });
+    expect(ended.stdout).toContain('"undecided"');
+    expect(ended.code).toBe(8);
     expect(existsSync(at('named/dataset.json'))).toBe(true);
+    expect(existsSync(at('record/named/metrics.json'))).toBe(true);
   });
 });
 
