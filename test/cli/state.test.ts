@@ -67,7 +67,8 @@ afterAll(() => rmSync(folder, { recursive: true }));
 it('costs no denoiser call over the same source, and changes nothing', async () => {
   expect(calls('first')).toBe(40 * 4);
   const before = await contents('grown');
-  expect(await purify(40, 'grown', 'again')).toMatchObject({ code: 0 });
+  expect(await purify(40, 'grown', 'again', '--windows', 'windows.ndjson')).toMatchObject({ code: 0 });
+  expect(JSON.parse(readFileSync(at('windows.ndjson'), 'utf8'))).toMatchObject({ window: 0, samples: 40 });
   expect(calls('again')).toBe(0);
   expect(results('again')).toEqual(results('first'));
   expect(await contents('grown')).toEqual(before);
@@ -78,7 +79,9 @@ it('costs no denoiser call over the same source, and changes nothing', async () 
 });
 
 it('costs what is new when the dataset grows, and ends like a run from scratch', async () => {
-  expect(await purify(60, 'grown', 'larger')).toMatchObject({ code: 0 });
+  // a run may replace the windows that an earlier one with the state wrote
+  expect(await purify(60, 'grown', 'larger', '--windows', 'windows.ndjson')).toMatchObject({ code: 0 });
+  expect(readFileSync(at('windows.ndjson'), 'utf8').match(/"samples":(50|10),"table"/g)).toHaveLength(2);
   expect(calls('larger')).toBe(20 * 4);
   expect(await purify(60, 'fresh', 'scratch')).toMatchObject({ code: 0 });
   const own = ([path]: [string, string]) => path !== '/corrections.ndjson';

@@ -1,5 +1,5 @@
-// `tsx test/crash/main.ts [KILLS]`: what remains of runs that were killed. A state of 20 samples grows to 40; the run
-// is killed (SIGKILL) at a random moment of a fixed seed and called again, so many times, each from a copy of the
+// `tsx test/crash/main.ts [KILLS] [SEED]`: what remains of runs that were killed. A state of 20 samples grows to 40; the run
+// is killed (SIGKILL) at a random moment, drawn by the seed, and called again, so many times, each from a copy of the
 // state. What it gives away and what it leaves in the state must be the bytes of a run that nobody disturbed.
 // One JSON object on stdout, a line a kill on stderr; exit code 1 where anything differs.
 
@@ -13,7 +13,6 @@ import { RandomStream, randomKey } from '../../src/math/random.ts';
 import { State } from '../../src/state/state.ts';
 import { SOURCE } from '../cli/program.ts';
 
-const SEED = 1;
 const CONFIG = `
 seed: 5
 workers: 1
@@ -75,7 +74,7 @@ async function outcome(name: string): Promise<Map<string, string>> {
   return found;
 }
 
-async function main(kills: number): Promise<number> {
+async function main(kills: number, seed: number): Promise<number> {
   writeFileSync(at('config.yaml'), CONFIG);
   await purify(20, 'base');
   cpSync(at('base'), at('whole'), { recursive: true });
@@ -83,7 +82,7 @@ async function main(kills: number): Promise<number> {
   await purify(40, 'whole');
   const milliseconds = performance.now() - begin;
   const expected = await outcome('whole');
-  const moments = new RandomStream(randomKey(SEED, 'kills'));
+  const moments = new RandomStream(randomKey(seed, 'kills'));
   const counts = { moments: kills, killed: 0, endedBefore: 0, equal: 0, entries: expected.size };
   const different: string[] = [];
   for (let n = 0; n < kills; n++) {
@@ -112,7 +111,7 @@ async function main(kills: number): Promise<number> {
 }
 
 try {
-  process.exitCode = await main(Number(process.argv[2] ?? 50));
+  process.exitCode = await main(Number(process.argv[2] ?? 50), Number(process.argv[3] ?? 1));
 } finally {
   rmSync(folder, { recursive: true });
 }
