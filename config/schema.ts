@@ -408,7 +408,7 @@ export const schema = {
 
   output: {
     path: optionalText(
-      'Where the dataset or model that the command makes is written: a folder, or a file such as .tar, .ndjson.gz or .parquet; run and purify write into the record where not set.',
+      'Where the dataset or model that the command makes is written, a folder or, for purify, also one file such as .tar, .ndjson.gz or .parquet; run and purify write into the record where not set.',
     ),
     format: choice(
       'Format of a written dataset.',
