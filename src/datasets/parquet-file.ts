@@ -228,6 +228,11 @@ function checkPages(bytes: ArrayBuffer, groupRows: number): number {
     if (!(values >= 0 && values <= groupRows && rows <= groupRows) || (v2 && !(v2.num_nulls >= 0))) {
       throw new Error(`a page of ${values} values in a group of ${groupRows} rows`);
     }
+    if (v2) {
+      const levels = v2.definition_levels_byte_length + v2.repetition_levels_byte_length;
+      if (!(v2.definition_levels_byte_length >= 0 && levels >= 0 && levels <= Math.min(size, whole)))
+        throw new Error(`levels of ${levels} bytes in a page of ${size}`);
+    }
     if (total > MAX_GROUP_BYTES) throw new Error(`a column of more than ${MAX_GROUP_BYTES} bytes`);
     reader.offset += size;
   }
