@@ -443,7 +443,7 @@ export const schema = {
 
   output: {
     path: optionalText(
-      'Where the dataset or model that the command makes is written: a folder, or a file such as .tar, .ndjson.gz or .parquet; run and purify write into the record where not set. purify writes the dataset to stdout where it is -, or where stdin is the source and nothing is set.',
+      'Where the dataset or model that the command makes is written, a folder or, for purify, also one file such as .tar, .ndjson.gz or .parquet; run and purify write into the record where not set. purify writes the dataset to stdout where it is -, or where stdin is the source and nothing is set.',
     ),
     format: choice(
       'Format of a written dataset.',

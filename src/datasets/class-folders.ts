@@ -4,6 +4,7 @@
 
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DatasetError } from '../errors.ts';
 import { damagedEntry, type Entry } from './entry.ts';
 import { decodeImage, imageStem, isImageName, readImageFile } from './image.ts';
 
@@ -66,7 +67,10 @@ interface Queue {
 }
 
 async function listFiles(root: string, folder: string, label: number): Promise<Queue> {
-  const found = await readdir(join(root, folder), { withFileTypes: true });
+  const path = join(root, folder);
+  const found = await readdir(path, { withFileTypes: true }).catch((error: Error) => {
+    throw new DatasetError(`expected a class folder at ${path}, found: ${error.message}; fetch it again`);
+  });
   const deeper = found.some((item) => item.isDirectory() && item.name === IMAGES_FOLDER);
   if (deeper && !found.some((item) => isImageName(item.name))) {
     return listFiles(root, join(folder, IMAGES_FOLDER), label);

@@ -192,34 +192,52 @@ function parse(text: string): unknown {
   }
 }
 
-/** Walks over the pages of the columns that will be read. @throws {Error} when one of them promises too much */
+/** Looks at the pages of the columns that will be read. @throws {Error} when one of them promises too much */
 async function checkGroup(group: RowGroup, file: AsyncBuffer, columns: readonly string[]): Promise<void> {
+  const lacking = new Set(columns);
   let total = 0;
   for (const { meta_data: chunk } of group.columns) {
-    if (!chunk || !columns.includes(chunk.path_in_schema[0] ?? '')) continue;
+    const column = chunk?.path_in_schema[0];
+    if (!chunk || column === undefined || !columns.includes(column)) continue;
+    lacking.delete(column);
     const start = Number(chunk.dictionary_page_offset || chunk.data_page_offset);
     const bytes = await file.slice(start, start + Number(chunk.total_compressed_size));
-    const reader = { view: new DataView(bytes), offset: 0 };
-    let rows = 0;
-    while (reader.offset < bytes.byteLength - 1) {
-      const page = parquetHeader(reader);
-      const { compressed_page_size: size, uncompressed_page_size: whole } = page;
-      const data = page.data_page_header ?? page.data_page_header_v2;
-      const { num_values: values, encoding } = data ?? page.dictionary_page_header ?? { num_values: 0 };
-      if (data) rows += values;
-      total += whole;
-      if (!ENCODINGS.includes(encoding)) throw new Error(`a page of encoding ${encoding ?? 'unknown'}`);
-      if (!(size >= 0 && whole >= 0 && reader.offset + size <= bytes.byteLength)) {
-        throw new Error(`a page of ${size} bytes, ${whole} decompressed`);
-      }
-      if (!(values >= 0) || values > Number(group.num_rows) || rows > Number(group.num_rows)) {
-        throw new Error(`a page of ${values} values in a group of ${group.num_rows} rows`);
-      }
-      if (total > MAX_GROUP_BYTES) throw new Error(`a group of more than ${MAX_GROUP_BYTES} bytes`);
-      reader.offset += size;
-    }
-    if (rows !== Number(group.num_rows)) throw new Error(`${rows} of ${group.num_rows} rows`);
+    total += checkPages(bytes, Number(group.num_rows));
+    if (total > MAX_GROUP_BYTES) throw new Error(`a group of more than ${MAX_GROUP_BYTES} bytes`);
   }
+  if (lacking.size > 0) throw new Error(`no column ${[...lacking].join(', ')} in a group`);
+}
+
+/** Walks over the pages of a column. @returns their size, decompressed */
+function checkPages(bytes: ArrayBuffer, groupRows: number): number {
+  const reader = { view: new DataView(bytes), offset: 0 };
+  let rows = 0;
+  let total = 0;
+  while (reader.offset < bytes.byteLength - 1) {
+    const page = parquetHeader(reader);
+    const { compressed_page_size: size, uncompressed_page_size: whole } = page;
+    const v2 = page.type === 'DATA_PAGE_V2' ? page.data_page_header_v2 : undefined;
+    const data = page.type === 'DATA_PAGE' ? page.data_page_header : v2;
+    const { num_values: values, encoding } = data ?? page.dictionary_page_header ?? { num_values: -1 };
+    if (data) rows += values;
+    total += whole;
+    if (!ENCODINGS.includes(encoding)) throw new Error(`a page of encoding ${encoding ?? 'unknown'}`);
+    if (!(size >= 0 && whole >= 0 && reader.offset + size <= bytes.byteLength)) {
+      throw new Error(`a page of ${size} bytes, ${whole} decompressed`);
+    }
+    if (!(values >= 0 && values <= groupRows && rows <= groupRows) || (v2 && !(v2.num_nulls >= 0))) {
+      throw new Error(`a page of ${values} values in a group of ${groupRows} rows`);
+    }
+    if (v2) {
+      const levels = v2.definition_levels_byte_length + v2.repetition_levels_byte_length;
+      if (!(v2.definition_levels_byte_length >= 0 && levels >= 0 && levels <= Math.min(size, whole)))
+        throw new Error(`levels of ${levels} bytes in a page of ${size}`);
+    }
+    if (total > MAX_GROUP_BYTES) throw new Error(`a column of more than ${MAX_GROUP_BYTES} bytes`);
+    reader.offset += size;
+  }
+  if (rows !== groupRows) throw new Error(`${rows} of ${groupRows} rows`);
+  return total;
 }
 
 /** Each gives no more bytes than were promised; hyparquet has snappy itself. */

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
-import { parquetReadObjects } from 'hyparquet';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
+import { type CompressionCodec, parquetReadObjects } from 'hyparquet';
 import { type ColumnSource, parquetWriteBuffer } from 'hyparquet-writer';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { openDataset } from '../../src/datasets/open.ts';
@@ -19,6 +19,23 @@ beforeEach(() => {
 
 type Schema = NonNullable<Parameters<typeof parquetWriteBuffer>[0]['schema']>;
 
+/** By Node, or as the descriptions of the formats say what is not compressed. */
+const COMPRESSORS = {
+  GZIP: (input: Uint8Array) => gzipSync(input),
+  BROTLI: (input: Uint8Array) => brotliCompressSync(input),
+  ZSTD: (input: Uint8Array) => {
+    const header = Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, 0x38, 0, 0, 0]);
+    header.writeUIntLE((input.length << 3) | 1, 6, 3);
+    return Buffer.concat([header, input]);
+  },
+  LZ4_RAW: (input: Uint8Array) => {
+    const length = input.length - 15;
+    if (length < 0) return Buffer.from([input.length << 4, ...input]);
+    const more = new Uint8Array(Math.floor(length / 255)).fill(255);
+    return Buffer.concat([Uint8Array.of(0xf0), more, Uint8Array.of(length % 255), input]);
+  },
+};
+
 /** A file as the datasets library writes it, by the library alone. */
 function parquet(
   images: readonly { bytes?: Uint8Array | null; path?: string | null }[],
@@ -28,7 +45,7 @@ function parquet(
     names = NAMES,
     group = 2,
     more = [] as ColumnSource[],
-    codec = 'SNAPPY' as 'SNAPPY' | 'GZIP',
+    codec = 'SNAPPY' as CompressionCodec,
   } = {},
 ): Buffer {
   const schema: Schema = [
@@ -46,7 +63,7 @@ function parquet(
     columnData: [{ name: 'image', data: [...images] }, { name: column, data: [...labels] }, ...more],
     rowGroupSize: group,
     codec,
-    compressors: { GZIP: (input) => gzipSync(input) },
+    compressors: COMPRESSORS,
     kvMetadata: [{ key: 'huggingface', value: JSON.stringify(features) }],
   });
   return Buffer.from(bytes);
@@ -56,23 +73,26 @@ function rows(count: number) {
   return Array.from({ length: count }, (_, i) => ({ bytes: pngOf(i, SHAPE), path: `p/${i}.png` }));
 }
 
-test.each([['SNAPPY'], ['GZIP']] as const)('reads what the datasets library writes: %s', async (codec) => {
-  const path = join(root, 'train.parquet');
-  writeFileSync(path, parquet(rows(5), [0n, 1n, 2n, 1n, 0n], { codec }));
-  const dataset = await openDataset(path);
-  expect(dataset.info).toEqual({
-    name: 'train',
-    format: 'parquet',
-    classes: 3,
-    classNames: NAMES,
-    shape: SHAPE,
-  });
-  const { samples, bad } = await readAll(dataset);
-  expect(bad).toEqual([]);
-  expect(samples).toEqual(
-    [0, 1, 2, 1, 0].map((label, i) => ({ id: `p/${i}`, label, pixels: pixelsOf(i, SHAPE), shape: SHAPE })),
-  );
-});
+test.each([['SNAPPY'], ['GZIP'], ['BROTLI'], ['ZSTD'], ['LZ4_RAW'], ['UNCOMPRESSED']] as const)(
+  'reads what the datasets library writes: %s',
+  async (codec) => {
+    const path = join(root, 'train.parquet');
+    writeFileSync(path, parquet(rows(5), [0n, 1n, 2n, 1n, 0n], { codec }));
+    const dataset = await openDataset(path);
+    expect(dataset.info).toEqual({
+      name: 'train',
+      format: 'parquet',
+      classes: 3,
+      classNames: NAMES,
+      shape: SHAPE,
+    });
+    const { samples, bad } = await readAll(dataset);
+    expect(bad).toEqual([]);
+    expect(samples).toEqual(
+      [0, 1, 2, 1, 0].map((label, i) => ({ id: `p/${i}`, label, pixels: pixelsOf(i, SHAPE), shape: SHAPE })),
+    );
+  },
+);
 
 test('other names and columns, no paths, equal paths', async () => {
   const images = rows(4).map(({ bytes }, i) => ({ bytes, path: i < 2 ? null : 'same.png' }));

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -93,6 +93,13 @@ describe('what is written is read back: ids, labels, pixels, names', () => {
       ...[0, 0, 8, 4, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 3],
       ...[1, 3, 5, 2, 4, 6],
     ]);
+  });
+
+  test('a class folder of the description that is missing is named (found by fuzzing)', async () => {
+    await write(target, 4, { format: 'class-folders' });
+    const [first] = readdirSync(target).sort();
+    renameSync(join(target, first!), join(target, 'elsewhere'));
+    await expect(openDataset(target)).rejects.toThrow(/expected a class folder at .*, found: ENOENT/);
   });
 
   test('labels that are bytes end at 255', async () => {

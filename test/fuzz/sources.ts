@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { parquetWriteBuffer } from 'hyparquet-writer';
 import type { OutputFormat } from '../../src/datasets/description.ts';
 import type { Sample } from '../../src/datasets/sample.ts';
 import { openWriter } from '../../src/datasets/writer.ts';
@@ -57,6 +58,7 @@ export async function makeSources(): Promise<Source[]> {
       files: { 'a-images': idx([3, 5, 4], pixels), 'a-labels': idx([3], Uint8Array.of(0, 1, 2)) },
       open: 'a-images',
     },
+    one('parquet', 'a.parquet', parquet(Object.values(images))),
     ...(await Promise.all(own.map(written))),
   ];
   const gzipped = plain.filter(({ name }) => GZIPPED.test(name));
@@ -64,6 +66,25 @@ export async function makeSources(): Promise<Source[]> {
     ...plain,
     ...gzipped.map(({ name, files, open }) => one(`${name} gzipped`, `${open}.gz`, gzipSync(files[open]!))),
   ];
+}
+
+/** A group for each image, so that damage of one leaves the others. */
+function parquet(images: readonly Buffer[]): Buffer {
+  const bytes = parquetWriteBuffer({
+    schema: [
+      { name: 'schema', num_children: 2 },
+      { name: 'image', repetition_type: 'OPTIONAL', num_children: 2 },
+      { name: 'bytes', type: 'BYTE_ARRAY', repetition_type: 'OPTIONAL' },
+      { name: 'path', type: 'BYTE_ARRAY', repetition_type: 'OPTIONAL', converted_type: 'UTF8' },
+      { name: 'label', type: 'INT64' },
+    ],
+    columnData: [
+      { name: 'image', data: images.map((image, i) => ({ bytes: image, path: `${i}.png` })) },
+      { name: 'label', data: images.map((_, i) => BigInt(i)) },
+    ],
+    rowGroupSize: 1,
+  });
+  return Buffer.from(bytes);
 }
 
 /** What this project writes, with its description. */
