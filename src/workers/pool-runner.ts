@@ -11,10 +11,10 @@ import type {
 } from '../../streams/runner.ts';
 import type { Sample } from '../datasets/sample.ts';
 import type { Outcome } from '../errors.ts';
-import { DataElixirError, toFailure } from '../errors.ts';
+import { DataElixirError, toFailure, WorkerError } from '../errors.ts';
 import { classifyImages } from '../training/classify.ts';
 import type { Pool } from './pool.ts';
-import type { ClassifierRef, ImageBatch, Purifier } from './protocol.ts';
+import type { ClassifierRef, ImageBatch, Observed, Purifier } from './protocol.ts';
 
 export interface RunnerOptions extends Purifier {
   readonly observer: ClassifierRef;
@@ -22,8 +22,8 @@ export interface RunnerOptions extends Purifier {
   readonly quantile: number;
 }
 
-/** Failures that concern the data of a batch; any other ends the run. */
-const DATA_FAILURES = new Set(['sample', 'shape']);
+/** Failures that concern the data of a batch, such as that workers die of it; any other ends the run. */
+const DATA_FAILURES = new Set(['sample', 'shape', 'worker']);
 
 export class PoolRunner implements Runner {
   readonly concurrency: number;
@@ -46,26 +46,19 @@ export class PoolRunner implements Runner {
   }
 
   async diffuse(batch: readonly Sample[]): Promise<Outcome<Candidates>> {
-    const { rounds, keep } = this.#purifier.plan;
     this.#count(batch.length);
-    return outcomeOf(async () => ({
-      samples: batch,
-      perSample: rounds * keep,
-      images: await this.#pool.run<'diffuse'>({
-        kind: 'diffuse',
-        purifier: this.#purifier,
-        images: pack(batch),
-      }),
-    }));
+    return outcomeOf(() => this.#diffuse(batch));
   }
 
-  async observe({ samples, perSample, images }: Candidates): Promise<Outcome<readonly Observation[]>> {
-    const { observer, plan } = this.#options;
+  async observe(candidates: Candidates): Promise<Outcome<readonly Observation[]>> {
+    const { samples, perSample } = candidates;
+    const { plan } = this.#options;
     return outcomeOf(async () => {
-      const { labels, scores, purified } = await this.#pool.run<'observe'>(
-        { kind: 'observe', observer, images: pack(samples), perSample, candidates: images },
-        [images.buffer as ArrayBuffer],
-      );
+      const { labels, scores, purified } = await this.#observe(candidates).catch(async (error: unknown) => {
+        if (!(error instanceof WorkerError)) throw error;
+        // the candidates are gone with the worker that they were moved to
+        return this.#observe(await this.#diffuse(samples));
+      });
       return samples.map((_, n) => {
         const [raw, ...kept] = labels.subarray(n * (1 + perSample), (n + 1) * (1 + perSample));
         const rows = Array.from({ length: plan.rounds }, (_, r) =>
@@ -128,6 +121,24 @@ export class PoolRunner implements Runner {
     });
   }
 
+  async #diffuse(samples: readonly Sample[]): Promise<Candidates> {
+    const { rounds, keep } = this.#purifier.plan;
+    const images = await this.#pool.run<'diffuse'>({
+      kind: 'diffuse',
+      purifier: this.#purifier,
+      images: pack(samples),
+    });
+    return { samples, perSample: rounds * keep, images };
+  }
+
+  #observe({ samples, perSample, images: candidates }: Candidates): Promise<Observed> {
+    const { observer } = this.#options;
+    return this.#pool.run<'observe'>(
+      { kind: 'observe', observer, images: pack(samples), perSample, candidates },
+      [candidates.buffer as ArrayBuffer],
+    );
+  }
+
   #count(images: number): void {
     this.#denoiserCalls += images * this.#purifier.plan.rounds * this.#purifier.plan.steps;
   }
@@ -148,7 +159,8 @@ export function pack(samples: readonly Sample[]): ImageBatch {
   return { ids: samples.map(({ id }) => id), shape: samples[0]!.shape, pixels };
 }
 
-async function outcomeOf<T>(work: () => Promise<T>): Promise<Outcome<T>> {
+/** Failures that concern the data, as data. */
+export async function outcomeOf<T>(work: () => Promise<T>): Promise<Outcome<T>> {
   try {
     return { ok: true, value: await work() };
   } catch (error) {
