@@ -11,10 +11,10 @@ import type {
 } from '../../streams/runner.ts';
 import type { Sample } from '../datasets/sample.ts';
 import type { Outcome } from '../errors.ts';
-import { DataElixirError, toFailure, WorkerError } from '../errors.ts';
+import { DataElixirError, toFailure } from '../errors.ts';
 import { classifyImages } from '../training/classify.ts';
 import type { Pool } from './pool.ts';
-import type { ClassifierRef, ImageBatch, Observed, Purifier } from './protocol.ts';
+import type { ClassifierRef, ImageBatch, Purifier } from './protocol.ts';
 
 export interface RunnerOptions extends Purifier {
   readonly observer: ClassifierRef;
@@ -46,18 +46,28 @@ export class PoolRunner implements Runner {
   }
 
   async diffuse(batch: readonly Sample[]): Promise<Outcome<Candidates>> {
+    const { rounds, keep } = this.#purifier.plan;
     this.#count(batch.length);
-    return outcomeOf(() => this.#diffuse(batch));
+    return outcomeOf(async () => ({
+      samples: batch,
+      perSample: rounds * keep,
+      images: await this.#pool.run<'diffuse'>({
+        kind: 'diffuse',
+        purifier: this.#purifier,
+        images: pack(batch),
+      }),
+    }));
   }
 
-  async observe(candidates: Candidates): Promise<Outcome<readonly Observation[]>> {
-    const { samples, perSample } = candidates;
-    const { plan } = this.#options;
+  async observe({ samples, perSample, images }: Candidates): Promise<Outcome<readonly Observation[]>> {
+    const { observer, plan } = this.#options;
     return outcomeOf(async () => {
-      const { labels, scores, purified } = await this.#observe(candidates).catch(async (error: unknown) => {
-        if (!(error instanceof WorkerError)) throw error;
-        // the candidates are gone with the worker that they were moved to
-        return this.#observe(await this.#diffuse(samples));
+      const { labels, scores, purified } = await this.#pool.run<'observe'>({
+        kind: 'observe',
+        observer,
+        images: pack(samples),
+        perSample,
+        candidates: images,
       });
       return samples.map((_, n) => {
         const [raw, ...kept] = labels.subarray(n * (1 + perSample), (n + 1) * (1 + perSample));
@@ -119,24 +129,6 @@ export class PoolRunner implements Runner {
       const size = chosen.length / batch.length;
       return batch.map((_, n) => chosen.slice(n * size, (n + 1) * size));
     });
-  }
-
-  async #diffuse(samples: readonly Sample[]): Promise<Candidates> {
-    const { rounds, keep } = this.#purifier.plan;
-    const images = await this.#pool.run<'diffuse'>({
-      kind: 'diffuse',
-      purifier: this.#purifier,
-      images: pack(samples),
-    });
-    return { samples, perSample: rounds * keep, images };
-  }
-
-  #observe({ samples, perSample, images: candidates }: Candidates): Promise<Observed> {
-    const { observer } = this.#options;
-    return this.#pool.run<'observe'>(
-      { kind: 'observe', observer, images: pack(samples), perSample, candidates },
-      [candidates.buffer as ArrayBuffer],
-    );
   }
 
   #count(images: number): void {

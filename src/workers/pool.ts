@@ -71,22 +71,17 @@ export class Pool implements TrainingPool {
   }
 
   /**
-   * Runs one task, and runs it again where its worker died.
+   * Runs one task, and runs it again where its worker died; so nothing of it is moved to the worker.
    *
-   * @param transfer moved to the worker and lost if that dies: such a task is tried once
    * @throws the error that the worker reported, by its code
    * @throws {WorkerError} when the task's workers died
    * @throws {EngineError} when workers die whatever they do, or died in the middle of changing weights
    */
-  async run<K extends Task['kind']>(
-    task: Extract<Task, { kind: K }>,
-    transfer: readonly ArrayBuffer[] = [],
-  ): Promise<TaskResults[K]> {
-    const tries = transfer.length > 0 ? 1 : TRIES;
+  async run<K extends Task['kind']>(task: Extract<Task, { kind: K }>): Promise<TaskResults[K]> {
     const anyTask: Task = task;
-    for (let left = tries; ; left--) {
+    for (let left = TRIES; ; left--) {
       try {
-        return await this.#try<K>(task, transfer);
+        return (await this.#try(task)) as TaskResults[K];
       } catch (error) {
         if (!(error instanceof WorkerError)) throw error;
         if (anyTask.kind === 'update' && wasUpdated(anyTask, error)) return undefined as TaskResults[K];
@@ -110,13 +105,10 @@ export class Pool implements TrainingPool {
     await this.#piscina?.destroy();
   }
 
-  async #try<K extends Task['kind']>(
-    task: Extract<Task, { kind: K }>,
-    transfer: readonly ArrayBuffer[],
-  ): Promise<TaskResults[K]> {
+  async #try(task: Task): Promise<unknown> {
     if (this.#broken) throw this.#broken;
     this.#piscina ??= this.#start();
-    const running = this.#piscina.run(task, { transferList: [...transfer] });
+    const running = this.#piscina.run(task);
     this.#running.add(running);
     const outcome = await running
       .catch((error: Error) => {
@@ -125,7 +117,7 @@ export class Pool implements TrainingPool {
       .finally(() => this.#running.delete(running));
     this.#deathsInARow = 0;
     if (!outcome.ok) throw fromFailure(outcome.failure);
-    return outcome.value as TaskResults[K];
+    return outcome.value;
   }
 
   /** Workers answer with outcomes, so what Piscina rejects with is a worker's death, unless the task never got there. */
