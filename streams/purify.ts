@@ -12,7 +12,7 @@ import type { Verdict } from '../src/defense/verdict.ts';
 import { abortable } from './operators/abortable.ts';
 import { Credit } from './operators/credited.ts';
 import type { Report } from './progress.ts';
-import type { Decision, ManifestEntry, Refuse } from './records.ts';
+import type { Decision, ManifestEntry, Refuse, SettledSample } from './records.ts';
 import type { BenignTrainer, Runner } from './runner.ts';
 import { type Detection, detect, type Estimate, emptyVerdict, type Judgement } from './stages/detect.ts';
 import { diffuse } from './stages/diffuse.ts';
@@ -49,8 +49,10 @@ export interface PurifyParts {
   /** Folder for what waits; whoever made it removes it. */
   readonly scratch: string;
   readonly refuse: Refuse;
+  /** Notes every sample that is settled, in source order; awaited. */
+  readonly release?: ((settled: SettledSample) => Promise<void>) | undefined;
   readonly onEstimate: (estimate: Estimate) => void;
-  readonly onVerdict?: (judgement: Judgement) => void;
+  readonly onVerdict?: (judgement: Judgement) => void | Promise<void>;
   readonly report: Report;
 }
 
@@ -99,7 +101,7 @@ export async function runPurification(parts: PurifyParts, signal?: AbortSignal):
   };
   const onVerdict = (judgement: Judgement) => {
     verdict = judgement.verdict;
-    parts.onVerdict?.(judgement);
+    return parts.onVerdict?.(judgement);
   };
   const rules: Partial<Record<Decision, number>> = {};
   let dropped = 0;

@@ -10,18 +10,15 @@ import type { DatasetInfo } from '../datasets/open.ts';
 import type { ReadResult } from '../datasets/sample.ts';
 import { SampleStore } from '../datasets/sample-store.ts';
 import { openWriter } from '../datasets/writer.ts';
-import { Residuals } from '../defense/residuals.ts';
-import { OnlineBenignTrainer } from '../training/benign-trainer.ts';
 import type { Pool } from '../workers/pool.ts';
-import { PoolRunner } from '../workers/pool-runner.ts';
 import type { ClassifierRef } from '../workers/protocol.ts';
 import type { Context } from './commands.ts';
 import { writerOptions } from './datasets.ts';
 import { writeEvidence } from './evidence.ts';
-import { classifierSpec, type Denoiser, progressOf, writeOnnx } from './models.ts';
+import { methodOf } from './method.ts';
+import { type Denoiser, progressOf, writeOnnx } from './models.ts';
 import type { OpenRecord } from './record.ts';
 import { estimateTo, reportTo, verdictTo } from './report.ts';
-import { detectionOf, fineTuningOf, planOf, policyOf, trainingOf } from './rules.ts';
 import type { StageClock } from './workspace.ts';
 
 export interface Purification {
@@ -51,39 +48,23 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
   const { settings, log, signal } = context;
   const { info, source, store, observer, scratch, clock } = parts;
   const { record, refuse } = parts.open;
-  const { model: denoiser, schedule } = parts.denoiser;
-  const { quantile } = settings.repair;
-  const runner = new PoolRunner(pool, { observer, denoiser, schedule, plan: planOf(settings), quantile });
   const settled = new SampleStore(join(scratch, 'settled'), info.shape);
-  const trainer = new OnlineBenignTrainer(pool, {
-    spec: classifierSpec(settings, info),
-    training: trainingOf(settings),
-    fineTuning: fineTuningOf(settings),
-    store: settled,
-    onProgress: progressOf(log, 'benign'),
-  });
+  const onProgress = progressOf(log, 'benign');
+  const method = methodOf(settings, pool, { ...parts, settled, onProgress });
+  const { runner, trainer } = method;
   const target = settings.output.path ?? record.path('purified');
   const writer = await openWriter(target, writerOptions(settings, info));
   const manifest = join(scratch, 'manifest.ndjson');
-  const residuals = new Residuals(info.shape[0] * info.shape[1] * info.shape[2]);
   const tellVerdict = verdictTo(log);
   let judgement: Judgement | undefined;
-  const detection = detectionOf(settings, info.classes);
   clock.start();
   try {
     const summary = await runPurification(
       {
+        ...method,
         ...(source && { source }),
         store,
-        runner,
-        trainer,
-        detection,
-        examination: detection.examination,
-        residuals,
-        policy: policyOf(settings),
         writer,
-        inFlight: settings.inFlight,
-        batch: settings.diffusion.batch,
         transitions: record.path('transitions.ndjson'),
         manifest,
         scratch,

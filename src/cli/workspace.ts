@@ -11,7 +11,7 @@ import type { Context } from './commands.ts';
 
 /** Runs `work` with worker threads, which end with it; an interruption makes their tasks fail at once. */
 export async function withPool<T>(
-  { settings, signal }: Context,
+  { settings, signal }: Pick<Context, 'settings' | 'signal'>,
   work: (pool: Pool) => Promise<T>,
 ): Promise<T> {
   signal.throwIfAborted();

@@ -16,6 +16,7 @@ export function write({
   manifest,
   credit,
   report,
+  release,
 }: {
   readonly writer: Pick<DatasetWriter, 'write'>;
   /** Path of the manifest, one JSON object a line. */
@@ -24,8 +25,12 @@ export function write({
   /** Tells how many samples there are. */
   readonly store: Pick<SampleStore, 'count'>;
   readonly report: Report;
+  /** Notes what is given away, written or left out; awaited. */
+  readonly release?: ((settled: SettledSample) => Promise<void>) | undefined;
 }): OperatorFunction<SettledSample, ManifestEntry> {
-  const put = async ({ sample, entry }: SettledSample): Promise<ManifestEntry> => {
+  const put = async (settled: SettledSample): Promise<ManifestEntry> => {
+    const { sample, entry } = settled;
+    await release?.(settled);
     if (entry.image !== 'none') await writer.write(sample);
     return entry;
   };
