@@ -76,8 +76,9 @@ function pathOf(source: string, { dataset }: Settings, locate: Context['locate']
 }
 
 /** Says it in the log, for commands that keep no record. */
-export function refuseToLog({ log }: Context): Refuse {
+export function refuseToLog({ log, tally }: Context): Refuse {
   return async (bad) => {
+    tally?.count('quarantined');
     const place = 'source' in bad ? `${bad.source} at byte ${bad.offset}` : bad.id;
     log.warn('source' in bad ? 'read' : bad.stage, `${place}: ${bad.message}`);
   };

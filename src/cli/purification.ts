@@ -3,6 +3,7 @@
 
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Credit } from '../../streams/operators/credited.ts';
 import type { Report } from '../../streams/progress.ts';
 import { type PurifySummary, runPurification } from '../../streams/purify.ts';
 import type { Judgement } from '../../streams/stages/detect.ts';
@@ -45,13 +46,15 @@ export interface Purified extends PurifySummary {
 
 /** Purifies a dataset into the record. */
 export async function purifyInto(context: Context, pool: Pool, parts: Purification): Promise<Purified> {
-  const { settings, log, signal } = context;
+  const { settings, log, signal, tally } = context;
   const { info, source, store, observer, scratch, clock } = parts;
   const { record, refuse } = parts.open;
   const settled = new SampleStore(join(scratch, 'settled'), info.shape);
   const onProgress = progressOf(log, 'benign');
   const method = methodOf(settings, pool, { ...parts, settled, onProgress });
   const { runner, trainer } = method;
+  const credit = new Credit(method.inFlight);
+  tally?.watch({ runner, credit, clock });
   const target = settings.output.path ?? record.path('purified');
   const writer = await openWriter(target, writerOptions(settings, info));
   const manifest = join(scratch, 'manifest.ndjson');
@@ -65,16 +68,18 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
         ...(source && { source }),
         store,
         writer,
+        credit,
         transitions: record.path('transitions.ndjson'),
         manifest,
         scratch,
         refuse,
+        release: async ({ entry }) => tally?.count(entry.image === 'none' ? 'dropped' : entry.image),
         onEstimate: estimateTo(log),
         onVerdict: (found) => {
           judgement = found;
           tellVerdict(found.verdict);
         },
-        report: timed(reportTo(log), clock),
+        report: timed(reportTo(log, tally), clock),
       },
       signal,
     );

@@ -11,12 +11,13 @@ import type { Context } from './commands.ts';
 
 /** Runs `work` with worker threads, which end with it; an interruption makes their tasks fail at once. */
 export async function withPool<T>(
-  { settings, signal }: Pick<Context, 'settings' | 'signal'>,
+  { settings, signal, tally }: Pick<Context, 'settings' | 'signal' | 'tally'>,
   work: (pool: Pool) => Promise<T>,
 ): Promise<T> {
   signal.throwIfAborted();
   const { engine, executionProvider, tfjsBackend } = settings;
   const pool = new Pool({ engine, executionProvider, tfjsBackend, workers: workersOf(settings) });
+  tally?.watch({ pool });
   const close = () => void pool.close();
   signal.addEventListener('abort', close);
   try {

@@ -86,7 +86,7 @@ describe('gate.sh', () => {
     const options = [...rest(), ...strict.split(' '), ...learned.split(' ')];
     const poisoned = await run('sh', gate('poisoned', 'datasets/batch', ...options));
     expect(poisoned.stderr).toContain('gate: poisoned is poisoned');
-    expect(poisoned.code).toBe(6);
+    expect(poisoned.code).toBe(8);
   });
 
   it('tries again what fails by accident, and at once gives up what cannot succeed', async () => {

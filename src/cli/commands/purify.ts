@@ -15,7 +15,7 @@ import { costOf, createRecord } from '../record.ts';
 import { StageClock, withPool, withScratch } from '../workspace.ts';
 
 export async function purify(context: Context): Promise<void> {
-  const { log, stdout } = context;
+  const { log, stdout, tally } = context;
   const path = denoiserPath(context, true);
   const dataset = await openTraining(context);
   const { info } = dataset;
@@ -38,6 +38,7 @@ export async function purify(context: Context): Promise<void> {
         dataset: { name: info.name, train: samples, classes: info.classes },
         detection: { targetLabels: verdict.targetLabels },
         cost: costOf(clock, denoiserCalls, samples),
+        ...(tally && { totals: tally.totals }),
       });
       log.info(
         'purify',

@@ -26,7 +26,7 @@ import { detectionFigures } from '../truth.ts';
 import { StageClock, withPool, withScratch } from '../workspace.ts';
 
 export async function run(context: Context): Promise<void> {
-  const { settings, log, stdout } = context;
+  const { settings, log, stdout, tally } = context;
   const path = denoiserPath(context, true);
   const dataset = await openTraining(context);
   const { info } = dataset;
@@ -66,6 +66,7 @@ export async function run(context: Context): Promise<void> {
         ...rates,
         detection,
         cost: costOf(clock, purified.denoiserCalls, raw.count),
+        ...(tally && { totals: tally.totals }),
       };
       open.record.finish(metrics);
       log.info('run', `finished: ${open.record.folder}`);
