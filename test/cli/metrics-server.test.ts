@@ -88,7 +88,8 @@ describe('--metrics-port', () => {
          denoiser: { path: '${denoiser}' }, observer: { path: '${observer}' },
          classifier: { widths: [4, 8], epochs: 1, batch: 20 }, diffusion: { rounds: 1, steps: 5, batch: 4 }, detect: { canaries: 0 } }`,
     );
-    const child = spawn(process.execPath, [...SOURCE, 'purify', '--config', 'config.yaml'], { cwd: folder });
+    const args = [...SOURCE, 'purify', '--config', 'config.yaml', '--log-format', 'human'];
+    const child = spawn(process.execPath, args, { cwd: folder });
     child.stdout.resume();
     const scraped: Map<string, number>[] = [];
     let stderr = '';
