@@ -433,6 +433,14 @@ export const schema = {
     parts: texts('States that merge makes one of, in state.path.', []),
   },
 
+  metrics: {
+    port: optionalInteger(
+      'Port on which Prometheus finds counters of the run at /metrics while it lasts; 0 takes any free one and logs it.',
+      { min: 0, max: 65_535 },
+    ),
+    host: text('Address to listen on; 0.0.0.0 lets other machines in.', '127.0.0.1'),
+  },
+
   evaluation: {
     clean: optionalText(
       'ONNX file of a classifier trained on the clean data, to compare with; where there is no such file, run trains one and writes it there.',

@@ -84,13 +84,31 @@ export class PoisonError extends DataElixirError {
   override readonly exitCode = 8;
 }
 
+/**
+ * A worker thread died of a task, and another one that tried it, too. Where the task is one sample, that is quarantined;
+ * else exit code 5.
+ */
+export class WorkerError extends DataElixirError {
+  override readonly code = 'worker';
+  override readonly exitCode = 5;
+}
+
 /** Turns anything thrown into data, keeping the code of this project's own errors. */
 export function toFailure(error: unknown): Failure {
   if (error instanceof DataElixirError) return { code: error.code, message: error.message };
   return { code: 'failed', message: error instanceof Error ? error.message : String(error) };
 }
 
-const CLASSES = [ConfigError, ShapeError, DatasetError, SampleError, WeightsError, EngineError, OutputError];
+const CLASSES = [
+  ConfigError,
+  ShapeError,
+  DatasetError,
+  SampleError,
+  WeightsError,
+  EngineError,
+  OutputError,
+  WorkerError,
+];
 
 /** The error that a failure stands for, in the class of its code. */
 export function fromFailure({ code, message }: Failure): DataElixirError {

@@ -1,7 +1,7 @@
 // Step 4 alone, as a filter: transition records in, from any machine or of any age, one verdict out. Records come
 // as NDJSON from outside, so each line is checked before it is counted.
 
-import { from, type Observable } from 'rxjs';
+import { from } from 'rxjs';
 import type { Verdict } from '../src/defense/verdict.ts';
 import { DatasetError } from '../src/errors.ts';
 import { abortable } from './operators/abortable.ts';
@@ -10,19 +10,36 @@ import type { TransitionRecord } from './records.ts';
 import { type Detection, type Estimate, emptyVerdict, estimate } from './stages/detect.ts';
 
 /**
- * Judges transition records.
+ * Judges transition records as lines.
  *
  * @param chunks NDJSON in UTF-8, as `transitions` prints it; empty lines are passed over
  * @throws {DatasetError} on the first line that is no transition record; the reason of `signal` when that aborts
  */
-export async function runDetection(
+export function runDetection(
   chunks: AsyncIterable<Uint8Array | string>,
   detection: Detection,
   onEstimate: (estimate: Estimate) => void,
   signal?: AbortSignal,
 ): Promise<Verdict> {
+  return judgeRecords(parse(chunks), detection, onEstimate, signal);
+}
+
+/** A value that may be a transition record, and where it stood. */
+export interface Numbered {
+  readonly value: unknown;
+  /** For messages: `line 3`. */
+  readonly place: string;
+}
+
+/** Judges transition records as values. @throws as `runDetection` does */
+export async function judgeRecords(
+  values: AsyncIterable<Numbered>,
+  detection: Detection,
+  onEstimate: (estimate: Estimate) => void,
+  signal?: AbortSignal,
+): Promise<Verdict> {
   let last: Estimate | undefined;
-  const records: Observable<TransitionRecord> = from(parse(chunks, detection.classes));
+  const records = from(checked(values, detection.classes));
   await records.pipe(estimate(detection), abortable(signal)).forEach((running) => {
     last = running;
     onEstimate(running);
@@ -30,19 +47,21 @@ export async function runDetection(
   return last?.verdict ?? emptyVerdict(detection);
 }
 
-async function* parse(
-  chunks: AsyncIterable<Uint8Array | string>,
-  classes: number,
-): AsyncGenerator<TransitionRecord> {
+async function* parse(chunks: AsyncIterable<Uint8Array | string>): AsyncGenerator<Numbered> {
   let number = 0;
   for await (const line of lines(chunks)) {
     number += 1;
-    if (line.trim() === '') continue;
-    const value = parsed(line);
+    if (line.trim() !== '') yield { value: parsed(line) ?? line, place: `line ${number}` };
+  }
+}
+
+async function* checked(values: AsyncIterable<Numbered>, classes: number): AsyncGenerator<TransitionRecord> {
+  for await (const { value, place } of values) {
     if (!isTransitionRecord(value, classes)) {
+      const found = typeof value === 'string' ? value : JSON.stringify(value);
       throw new DatasetError(
-        `expected {"id","label","raw","labels":[[…]…]} with labels below ${classes} on line ${number}, ` +
-          `found ${line.slice(0, 80)}; feed what \`transitions\` prints and set dataset.classes to match`,
+        `expected {"id","label","raw","labels":[[…]…]} with labels below ${classes} on ${place}, ` +
+          `found ${found?.slice(0, 80)}; feed what \`transitions\` prints and set dataset.classes to match`,
       );
     }
     yield value;

@@ -40,6 +40,8 @@ export interface PurifyParts {
   readonly writer: Pick<DatasetWriter, 'write'>;
   /** Most samples in flight at a time. */
   readonly inFlight: number;
+  /** Counts them, where somebody wants to watch; of `inFlight`. */
+  readonly credit?: Credit;
   /** Samples a call of the runner; must not change any result. */
   readonly batch: number;
   /** Path that the transition records are written to, and read from in the second pass. */
@@ -52,7 +54,7 @@ export interface PurifyParts {
   /** Notes every sample that is settled, in source order; awaited. */
   readonly release?: ((settled: SettledSample) => Promise<void>) | undefined;
   readonly onEstimate: (estimate: Estimate) => void;
-  readonly onVerdict?: (judgement: Judgement) => void;
+  readonly onVerdict?: (judgement: Judgement) => void | Promise<void>;
   readonly report: Report;
 }
 
@@ -101,7 +103,7 @@ export async function runPurification(parts: PurifyParts, signal?: AbortSignal):
   };
   const onVerdict = (judgement: Judgement) => {
     verdict = judgement.verdict;
-    parts.onVerdict?.(judgement);
+    return parts.onVerdict?.(judgement);
   };
   const rules: Partial<Record<Decision, number>> = {};
   let dropped = 0;
@@ -120,8 +122,7 @@ export async function runPurification(parts: PurifyParts, signal?: AbortSignal):
  * What `inFlight` means for the stages. Two batchers in a row (relabel) may each hold all but one item of a batch,
  * so their sizes together must stay below the credit, or both would wait for ever.
  */
-function limitsOf({ inFlight, batch, refuse }: PurifyParts) {
-  const credit = new Credit(inFlight);
+function limitsOf({ inFlight, credit = new Credit(inFlight), batch, refuse }: PurifyParts) {
   return {
     credit,
     batch: Math.min(batch, Math.ceil(inFlight / 2)),

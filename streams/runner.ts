@@ -1,6 +1,6 @@
 // What the stages need of the networks, and nothing about how they run: the pool of worker threads implements
-// `Runner`, the training code implements `BenignTrainer`. Bad data comes back as outcomes; a rejected promise means
-// that the machinery itself failed (a worker died, a disk is full) and ends the run.
+// `Runner`, the training code implements `BenignTrainer`. Bad data, and data that workers die of, comes back as
+// outcomes; a rejected promise means that the machinery itself failed (a disk is full) and ends the run.
 
 import type { Sample } from '../src/datasets/sample.ts';
 import type { Prediction } from '../src/defense/repair.ts';

@@ -17,6 +17,8 @@ export interface TransitionParts {
   readonly runner: Runner;
   /** Most samples in flight at a time. */
   readonly inFlight: number;
+  /** Counts them, where somebody wants to watch; of `inFlight`. */
+  readonly credit?: Credit;
   /** Samples a call of the runner; must not change any result. */
   readonly batch: number;
   readonly refuse: Refuse;
@@ -32,7 +34,7 @@ export interface TransitionParts {
  * @throws the reason of `signal` when that aborts; whatever failed in reader, runner or output
  */
 export async function runTransitions(parts: TransitionParts, signal?: AbortSignal): Promise<number> {
-  const credit = new Credit(parts.inFlight);
+  const { credit = new Credit(parts.inFlight) } = parts;
   const refuse: Refuse = async (bad) => {
     await parts.refuse(bad);
     credit.give();

@@ -3,6 +3,7 @@
 
 import type { Settings } from '../../config/schema.ts';
 import type { Log } from './log.ts';
+import type { Tally } from './tally.ts';
 
 /** What a command gets from the program. */
 export interface Context {
@@ -15,6 +16,8 @@ export interface Context {
   locate(path: string): string;
   /** Aborts when the user interrupts. */
   readonly signal: AbortSignal;
+  /** Counts what happens; left out where nobody asks. */
+  readonly tally?: Tally;
 }
 
 export interface Command {
@@ -28,7 +31,16 @@ export interface Command {
 }
 
 const SOURCES = { path: 'dataset.train', name: 'SOURCE…' };
-const PURIFYING = ['observer', 'classifier', 'denoiser', 'diffusion', 'detect', 'repair', 'benign'];
+const PURIFYING = [
+  'observer',
+  'classifier',
+  'denoiser',
+  'diffusion',
+  'detect',
+  'repair',
+  'benign',
+  'metrics',
+];
 
 export const commands: readonly Command[] = [
   {
@@ -78,7 +90,7 @@ export const commands: readonly Command[] = [
     name: 'transitions',
     summary: 'Diffuse a dataset and print the observer’s labels along the way, one JSON object a sample.',
     positional: SOURCES,
-    sections: ['dataset', 'observer', 'denoiser', 'diffusion'],
+    sections: ['dataset', 'observer', 'denoiser', 'diffusion', 'metrics'],
     load: async () => (await import('./commands/transitions.ts')).transitions,
   },
   {

@@ -124,8 +124,9 @@ async function pathsOf(source: string, { dataset }: Settings, locate: Context['l
 }
 
 /** Says it in the log, for commands that keep no record. */
-export function refuseToLog({ log }: Context): Refuse {
+export function refuseToLog({ log, tally }: Context): Refuse {
   return async (bad) => {
+    tally?.count('quarantined');
     const place = 'source' in bad ? `${bad.source} at byte ${bad.offset}` : bad.id;
     log.warn('source' in bad ? 'read' : bad.stage, `${place}: ${bad.message}`);
   };

@@ -13,7 +13,9 @@ import { type CommandLine, parseCommandLine } from './arguments.ts';
 import { type Command, commands } from './commands.ts';
 import { commandHelp, programHelp } from './help.ts';
 import { Log, type LogLevel } from './log.ts';
+import type { MetricsServer } from './metrics-server.ts';
 import { locate, packageRoot, versions } from './paths.ts';
+import { Tally } from './tally.ts';
 
 /** As shells report programs that a signal ended; Node ignores SIGPIPE, and learns of it by an error. */
 const SIGNALLED = 128;
@@ -46,14 +48,26 @@ async function runCommand(command: Command, line: CommandLine): Promise<void> {
   log = openLog(settings.logLevel, settings.logFormat);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupt);
   const run = await command.load();
+  const tally = new Tally();
+  const { port } = settings.metrics;
+  const serving = port === null ? undefined : await serve(port, settings.metrics.host, tally);
   await run({
     settings,
     log,
+    tally,
     signal: interruption.signal,
     stdin: process.stdin,
     stdout: process.stdout,
     locate: (path) => locate(path, process.cwd()),
-  });
+  }).finally(() => serving?.close());
+}
+
+/** Imported when it is asked for: most runs serve nothing. */
+async function serve(port: number, host: string, tally: Tally): Promise<MetricsServer> {
+  const { MetricsServer } = await import('./metrics-server.ts');
+  const server = await MetricsServer.start(port, host, tally);
+  log.info('metrics', `at ${server.url}`);
+  return server;
 }
 
 function readSettings(command: Command, { config, values, positionals }: CommandLine): Settings {
@@ -120,7 +134,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   interruption.abort(error);
 });
 
-// What no code awaits, such as the death of an idle worker, ends the run like any other failure.
+// What no code awaits ends the run like any other failure.
 process.on('uncaughtException', (error) => {
   fail(error);
   interruption.abort(error);

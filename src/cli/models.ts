@@ -22,8 +22,11 @@ import type { Context } from './commands.ts';
 import type { Log } from './log.ts';
 import { trainingOf } from './rules.ts';
 
+/** What networks have to fit: the images and classes of a dataset. */
+export type Fitting = Pick<DatasetInfo, 'shape' | 'classes'>;
+
 /** The network that `classifier` describes, for the images and classes of a dataset. */
-export function classifierSpec({ classifier }: Settings, { shape, classes }: DatasetInfo): ClassifierSpec {
+export function classifierSpec({ classifier }: Settings, { shape, classes }: Fitting): ClassifierSpec {
   return { kind: classifier.network, config: { shape, classes, widths: classifier.widths } };
 }
 
@@ -69,7 +72,10 @@ export function progressOf(log: Log, stage: string): (progress: TrainingProgress
  *
  * @throws {WeightsError} when it is for other images or another number of classes
  */
-export async function loadClassifier(path: string, { shape, classes }: SourceInfo): Promise<ClassifierRef> {
+export async function loadClassifier(
+  path: string,
+  { shape, classes }: Pick<SourceInfo, keyof Fitting>,
+): Promise<ClassifierRef> {
   const found = await loadClassifierWeights(path, shape);
   if (found.kind === 'onnx') {
     checkClasses(path, found.signature.logits.shape[1] ?? classes, classes);
@@ -107,9 +113,13 @@ export async function loadDenoiser(path: string, shape: ImageShape): Promise<Den
 
 /** Writes a classifier as an ONNX file that any runtime opens; one that came as ONNX is written as it came. */
 export async function writeOnnx(path: string, model: ClassifierRef): Promise<void> {
-  if (model.kind === 'onnx') return writeFile(path, new Uint8Array(model.bytes));
-  const weights = unpackWeights(model.weights, parametersOf(model.spec));
-  await writeFile(path, exportOnnx(model.spec, weights));
+  await writeFile(path, onnxOf(model));
+}
+
+/** The same as bytes. */
+export function onnxOf(model: ClassifierRef): Uint8Array {
+  if (model.kind === 'onnx') return new Uint8Array(model.bytes);
+  return exportOnnx(model.spec, unpackWeights(model.weights, parametersOf(model.spec)));
 }
 
 /** @param found [C, H, W]; null where the file leaves an extent open */

@@ -4,6 +4,7 @@
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
+import { Credit } from '../../streams/operators/credited.ts';
 import type { Report } from '../../streams/progress.ts';
 import { type PurifySummary, runPurification } from '../../streams/purify.ts';
 import type { Estimate, Judgement } from '../../streams/stages/detect.ts';
@@ -17,19 +18,16 @@ import {
   STREAM_OUTPUTS,
   type WriterOptions,
 } from '../datasets/writer.ts';
-import { Residuals } from '../defense/residuals.ts';
-import { OnlineBenignTrainer } from '../training/benign-trainer.ts';
 import type { Pool } from '../workers/pool.ts';
-import { PoolRunner } from '../workers/pool-runner.ts';
 import type { ClassifierRef } from '../workers/protocol.ts';
 import type { Context } from './commands.ts';
 import { STANDARD, writerOptions } from './datasets.ts';
 import { writeEvidence } from './evidence.ts';
 import type { RunMemory } from './memory.ts';
-import { classifierSpec, type Denoiser, progressOf, writeOnnx } from './models.ts';
+import { methodOf } from './method.ts';
+import { type Denoiser, progressOf, writeOnnx } from './models.ts';
 import type { OpenRecord } from './record.ts';
 import { estimateTo, reportTo, verdictTo } from './report.ts';
-import { detectionOf, fineTuningOf, planOf, policyOf, trainingOf } from './rules.ts';
 import type { StageClock } from './workspace.ts';
 
 export interface Purification {
@@ -60,57 +58,39 @@ export interface Purified extends PurifySummary {
 
 /** Purifies a dataset into the record. */
 export async function purifyInto(context: Context, pool: Pool, parts: Purification): Promise<Purified> {
-  const { settings, log, signal } = context;
+  const { settings, log, signal, tally } = context;
   const { info, source, store, observer, scratch, clock, memory } = parts;
   const { record, refuse } = parts.open;
-  const { model: denoiser, schedule } = parts.denoiser;
-  const { quantile } = settings.repair;
-  const runner = new PoolRunner(pool, {
-    observer,
-    denoiser,
-    schedule,
-    plan: planOf(settings),
-    quantile,
-    cache: memory?.candidates,
-  });
   const settled = new SampleStore(join(scratch, 'settled'), info.shape);
-  const trainer = new OnlineBenignTrainer(pool, {
-    spec: classifierSpec(settings, info),
-    training: trainingOf(settings),
-    fineTuning: fineTuningOf(settings),
-    store: settled,
-    onProgress: progressOf(log, 'benign'),
-    memory: memory?.networks,
-    warm: memory?.warm,
-  });
+  const onProgress = progressOf(log, 'benign');
+  const method = methodOf(settings, pool, { ...parts, settled, onProgress });
+  const { runner, trainer } = method;
+  const credit = new Credit(method.inFlight);
+  tally?.watch({ runner, credit, clock });
   const target = settings.output.path ?? record.path('purified');
   const writer = await openOutput(context, target, info, memory);
   const manifest = join(scratch, 'manifest.ndjson');
-  const residuals = new Residuals(info.shape[0] * info.shape[1] * info.shape[2]);
   const tellVerdict = verdictTo(log);
   const tellEstimate = estimateTo(log);
   let judgement: Judgement | undefined;
-  const detection = detectionOf(settings, info.classes);
   clock.start();
   try {
     const summary = await runPurification(
       {
+        ...method,
         ...(source && { source }),
         store,
-        runner,
-        trainer,
-        detection,
-        examination: detection.examination,
-        residuals,
-        policy: policyOf(settings),
         writer,
-        inFlight: settings.inFlight,
-        batch: settings.diffusion.batch,
+        credit,
         transitions: record.path('transitions.ndjson'),
         manifest,
         scratch,
         refuse,
-        release: memory && ((settled) => memory.ledger.release(settled)),
+        release: async (settled) => {
+          const { image } = settled.entry;
+          tally?.count(image === 'none' ? 'dropped' : image);
+          await memory?.ledger.release(settled);
+        },
         onEstimate: (estimate) => {
           tellEstimate(estimate);
           parts.onWindow(estimate);
@@ -120,7 +100,7 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
           judgement = found;
           tellVerdict(found.verdict);
         },
-        report: timed(reportTo(log), clock),
+        report: timed(reportTo(log, tally), clock),
       },
       signal,
     );

@@ -18,7 +18,7 @@ export interface OpenRecord {
 
 /** Starts the record that the configuration names; log lines go there from now on. */
 export function createRecord(
-  { settings, log }: Context,
+  { settings, log, tally }: Context,
   overwrite: boolean = settings.overwrite,
 ): OpenRecord {
   const { recordRoot, saveFolderName } = settings;
@@ -26,7 +26,11 @@ export function createRecord(
   const record = RunRecord.create(recordRoot, saveFolderName, { overwrite, config });
   log.writeTo((line) => record.log(line));
   const quarantine = new Journal<unknown>(record.path('quarantine.ndjson'));
-  return { record, quarantine, refuse: async (bad) => quarantine.append(bad) };
+  const refuse: Refuse = async (bad) => {
+    tally?.count('quarantined');
+    quarantine.append(bad);
+  };
+  return { record, quarantine, refuse };
 }
 
 /** `denoiserCalls` of the purification of `samples` samples. */

@@ -4,10 +4,12 @@ import type { Report } from '../../streams/progress.ts';
 import type { Estimate } from '../../streams/stages/detect.ts';
 import type { Verdict } from '../defense/verdict.ts';
 import type { Log } from './log.ts';
+import type { Tally } from './tally.ts';
 
-/** Shows the progress of all stages but the training, which tells its steps itself. */
-export function reportTo(log: Log): Report {
+/** Counts samples, and shows the progress of all stages but the training, which tells its steps itself. */
+export function reportTo(log: Log, tally?: Tally): Report {
   return ({ stage, state, samples, total }) => {
+    tally?.pass(stage, samples);
     if (stage === 'train') return;
     log.progress(stage, samples, state === 'done' ? samples : total, 'samples');
   };

@@ -14,12 +14,13 @@ import type { Context } from './commands.ts';
  * keeps what comes of them.
  */
 export async function withPool<T>(
-  { settings, signal }: Context,
+  { settings, signal, tally }: Pick<Context, 'settings' | 'signal' | 'tally'>,
   work: (pool: Pool) => Promise<T>,
 ): Promise<T> {
   signal.throwIfAborted();
   const { engine, executionProvider, tfjsBackend } = settings;
   const pool = new Pool({ engine, executionProvider, tfjsBackend, workers: workersOf(settings) });
+  tally?.watch({ pool });
   const close = () => pool.close(signal.aborted && settings.state.path !== null);
   const interrupt = () => void close();
   signal.addEventListener('abort', interrupt);

@@ -73,6 +73,17 @@ export interface Metrics {
     readonly seconds: Readonly<Record<string, number>>;
     readonly peakRssMiB: number;
   };
+  /** The counters that `--metrics-port` shows, as they are at the end. */
+  readonly totals?: Totals;
+}
+
+export interface Totals {
+  /** By what became of them. */
+  readonly samples: Readonly<Record<'raw' | 'purified' | 'dropped' | 'quarantined', number>>;
+  /** Counted for each image, over the whole run. */
+  readonly denoiserCalls: number;
+  readonly workerRestarts: number;
+  readonly seconds: Readonly<Record<string, number>>;
 }
 
 export class RunRecord {

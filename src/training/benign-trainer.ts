@@ -8,7 +8,7 @@ import type { Prediction } from '../defense/repair.ts';
 import type { Outcome } from '../errors.ts';
 import type { ClassifierSpec } from '../networks/network.ts';
 import type { Pool } from '../workers/pool.ts';
-import { pack } from '../workers/pool-runner.ts';
+import { outcomeOf, pack } from '../workers/pool-runner.ts';
 import type { NetworkRef, SharedWeights } from '../workers/protocol.ts';
 import { classifyImages } from './classify.ts';
 import type { ClassifierTraining, TrainingProgress } from './train-classifier.ts';
@@ -81,7 +81,8 @@ export class OnlineBenignTrainer implements BenignTrainer {
         'expected settled samples to learn a benign model from, found none; every class is flagged';
       return { ok: false, failure: { code: 'untrained', message } };
     }
+    const model = this.#model;
     const { pixels, shape } = pack(batch);
-    return { ok: true, value: await classifyImages(this.#pool, this.#model, pixels, shape) };
+    return outcomeOf(() => classifyImages(this.#pool, model, pixels, shape));
   }
 }

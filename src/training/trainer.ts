@@ -5,6 +5,7 @@
 import { sizeOf } from '../graph/graph.ts';
 import type { NetworkSpec } from '../networks/network.ts';
 import type { GradientTask, SharedWeights, TrainingJob, UpdateTask } from '../workers/protocol.ts';
+import { newWriteNote } from '../workers/shared-write.ts';
 import { trainingOrder } from './initial-weights.ts';
 
 /** Where training tasks run; the worker pool implements it. */
@@ -71,15 +72,10 @@ export class Trainer {
       shards.map((data, shard) => this.#pool.gradient({ kind: 'gradient', job, shard, data })),
     );
     const length = job.weights.values.byteLength / Float32Array.BYTES_PER_ELEMENT;
-    const updates = ranges(job.trained, this.#pool.workers).map(([from, to]) =>
-      this.#pool.update({ kind: 'update', job, from, to, hyper }),
-    );
-    if (length > job.trained) {
-      const momentum = Float32Array.of(statisticsMomentum);
-      updates.push(
-        this.#pool.update({ kind: 'update', job, from: job.trained, to: length, hyper: momentum }),
-      );
-    }
+    const update = (from: number, to: number, numbers: Float32Array) =>
+      this.#pool.update({ kind: 'update', job, from, to, hyper: numbers, note: newWriteNote() });
+    const updates = ranges(job.trained, this.#pool.workers).map(([from, to]) => update(from, to, hyper));
+    if (length > job.trained) updates.push(update(job.trained, length, Float32Array.of(statisticsMomentum)));
     await Promise.all(updates);
     return losses.reduce((total, loss) => total + loss, 0) / losses.length;
   }

@@ -32,8 +32,8 @@ export interface RunnerOptions extends Purifier {
   readonly cache?: CandidateCache | undefined;
 }
 
-/** Failures that concern the data of a batch; any other ends the run. */
-const DATA_FAILURES = new Set(['sample', 'shape']);
+/** Failures that concern the data of a batch, such as that workers die of it; any other ends the run. */
+const DATA_FAILURES = new Set(['sample', 'shape', 'worker']);
 
 export class PoolRunner implements Runner {
   readonly concurrency: number;
@@ -73,10 +73,13 @@ export class PoolRunner implements Runner {
   async observe({ samples, perSample, images }: Candidates): Promise<Outcome<readonly Observation[]>> {
     const { observer, plan } = this.#options;
     return outcomeOf(async () => {
-      const { labels, scores, purified } = await this.#pool.run<'observe'>(
-        { kind: 'observe', observer, images: pack(samples), perSample, candidates: images },
-        [images.buffer as ArrayBuffer],
-      );
+      const { labels, scores, purified } = await this.#pool.run<'observe'>({
+        kind: 'observe',
+        observer,
+        images: pack(samples),
+        perSample,
+        candidates: images,
+      });
       return samples.map((_, n) => {
         const [raw, ...kept] = labels.subarray(n * (1 + perSample), (n + 1) * (1 + perSample));
         const rows = Array.from({ length: plan.rounds }, (_, r) =>
@@ -109,16 +112,13 @@ export class PoolRunner implements Runner {
     return outcomeOf(async () => {
       const samples = batch.map(({ sample }) => sample);
       const candidates = await this.#candidates(samples);
-      const { pixels, labels } = await this.#pool.run<'restore'>(
-        {
-          kind: 'restore',
-          observer,
-          images: pack(samples),
-          masks: batch.map(({ mask }) => mask),
-          candidates,
-        },
-        [candidates.buffer as ArrayBuffer],
-      );
+      const { pixels, labels } = await this.#pool.run<'restore'>({
+        kind: 'restore',
+        observer,
+        images: pack(samples),
+        masks: batch.map(({ mask }) => mask),
+        candidates,
+      });
       const size = pixels.length / batch.length;
       return batch.map((_, n) => ({ pixels: pixels.slice(n * size, (n + 1) * size), label: labels[n]! }));
     });
@@ -130,10 +130,14 @@ export class PoolRunner implements Runner {
       const samples = batch.map(({ sample }) => sample);
       const candidates = await this.#candidates(samples);
       const among = batch.map((selection) => selection.among);
-      const chosen = await this.#pool.run<'choose'>(
-        { kind: 'choose', observer, images: pack(samples), among, candidates, quantile },
-        [candidates.buffer as ArrayBuffer],
-      );
+      const chosen = await this.#pool.run<'choose'>({
+        kind: 'choose',
+        observer,
+        images: pack(samples),
+        among,
+        candidates,
+        quantile,
+      });
       const size = chosen.length / batch.length;
       return batch.map((_, n) => chosen.slice(n * size, (n + 1) * size));
     });
@@ -197,7 +201,8 @@ export function pack(samples: readonly Sample[]): ImageBatch {
   return { ids: samples.map(({ id }) => id), shape: samples[0]!.shape, pixels };
 }
 
-async function outcomeOf<T>(work: () => Promise<T>): Promise<Outcome<T>> {
+/** Failures that concern the data, as data. */
+export async function outcomeOf<T>(work: () => Promise<T>): Promise<Outcome<T>> {
   try {
     return { ok: true, value: await work() };
   } catch (error) {

@@ -99,6 +99,8 @@ export interface UpdateTask {
   readonly from: number;
   readonly to: number;
   readonly hyper: Float32Array;
+  /** In shared memory: how far the writing got (see shared-write). */
+  readonly note: Int32Array;
 }
 
 /** Class probabilities [N, classes] and pooled features [N, F] of uint8 images [N, C, H, W]. */

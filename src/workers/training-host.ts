@@ -13,6 +13,7 @@ import type { Engine, Executable, NamedArrays } from '../runtime/executor.ts';
 import { trainingOrder } from '../training/initial-weights.ts';
 import { adamUpdate, GRADIENT, lossStep, runningAverageUpdate, sgdUpdate } from '../training/step-graphs.ts';
 import type { GradientTask, LabelledShard, NoisyShard, TrainingJob, UpdateTask } from './protocol.ts';
+import { noted } from './shared-write.ts';
 
 /** What a worker keeps of a job between its steps. */
 interface LoadedJob {
@@ -47,7 +48,7 @@ export class TrainingHost {
     return loss![0]!;
   }
 
-  async update({ job, from, to, hyper }: UpdateTask): Promise<void> {
+  async update({ job, from, to, hyper, note }: UpdateTask): Promise<void> {
     const trained = from < job.trained;
     const rule = await this.#loadUpdate(trained ? job.rule : 'average', job.shards);
     const part = (memory: SharedArrayBuffer) => new Float32Array(memory).subarray(from, to);
@@ -60,9 +61,11 @@ export class TrainingHost {
       feeds[name] = part(job.state[i]!).slice();
     });
     const results = await rule.run(feeds);
-    part(job.weights.values).set(results.newWeights!);
-    names.forEach((name, i) => {
-      part(job.state[i]!).set(results[`new${name[0]!.toUpperCase()}${name.slice(1)}`]!);
+    noted(note, () => {
+      part(job.weights.values).set(results.newWeights!);
+      names.forEach((name, i) => {
+        part(job.state[i]!).set(results[`new${name[0]!.toUpperCase()}${name.slice(1)}`]!);
+      });
     });
   }
 

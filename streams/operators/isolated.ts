@@ -1,5 +1,6 @@
-// Batches for speed, blame for one: when work on a batch fails because of its data, every item is tried alone, so
-// that a bad item takes down only itself and which items fail does not depend on how they were batched.
+// Batches for speed, blame for one: when work on a batch fails because of its data, or because workers die of it, every
+// item is tried alone, so that a bad item takes down only itself and which items fail does not depend on how they were
+// batched.
 
 import type { Outcome } from '../../src/errors.ts';
 

@@ -125,7 +125,7 @@ export function detect({
   /** Left out where records are all there is. */
   readonly examine?: Examine;
   /** Takes what every record gets. */
-  readonly onVerdict?: (judgement: Judgement) => void;
+  readonly onVerdict?: (judgement: Judgement) => void | Promise<void>;
 }): OperatorFunction<PlacedRecord, JudgedRecord> {
   return (source) =>
     defer(() => {
@@ -144,7 +144,7 @@ export function detect({
       );
       const examined = defer(async () => {
         if (last) judgement = examine ? await examine(last.evidence) : { verdict: last.verdict };
-        onVerdict?.(judgement);
+        await onVerdict?.(judgement);
       }).pipe(ignoreElements());
       const replayed = defer(() =>
         credited(journal, credit).pipe(map((record) => ({ record, ...judgement }))),

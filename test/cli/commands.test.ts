@@ -173,7 +173,7 @@ describe('purify', () => {
     const two = ['--save-folder-name', 'two', '--diffusion-batch', '5', '--in-flight', '30'];
     expect(one).toMatchObject({ code: 0 });
     expect(await call('purify', ...observer, ...two)).toEqual({ ...one, stderr: expect.anything() });
-    expect(Object.keys(json('record/one/metrics.json'))).toEqual(['dataset', 'detection', 'cost']);
+    expect(Object.keys(json('record/one/metrics.json'))).toEqual(['dataset', 'detection', 'cost', 'totals']);
     expect(JSON.parse(one.stdout)).toEqual(json('record/one/verdict.json'));
     for (const part of ['purified', 'models']) {
       expect(contents(at('record/two', part))).toEqual(contents(at('record/one', part)));

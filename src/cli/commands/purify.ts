@@ -33,7 +33,7 @@ async function purifyWith(
   state: State | undefined,
   onWindow: Purification['onWindow'],
 ): Promise<Verdict> {
-  const { settings, log, stdout } = context;
+  const { settings, log, stdout, tally } = context;
   const path = denoiserPath(context, true);
   const dataset = await openTraining(context);
   const folder = resolve(settings.recordRoot, settings.saveFolderName);
@@ -63,6 +63,7 @@ async function purifyWith(
         dataset: { name: info.name, train: samples, classes: info.classes },
         detection: { targetLabels: verdict.targetLabels },
         cost: costOf(clock, denoiserCalls, samples),
+        ...(tally && { totals: tally.totals }),
       });
       await memory?.commit();
       const corrected = memory ? `, ${memory.corrected} corrected` : '';

@@ -32,7 +32,7 @@ export async function run(context: Context): Promise<void> {
 }
 
 async function runWith(context: Context, onWindow: Purification['onWindow']): Promise<void> {
-  const { settings, log, stdout } = context;
+  const { settings, log, stdout, tally } = context;
   const path = denoiserPath(context, true);
   const dataset = withClasses(await openTraining(context));
   const { info } = dataset;
@@ -72,6 +72,7 @@ async function runWith(context: Context, onWindow: Purification['onWindow']): Pr
         ...rates,
         detection,
         cost: costOf(clock, purified.denoiserCalls, raw.count),
+        ...(tally && { totals: tally.totals }),
       };
       open.record.finish(metrics);
       log.info('run', `finished: ${open.record.folder}`);

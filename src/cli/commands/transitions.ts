@@ -1,6 +1,7 @@
 // `transitions`: steps 2 and 3 of the method as a filter, one JSON object a sample on stdout.
 
 import { once } from 'node:events';
+import { Credit } from '../../../streams/operators/credited.ts';
 import { runTransitions } from '../../../streams/transitions.ts';
 import { ConfigError } from '../../errors.ts';
 import { PoolRunner } from '../../workers/pool-runner.ts';
@@ -13,7 +14,7 @@ import { planOf } from '../rules.ts';
 import { withPool } from '../workspace.ts';
 
 export async function transitions(context: Context): Promise<void> {
-  const { settings, log, signal, stdout } = context;
+  const { settings, log, signal, stdout, tally } = context;
   const { path } = settings.observer;
   if (path === null) {
     throw new ConfigError(
@@ -27,17 +28,21 @@ export async function transitions(context: Context): Promise<void> {
   const refuse = refuseToLog(context);
   await withPool(context, async (pool) => {
     const { quantile } = settings.repair;
+    const runner = new PoolRunner(pool, { observer, denoiser, schedule, plan: planOf(settings), quantile });
+    const credit = new Credit(settings.inFlight);
+    tally?.watch({ runner, credit });
     await runTransitions(
       {
         source: dataset.read(),
-        runner: new PoolRunner(pool, { observer, denoiser, schedule, plan: planOf(settings), quantile }),
+        runner,
         inFlight: settings.inFlight,
+        credit,
         batch: settings.diffusion.batch,
         refuse: refuse,
         print: async (record) => {
           if (!stdout.write(`${JSON.stringify(record)}\n`)) await once(stdout, 'drain');
         },
-        report: reportTo(log),
+        report: reportTo(log, tally),
       },
       signal,
     );

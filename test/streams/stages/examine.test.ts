@@ -27,7 +27,7 @@ async function examined(count: number, changes: Partial<PurifyParts> = {}, more:
   const samples = [...poisoned(count), ...more];
   const run = new TinyRun(readResults(samples), {
     examination,
-    onVerdict: (judgement) => judgements.push(judgement),
+    onVerdict: (judgement) => void judgements.push(judgement),
     ...changes,
   });
   runs.push(run);

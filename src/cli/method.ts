@@ -1,0 +1,67 @@
+// The method as configured: everything of a purification that does not depend on where samples come from and where
+// they go. The commands and the library put their purifications together with it.
+
+import type { Settings } from '../../config/schema.ts';
+import type { PurifyParts } from '../../streams/purify.ts';
+import type { SampleStore } from '../datasets/sample-store.ts';
+import { Residuals } from '../defense/residuals.ts';
+import { OnlineBenignTrainer } from '../training/benign-trainer.ts';
+import type { TrainingProgress } from '../training/train-classifier.ts';
+import type { Pool } from '../workers/pool.ts';
+import { PoolRunner } from '../workers/pool-runner.ts';
+import type { ClassifierRef } from '../workers/protocol.ts';
+import type { RunMemory } from './memory.ts';
+import { classifierSpec, type Denoiser, type Fitting } from './models.ts';
+import { detectionOf, fineTuningOf, planOf, policyOf, trainingOf } from './rules.ts';
+
+/** What the configuration does not say. */
+export interface MethodInputs {
+  readonly info: Fitting;
+  readonly observer: ClassifierRef;
+  readonly denoiser: Denoiser;
+  /** Empty; the benign model learns from it. */
+  readonly settled: SampleStore;
+  readonly onProgress: (progress: TrainingProgress) => void;
+  /** What earlier runs left. */
+  readonly memory?: Pick<RunMemory, 'candidates' | 'networks' | 'warm'> | undefined;
+}
+
+/** Parts of one purification, with runner and trainer as the classes that they are. */
+export type Method = Pick<
+  PurifyParts,
+  'detection' | 'examination' | 'residuals' | 'policy' | 'inFlight' | 'batch'
+> & { readonly runner: PoolRunner; readonly trainer: OnlineBenignTrainer };
+
+export function methodOf(
+  settings: Settings,
+  pool: Pool,
+  { info, observer, denoiser: { model: denoiser, schedule }, settled, onProgress, memory }: MethodInputs,
+): Method {
+  const { quantile } = settings.repair;
+  const detection = detectionOf(settings, info.classes);
+  return {
+    runner: new PoolRunner(pool, {
+      observer,
+      denoiser,
+      schedule,
+      plan: planOf(settings),
+      quantile,
+      cache: memory?.candidates,
+    }),
+    trainer: new OnlineBenignTrainer(pool, {
+      spec: classifierSpec(settings, info),
+      training: trainingOf(settings),
+      fineTuning: fineTuningOf(settings),
+      store: settled,
+      onProgress,
+      memory: memory?.networks,
+      warm: memory?.warm,
+    }),
+    detection,
+    examination: detection.examination,
+    residuals: new Residuals(info.shape[0] * info.shape[1] * info.shape[2]),
+    policy: policyOf(settings),
+    inFlight: settings.inFlight,
+    batch: settings.diffusion.batch,
+  };
+}

@@ -1,0 +1,108 @@
+// Counters of a run for Prometheus, over HTTP at /metrics while the run lasts. Numbers are read when somebody asks, so
+// nobody pays for them otherwise. Who reaches the port can read the numbers, and nothing else.
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Counter, Gauge, Registry } from 'prom-client';
+import { ConfigError } from '../errors.ts';
+import type { Tally } from './tally.ts';
+
+const PREFIX = 'dataelixir_';
+
+export class MetricsServer {
+  readonly url: string;
+  readonly #server: Server;
+
+  private constructor(server: Server, host: string) {
+    const { port } = server.address() as AddressInfo;
+    this.url = `http://${host.includes(':') ? `[${host}]` : host}:${port}/metrics`;
+    this.#server = server;
+  }
+
+  /**
+   * @param port 0 for any that is free
+   * @throws {ConfigError} when the address cannot be listened on
+   */
+  static async start(port: number, host: string, tally: Tally): Promise<MetricsServer> {
+    const registry = registryOf(tally);
+    const server = createServer((request, response) => void answer(registry, request, response));
+    // A run that has ended does not stay for its readers.
+    server.unref();
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', ({ message }) =>
+        reject(
+          new ConfigError(
+            `metrics.port: expected to listen on ${host}, found: ${message}; choose another port or metrics.host`,
+          ),
+        ),
+      );
+      server.listen(port, host, resolve);
+    });
+    return new MetricsServer(server, host);
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    this.#server.closeAllConnections();
+    await closed;
+  }
+}
+
+async function answer(registry: Registry, { url }: IncomingMessage, response: ServerResponse): Promise<void> {
+  if (url !== '/metrics') {
+    response.writeHead(404).end('expected /metrics\n');
+    return;
+  }
+  const text = await registry.metrics();
+  response.writeHead(200, { 'content-type': registry.contentType }).end(text);
+}
+
+/** Every number with its name and meaning; each is set when it is collected. */
+function registryOf(tally: Tally): Registry {
+  const registry = new Registry();
+  const registers = [registry];
+  const counter = (
+    name: string,
+    help: string,
+    values: () => Iterable<readonly [label: string, value: number]>,
+    label: string,
+  ) =>
+    new Counter({
+      name: PREFIX + name,
+      help,
+      labelNames: [label],
+      registers,
+      collect() {
+        this.reset();
+        for (const [of, value] of values()) this.inc({ [label]: of }, value);
+      },
+    });
+  const total = (name: string, help: string, value: () => number) =>
+    new Counter({
+      name: PREFIX + name,
+      help,
+      registers,
+      collect() {
+        this.reset();
+        this.inc(value());
+      },
+    });
+  const gauge = (name: string, help: string, value: () => number) =>
+    new Gauge({
+      name: PREFIX + name,
+      help,
+      registers,
+      collect() {
+        this.set(value());
+      },
+    });
+  counter('samples_total', 'Samples by outcome.', () => Object.entries(tally.totals.samples), 'outcome');
+  counter('stage_samples_total', 'Samples that passed a stage.', () => tally.passed, 'stage');
+  counter('stage_seconds_total', 'Seconds by stage.', () => Object.entries(tally.totals.seconds), 'stage');
+  total('denoiser_calls_total', 'Calls of the denoiser, for each image.', () => tally.totals.denoiserCalls);
+  total('worker_restarts_total', 'Workers that died and were replaced.', () => tally.totals.workerRestarts);
+  gauge('in_flight_samples', 'Samples between reader and writer.', () => tally.inFlight);
+  gauge('busy_tasks', 'Tasks that workers are at.', () => tally.tasks.busy);
+  gauge('queued_tasks', 'Tasks that wait for a worker.', () => tally.tasks.queued);
+  return registry;
+}

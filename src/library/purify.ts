@@ -1,0 +1,191 @@
+// The whole method for programs: samples in, and out come, in this order, what was refused, the verdict with its
+// evidence, every sample in its final state, and the models. It is the pipeline of the command `purify` with an
+// iterable at either end; images wait in a folder for temporary files, not in memory.
+
+import { join } from 'node:path';
+import type { Settings } from '../../config/schema.ts';
+import { emitted } from '../../streams/operators/emitted.ts';
+import { type Pullable, pulled } from '../../streams/operators/pulled.ts';
+import type { Progress } from '../../streams/progress.ts';
+import { type PurifySummary, runPurification } from '../../streams/purify.ts';
+import type { ManifestEntry, Refuse, Refused } from '../../streams/records.ts';
+import { methodOf } from '../cli/method.ts';
+import { classifierSpec, loadClassifier, loadDenoiser, onnxOf } from '../cli/models.ts';
+import { trainingOf } from '../cli/rules.ts';
+import { withPool, withScratch } from '../cli/workspace.ts';
+import type { Quarantined, Sample } from '../datasets/sample.ts';
+import { SampleStore } from '../datasets/sample-store.ts';
+import type { Knowledge } from '../defense/knowledge.ts';
+import type { Trigger } from '../defense/trigger.ts';
+import type { Verdict } from '../defense/verdict.ts';
+import { trainClassifier } from '../training/train-classifier.ts';
+import type { Pool } from '../workers/pool.ts';
+import type { ClassifierRef } from '../workers/protocol.ts';
+import { type Options, settingsOf } from './options.ts';
+import { openSamples, type Samples } from './samples.ts';
+
+export interface PurifyOptions extends Options {
+  /** Path of a noise predictor: safetensors, PyTorch checkpoint, diffusers folder or ONNX file. */
+  readonly denoiser: string;
+  /** Path of a classifier as an ONNX file; one is trained on the samples where this is left out. */
+  readonly observer?: string;
+  /** Folder for temporary files, which are removed at the end; the system's where left out. */
+  readonly scratch?: string;
+  /** Called for every sample in every stage; must be quick. */
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+/** What speaks against one flagged class, for people to look at. */
+export interface ClassEvidence {
+  readonly label: number;
+  /** As recovered from what purification removed; left out where no pixel stands out. */
+  readonly trigger?: Trigger;
+  /** The samples that weigh most, heaviest first: the label that their purified images show, and its log-odds. */
+  readonly heaviest: readonly { readonly id: string; readonly name: number; readonly weight: number }[];
+}
+
+/** A sample that could not be read or worked on; the others went on. */
+export interface RefusedEvent {
+  readonly kind: 'refused';
+  readonly refused: Refused | Quarantined;
+}
+
+/** One sample in its final state; `entry.image` says whether it is raw, purified, or `none` because it was dropped. */
+export interface SettledEvent {
+  readonly kind: 'settled';
+  /** Final pixels and label; of a dropped sample, as they came. */
+  readonly sample: Sample;
+  readonly entry: ManifestEntry;
+}
+
+/** What `purify` yields. */
+export type PurifyEvent =
+  | RefusedEvent
+  | { readonly kind: 'verdict'; readonly verdict: Verdict; readonly evidence: readonly ClassEvidence[] }
+  | SettledEvent
+  | FinishedEvent;
+
+/** Last of all. */
+export interface FinishedEvent {
+  readonly kind: 'finished';
+  readonly summary: PurifySummary;
+  /** ONNX file of the classifier that labelled images along the way. */
+  readonly observer: Uint8Array;
+  /** ONNX file of the classifier trained on the settled samples; left out where there was nothing to learn from. */
+  readonly benign?: Uint8Array;
+  /** Network calls, counted for each image. */
+  readonly denoiserCalls: number;
+}
+
+/**
+ * Repairs samples. The verdict needs all of them, so nothing is settled before the last one was taken in; then they
+ * come in their order, as they are taken.
+ *
+ * Failures are thrown to the consumer. An iteration that ends early ends the work and removes its temporary files.
+ *
+ * @throws {ConfigError} for a wrong option; {DatasetError} when there is no good sample; {WeightsError} when a model
+ *         cannot be read or does not fit; {EngineError} when the compute engine fails; the reason of the signal when
+ *         that aborts
+ */
+export function purify(
+  samples: Pullable<Sample>,
+  options: PurifyOptions,
+): AsyncGenerator<PurifyEvent, void, undefined> {
+  const settings = settingsOf(options);
+  return emitted(
+    (emit, signal) =>
+      withPool({ settings, signal }, (pool) => purifyOn(pool, settings, samples, options, emit, signal)),
+    options.signal,
+  );
+}
+
+/** The same on workers that are there. */
+export async function purifyOn(
+  pool: Pool,
+  settings: Settings,
+  samples: Pullable<Sample>,
+  options: PurifyOptions,
+  emit: (event: PurifyEvent) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { classes, onProgress = () => undefined } = options;
+  const refuse: Refuse = (refused) => emit({ kind: 'refused', refused });
+  await withScratch(async (scratch) => {
+    const opened = await openSamples(pulled(samples), classes);
+    const { shape } = opened;
+    const info = { shape, classes };
+    const denoiser = await loadDenoiser(options.denoiser, shape);
+    const store = new SampleStore(join(scratch, 'raw'), shape);
+    const settled = new SampleStore(join(scratch, 'settled'), shape);
+    const found =
+      options.observer === undefined
+        ? { observer: await train(pool, settings, opened, store, refuse, signal) }
+        : { observer: await loadClassifier(options.observer, info), source: opened.source };
+    const method = methodOf(settings, pool, {
+      ...found,
+      info,
+      denoiser,
+      settled,
+      onProgress: () => undefined,
+    });
+    const summary = await runPurification(
+      {
+        ...method,
+        ...found,
+        store,
+        // settled samples are given away, written or not
+        writer: { write: () => Promise.resolve() },
+        release: ({ sample, entry }) => emit({ kind: 'settled', sample, entry }),
+        transitions: join(scratch, 'transitions.ndjson'),
+        manifest: join(scratch, 'manifest.ndjson'),
+        scratch,
+        refuse,
+        onEstimate: () => undefined,
+        onVerdict: ({ verdict, knowledge }) =>
+          emit({ kind: 'verdict', verdict, evidence: knowledge ? evidenceOf(verdict, knowledge) : [] }),
+        report: onProgress,
+      },
+      signal,
+    );
+    const benign = method.trainer.model;
+    await emit({
+      kind: 'finished',
+      summary,
+      observer: onnxOf(found.observer),
+      ...(benign && { benign: onnxOf(benign) }),
+      denoiserCalls: method.runner.denoiserCalls,
+    });
+    store.dispose();
+    settled.dispose();
+  }, options.scratch);
+}
+
+/** The observer of samples of which nothing else is known; they are all in the store then. */
+async function train(
+  pool: Pool,
+  settings: Settings,
+  { shape, source }: Samples,
+  store: SampleStore,
+  refuse: Refuse,
+  signal: AbortSignal,
+): Promise<ClassifierRef> {
+  for await (const result of source) {
+    signal.throwIfAborted();
+    if (result.ok) store.append(result.sample);
+    else await refuse(result.quarantined);
+  }
+  const spec = classifierSpec(settings, { shape, classes: settings.dataset.classes! });
+  return trainClassifier(pool, spec, { store }, trainingOf(settings));
+}
+
+function evidenceOf({ targetLabels }: Verdict, { triggers, heaviest }: Knowledge): ClassEvidence[] {
+  return targetLabels.map((label) => {
+    const trigger = triggers.get(label);
+    const samples = heaviest.get(label) ?? [];
+    return {
+      label,
+      ...(trigger && { trigger }),
+      heaviest: samples.map(({ id, name, weight }) => ({ id, name, weight })),
+    };
+  });
+}

@@ -1,0 +1,135 @@
+// Counters over HTTP: the numbers that a tally has, in the text that Prometheus reads, and a real run that is scraped
+// while it works.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { MetricsServer } from '../../src/cli/metrics-server.ts';
+import { Tally } from '../../src/cli/tally.ts';
+import { writeTinyModels } from '../support/tiny-models.ts';
+import { SOURCE } from './program.ts';
+
+/** Samples of the exposition format by name with labels. */
+function parsed(text: string): Map<string, number> {
+  const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  return new Map(lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))]));
+}
+
+async function started(tally: Tally): Promise<MetricsServer> {
+  const server = await MetricsServer.start(0, '127.0.0.1', tally);
+  onTestFinished(() => server.close());
+  return server;
+}
+
+describe('MetricsServer', () => {
+  it('shows what is so when it is asked', async () => {
+    const tally = new Tally();
+    const { url } = await started(tally);
+    const before = parsed(await (await fetch(url)).text());
+    expect(before.get('dataelixir_samples_total{outcome="raw"}')).toBe(0);
+    expect(before.get('dataelixir_worker_restarts_total')).toBe(0);
+
+    tally.count('raw');
+    tally.count('raw');
+    tally.count('dropped');
+    tally.pass('observe', 7);
+    tally.watch({ runner: { denoiserCalls: 40 }, credit: { inFlight: 3 } });
+    tally.watch({ pool: { restarts: 2, queued: 5, busy: 1 }, clock: { seconds: { observe: 1.5 } } });
+    const response = await fetch(url);
+    expect(response.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
+    const text = await response.text();
+    expect(text).toContain('# TYPE dataelixir_samples_total counter\n');
+    expect(text).toContain('# TYPE dataelixir_queued_tasks gauge\n');
+    expect(Object.fromEntries(parsed(text))).toEqual({
+      'dataelixir_samples_total{outcome="raw"}': 2,
+      'dataelixir_samples_total{outcome="purified"}': 0,
+      'dataelixir_samples_total{outcome="dropped"}': 1,
+      'dataelixir_samples_total{outcome="quarantined"}': 0,
+      'dataelixir_stage_samples_total{stage="observe"}': 7,
+      'dataelixir_stage_seconds_total{stage="observe"}': 1.5,
+      dataelixir_denoiser_calls_total: 40,
+      dataelixir_worker_restarts_total: 2,
+      dataelixir_in_flight_samples: 3,
+      dataelixir_busy_tasks: 1,
+      dataelixir_queued_tasks: 5,
+    });
+  });
+
+  it('answers for /metrics alone, and on its own address alone', async () => {
+    const { url } = await started(new Tally());
+    expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/metrics$/);
+    expect((await fetch(new URL('/', url))).status).toBe(404);
+  });
+
+  it('refuses a port in use', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    onTestFinished(() => void taken.close());
+    const { port } = taken.address() as { port: number };
+    await expect(MetricsServer.start(port, '127.0.0.1', new Tally())).rejects.toMatchObject({
+      code: 'config',
+      message: expect.stringMatching(/metrics\.port: .*EADDRINUSE.*; choose another/),
+    });
+  });
+});
+
+describe('--metrics-port', () => {
+  it('can be scraped while a run works; the record has the same totals in the end', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'dataelixir-metrics-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const { denoiser, observer } = await writeTinyModels(folder);
+    writeFileSync(
+      join(folder, 'config.yaml'),
+      `{ workers: 2, dataset: { train: ['shapes:train'], limit: 120 }, metrics: { port: 0 },
+         denoiser: { path: '${denoiser}' }, observer: { path: '${observer}' },
+         classifier: { widths: [4, 8], epochs: 1, batch: 20 }, diffusion: { rounds: 1, steps: 5, batch: 4 }, detect: { canaries: 0 } }`,
+    );
+    const args = [...SOURCE, 'purify', '--config', 'config.yaml', '--log-format', 'human'];
+    const child = spawn(process.execPath, args, { cwd: folder });
+    child.stdout.resume();
+    const scraped: Map<string, number>[] = [];
+    let stderr = '';
+    const scrape = async (url: string) => {
+      while (child.exitCode === null) {
+        // the run may end, and its server with it, between the two lines
+        const response = await fetch(url).catch(() => undefined);
+        if (!response) return;
+        scraped.push(parsed(await response.text()));
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    };
+    let scraping: Promise<void> | undefined;
+    child.stderr.setEncoding('utf8').on('data', (text) => {
+      stderr += text;
+      const url = /\[metrics\] at (\S+)\n/.exec(stderr)?.[1];
+      if (url) scraping ??= scrape(url);
+    });
+    const [code] = await once(child, 'close');
+    await scraping;
+    expect(code, stderr).toBe(0);
+
+    const observed = scraped.map(
+      (numbers) => numbers.get('dataelixir_stage_samples_total{stage="observe"}') ?? 0,
+    );
+    expect(observed.some((samples) => samples > 0 && samples < 120)).toBe(true);
+    expect(observed).toEqual([...observed].sort((a, b) => a - b));
+    expect(scraped.some((numbers) => numbers.get('dataelixir_busy_tasks')! > 0)).toBe(true);
+    expect(scraped.some((numbers) => numbers.get('dataelixir_in_flight_samples')! > 0)).toBe(true);
+
+    const { totals, cost, dataset } = JSON.parse(
+      readFileSync(join(folder, 'record/run/metrics.json'), 'utf8'),
+    );
+    expect(totals).toEqual({
+      samples: { raw: 120, purified: 0, dropped: 0, quarantined: 0 },
+      denoiserCalls: 600,
+      workerRestarts: 0,
+      seconds: cost.seconds,
+    });
+    expect(600).toBe(cost.denoiserCallsPerSample * dataset.train);
+    expect(scraped.at(-1)!.get('dataelixir_denoiser_calls_total')).toBeLessThanOrEqual(totals.denoiserCalls);
+  });
+});

@@ -1,0 +1,38 @@
+// Networks small enough to run in seconds, untrained, as the files that a user would bring.
+
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ClassifierSpec, DenoiserSpec } from '../../src/networks/network.ts';
+import { exportOnnx } from '../../src/runtime/export-onnx.ts';
+import { initialWeights } from '../../src/training/initial-weights.ts';
+import { networkMetadata } from '../../src/weights/network-metadata.ts';
+import { writeSafetensors } from '../../src/weights/safetensors.ts';
+import { DDPM_SCHEDULE } from '../../src/weights/unet-settings.ts';
+
+export const tinyDenoiser: DenoiserSpec = {
+  kind: 'unet',
+  config: {
+    resolution: 32,
+    inChannels: 3,
+    outChannels: 3,
+    ch: 8,
+    chMult: [1, 2],
+    numResBlocks: 1,
+    attnResolutions: [],
+    normGroups: 4,
+  },
+};
+
+export const tinyClassifier: ClassifierSpec = {
+  kind: 'small-cnn',
+  config: { shape: [3, 32, 32], classes: 10, widths: [4, 8] },
+};
+
+/** Writes `denoiser.safetensors` and `observer.onnx` for 3×32×32 images and ten classes. */
+export async function writeTinyModels(folder: string): Promise<{ denoiser: string; observer: string }> {
+  const paths = { denoiser: join(folder, 'denoiser.safetensors'), observer: join(folder, 'observer.onnx') };
+  const weights = initialWeights(tinyDenoiser, 1);
+  await writeSafetensors(paths.denoiser, weights, networkMetadata(tinyDenoiser, DDPM_SCHEDULE));
+  await writeFile(paths.observer, exportOnnx(tinyClassifier, initialWeights(tinyClassifier, 1)));
+  return paths;
+}
