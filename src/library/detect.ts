@@ -23,12 +23,12 @@ export async function detect(records: Pullable<TransitionRecord>, options: Detec
   const { classes, signal, onEstimate } = options;
   const detection = detectionOf(settingsOf(options), classes);
   const tell = onEstimate ? ({ verdict }: { verdict: Verdict }) => onEstimate(verdict) : () => undefined;
-  return judgeRecords(numbered(records), detection, tell, signal);
+  return judgeRecords(numbered(pulled(records, signal)), detection, tell, signal);
 }
 
-async function* numbered(records: Pullable<TransitionRecord>): AsyncGenerator<Numbered> {
+async function* numbered(records: AsyncIterable<TransitionRecord>): AsyncGenerator<Numbered> {
   let number = 0;
-  for await (const value of pulled(records)) {
+  for await (const value of records) {
     number += 1;
     yield { value, place: `record ${number}` };
   }

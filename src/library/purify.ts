@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import type { Settings } from '../../config/schema.ts';
 import { emitted } from '../../streams/operators/emitted.ts';
-import { type Pullable, pulled } from '../../streams/operators/pulled.ts';
+import { type Pullable, pulling } from '../../streams/operators/pulled.ts';
 import type { Progress } from '../../streams/progress.ts';
 import { type PurifySummary, runPurification } from '../../streams/purify.ts';
 import type { ManifestEntry, Refuse, Refused } from '../../streams/records.ts';
@@ -13,7 +13,7 @@ import { methodOf } from '../cli/method.ts';
 import { classifierSpec, loadClassifier, loadDenoiser, onnxOf } from '../cli/models.ts';
 import { trainingOf } from '../cli/rules.ts';
 import { withPool, withScratch } from '../cli/workspace.ts';
-import type { Quarantined, Sample } from '../datasets/sample.ts';
+import type { ImageShape, Quarantined, Sample } from '../datasets/sample.ts';
 import { SampleStore } from '../datasets/sample-store.ts';
 import type { Knowledge } from '../defense/knowledge.ts';
 import type { Trigger } from '../defense/trigger.ts';
@@ -110,54 +110,64 @@ export async function purifyOn(
 ): Promise<void> {
   const { classes, onProgress = () => undefined } = options;
   const refuse: Refuse = (refused) => emit({ kind: 'refused', refused });
-  await withScratch(async (scratch) => {
-    const opened = await openSamples(pulled(samples), classes);
+  await pulling(samples, signal, async (items) => {
+    const opened = await openSamples(items, classes);
     const { shape } = opened;
     const info = { shape, classes };
     const denoiser = await loadDenoiser(options.denoiser, shape);
-    const store = new SampleStore(join(scratch, 'raw'), shape);
-    const settled = new SampleStore(join(scratch, 'settled'), shape);
-    const found =
-      options.observer === undefined
-        ? { observer: await train(pool, settings, opened, store, refuse, signal) }
-        : { observer: await loadClassifier(options.observer, info), source: opened.source };
-    const method = methodOf(settings, pool, {
-      ...found,
-      info,
-      denoiser,
-      settled,
-      onProgress: () => undefined,
-    });
-    const summary = await runPurification(
-      {
-        ...method,
+    await withStores(options.scratch, shape, async (scratch, store, settled) => {
+      const found =
+        options.observer === undefined
+          ? { observer: await train(pool, settings, opened, store, refuse) }
+          : { observer: await loadClassifier(options.observer, info), source: opened.source };
+      const method = methodOf(settings, pool, {
         ...found,
-        store,
-        // settled samples are given away, written or not
-        writer: { write: () => Promise.resolve() },
-        release: ({ sample, entry }) => emit({ kind: 'settled', sample, entry }),
-        transitions: join(scratch, 'transitions.ndjson'),
-        manifest: join(scratch, 'manifest.ndjson'),
-        scratch,
-        refuse,
-        onEstimate: () => undefined,
-        onVerdict: ({ verdict, knowledge }) =>
-          emit({ kind: 'verdict', verdict, evidence: knowledge ? evidenceOf(verdict, knowledge) : [] }),
-        report: onProgress,
-      },
-      signal,
-    );
-    const benign = method.trainer.model;
-    await emit({
-      kind: 'finished',
-      summary,
-      observer: onnxOf(found.observer),
-      ...(benign && { benign: onnxOf(benign) }),
-      denoiserCalls: method.runner.denoiserCalls,
+        info,
+        denoiser,
+        settled,
+        onProgress: () => undefined,
+      });
+      const summary = await runPurification(
+        {
+          ...method,
+          ...found,
+          store,
+          // settled samples are given away, written or not
+          writer: { write: () => Promise.resolve() },
+          release: ({ sample, entry }) => emit({ kind: 'settled', sample, entry }),
+          transitions: join(scratch, 'transitions.ndjson'),
+          manifest: join(scratch, 'manifest.ndjson'),
+          scratch,
+          refuse,
+          onEstimate: () => undefined,
+          onVerdict: ({ verdict, knowledge }) =>
+            emit({ kind: 'verdict', verdict, evidence: knowledge ? evidenceOf(verdict, knowledge) : [] }),
+          report: onProgress,
+        },
+        signal,
+      );
+      const { model } = method.trainer;
+      const benign = model && { benign: onnxOf(model) };
+      const { denoiserCalls } = method.runner;
+      await emit({ kind: 'finished', summary, observer: onnxOf(found.observer), ...benign, denoiserCalls });
     });
-    store.dispose();
-    settled.dispose();
-  }, options.scratch);
+  });
+}
+
+/** Runs `work` with a folder and two stores in it, which are removed afterwards. */
+async function withStores(
+  parent: string | undefined,
+  shape: ImageShape,
+  work: (scratch: string, raw: SampleStore, settled: SampleStore) => Promise<void>,
+): Promise<void> {
+  await withScratch(async (scratch) => {
+    const stores = ['raw', 'settled'].map((name) => new SampleStore(join(scratch, name), shape));
+    try {
+      await work(scratch, stores[0]!, stores[1]!);
+    } finally {
+      for (const store of stores) store.dispose();
+    }
+  }, parent);
 }
 
 /** The observer of samples of which nothing else is known; they are all in the store then. */
@@ -167,10 +177,8 @@ async function train(
   { shape, source }: Samples,
   store: SampleStore,
   refuse: Refuse,
-  signal: AbortSignal,
 ): Promise<ClassifierRef> {
   for await (const result of source) {
-    signal.throwIfAborted();
     if (result.ok) store.append(result.sample);
     else await refuse(result.quarantined);
   }

@@ -1,7 +1,7 @@
 // Steps 2 and 3 for programs: samples in, the observer's labels along the diffusion out, sample by sample.
 
 import { emitted } from '../../streams/operators/emitted.ts';
-import { type Pullable, pulled } from '../../streams/operators/pulled.ts';
+import { type Pullable, pulling } from '../../streams/operators/pulled.ts';
 import type { TransitionRecord } from '../../streams/records.ts';
 import { runTransitions } from '../../streams/transitions.ts';
 import { loadClassifier, loadDenoiser } from '../cli/models.ts';
@@ -37,24 +37,29 @@ export function transitions(
 ): AsyncGenerator<TransitionsEvent, void, undefined> {
   const settings = settingsOf(options);
   const { classes } = options;
-  return emitted(async (emit, signal) => {
-    const { shape, source } = await openSamples(pulled(samples), classes);
-    const observer = await loadClassifier(options.observer, { shape, classes });
-    const { model: denoiser, schedule } = await loadDenoiser(options.denoiser, shape);
-    const { quantile } = settings.repair;
-    await withPool({ settings, signal }, async (pool) => {
-      await runTransitions(
-        {
-          source,
-          runner: new PoolRunner(pool, { observer, denoiser, schedule, plan: planOf(settings), quantile }),
-          inFlight: settings.inFlight,
-          batch: settings.diffusion.batch,
-          refuse: (refused) => emit({ kind: 'refused', refused }),
-          print: (record) => emit({ kind: 'transition', record }),
-          report: () => undefined,
-        },
-        signal,
-      );
-    });
-  }, options.signal);
+  return emitted(
+    (emit, signal) =>
+      pulling(samples, signal, async (items) => {
+        const { shape, source } = await openSamples(items, classes);
+        const observer = await loadClassifier(options.observer, { shape, classes });
+        const { model: denoiser, schedule } = await loadDenoiser(options.denoiser, shape);
+        const { quantile } = settings.repair;
+        const models = { observer, denoiser, schedule, plan: planOf(settings), quantile };
+        await withPool({ settings, signal }, async (pool) => {
+          await runTransitions(
+            {
+              source,
+              runner: new PoolRunner(pool, models),
+              inFlight: settings.inFlight,
+              batch: settings.diffusion.batch,
+              refuse: (refused) => emit({ kind: 'refused', refused }),
+              print: (record) => emit({ kind: 'transition', record }),
+              report: () => undefined,
+            },
+            signal,
+          );
+        });
+      }),
+    options.signal,
+  );
 }

@@ -1,10 +1,10 @@
 // The library as a program uses it: the public entry alone, real workers, real models on disk, samples from arrays,
 // generators and observables.
 
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { from } from 'rxjs';
+import { concat, from, NEVER, Observable, of } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { drawShape } from '../../fixtures/shapes.ts';
 import {
@@ -50,6 +50,15 @@ async function all<T>(source: AsyncIterable<T>): Promise<T[]> {
 
 function ofKind<K extends PurifyEvent['kind']>(events: readonly PurifyEvent[], kind: K) {
   return events.filter((event): event is Extract<PurifyEvent, { kind: K }> => event.kind === kind);
+}
+
+/** Where a link points to; nowhere where it vanished meanwhile. */
+function linkOf(path: string): string[] {
+  try {
+    return [readlinkSync(path)];
+  } catch {
+    return [];
+  }
 }
 
 async function* generated(list: readonly Sample[]) {
@@ -133,6 +142,22 @@ describe('purify', () => {
     });
     await expect(all(aborted)).rejects.toThrow('enough');
     expect(readdirSync(folder).sort()).toEqual(['denoiser.safetensors', 'observer.onnx']);
+    const open = readdirSync('/proc/self/fd').flatMap((fd) => linkOf(`/proc/self/fd/${fd}`));
+    expect(open.filter((link) => link.startsWith(folder))).toEqual([]);
+  });
+
+  it('ends a source that is quiet when aborted', async () => {
+    const stop = new AbortController();
+    let left = false;
+    const quiet = new Observable<Sample>((subscriber) => {
+      subscriber.next(samples[0]!);
+      setTimeout(() => stop.abort(new Error('enough')), 50);
+      return () => {
+        left = true;
+      };
+    });
+    await expect(all(purify(quiet, { ...options, signal: stop.signal }))).rejects.toThrow('enough');
+    expect(left).toBe(true);
   });
 
   it('tells what is wrong before and while it works', async () => {
@@ -148,6 +173,9 @@ describe('purify', () => {
       throw new RangeError('source broke');
     })();
     await expect(all(purify(broken, options))).rejects.toThrow('source broke');
+    const quiet = concat(of(samples[0]!), NEVER);
+    const wrong = purify(quiet, { ...options, observer: join(folder, 'none') });
+    await expect(all(wrong)).rejects.toThrow(WeightsError);
     expect(existsSync(join(folder, 'raw.samples'))).toBe(false);
   });
 });

@@ -103,7 +103,6 @@ const always: Omit<Mortality, 'folder'> = { manner: 'exit', moment: 'before', ki
 
 describe('a worker that dies once', () => {
   it.each([
-    ['exits', 'exit', 'before'],
     ['throws', 'throw', 'before'],
     ['exits with the work done', 'exit', 'after'],
   ] as const)('%s: batches give what they give otherwise', async (_, manner, moment) => {
@@ -115,7 +114,6 @@ describe('a worker that dies once', () => {
   });
 
   it.each([
-    ['before', 'gradient'],
     ['after', 'gradient'],
     ['before', 'update'],
     ['after', 'update'],

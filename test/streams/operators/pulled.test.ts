@@ -71,4 +71,20 @@ describe('pulled', () => {
     for await (const _ of pulled(endless)) break;
     expect(left).toBe(true);
   });
+
+  it.each([
+    ['an observable', () => NEVER as Observable<number>],
+    ['a generator', () => stuck()],
+  ])('ends with the reason of its signal while %s is quiet', async (_, source) => {
+    const stop = new AbortController();
+    const pulling = all(pulled(source(), stop.signal));
+    setImmediate(() => stop.abort(new Error('enough')));
+    await expect(pulling).rejects.toThrow('enough');
+    await expect(all(pulled(source(), stop.signal))).rejects.toThrow('enough');
+  });
 });
+
+async function* stuck(): AsyncGenerator<number> {
+  await new Promise(() => undefined);
+  yield 1;
+}
