@@ -125,6 +125,16 @@ describe('a worker that dies once', () => {
     expect(mortal.pool.restarts).toBe(mortal.deaths());
   });
 
+  it('while the pool closes and is to finish its tasks: the task is done again, and none is taken after', async () => {
+    const mortal = mortalPool(1, { ...always, kinds: ['diffuse'] });
+    const runner = runnerOn(mortal.pool);
+    const candidates = runner.diffuse(samples.slice(0, 2));
+    await mortal.pool.close(true);
+    expect(await candidates).toMatchObject({ ok: true });
+    expect([mortal.deaths(), mortal.pool.restarts]).toEqual([1, 1]);
+    await expect(runner.diffuse(samples)).rejects.toThrow('found it closed');
+  });
+
   it('in the middle of an update: the training ends, for its weights are torn', async () => {
     const mortal = mortalPool(2, { ...always, moment: 'writing', kinds: ['update'] });
     await expect(trained(mortal.pool)).rejects.toMatchObject({
