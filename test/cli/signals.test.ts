@@ -91,12 +91,12 @@ describe('purify - into a pipe', () => {
 
 it('SIGTERM lets the workers finish what a state keeps', async () => {
   writeFileSync(at('forty.ndjson'), tinySamples(40));
-  // one batch of a few seconds
-  const slow = ['--diffusion-rounds', '100', '--diffusion-steps', '4', '--diffusion-batch', '40'];
+  // one batch of several seconds, on a machine that does nothing else too
+  const slow = ['--diffusion-rounds', '100', '--diffusion-steps', '16', '--diffusion-batch', '40'];
   const more = ['--state', 'kept', '--in-flight', '80', ...slow];
   const { child, said, ended } = start(argsOf('forty.ndjson', 'stopped', ...more));
   await heard(child, said, /\[observer\] trained/);
-  await setTimeout(1000);
+  await setTimeout(500);
   child.kill('SIGTERM');
   expect((await ended)[0]).toBe(143);
   expect(said.stderr).not.toContain('[observe]');
