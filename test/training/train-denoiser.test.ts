@@ -1,24 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import type { DenoiserSpec } from '../../src/networks/network.ts';
 import type { DenoiserCheckpoint } from '../../src/training/train-denoiser.ts';
 import { trainDenoiser } from '../../src/training/train-denoiser.ts';
 import type { Weights } from '../../src/weights/weights.ts';
 import { testPool } from '../support/pools.ts';
 import { shapesStore } from '../support/stores.ts';
+import { tinyDenoiser as spec } from '../support/tiny-models.ts';
 
-const spec: DenoiserSpec = {
-  kind: 'unet',
-  config: {
-    resolution: 32,
-    inChannels: 3,
-    outChannels: 3,
-    ch: 8,
-    chMult: [1, 2],
-    numResBlocks: 1,
-    attnResolutions: [],
-    normGroups: 4,
-  },
-};
 const options = {
   steps: 6,
   batch: 8,

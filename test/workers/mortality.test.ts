@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { drawShape } from '../../fixtures/shapes.ts';
-import type { ClassifierSpec, DenoiserSpec, NetworkSpec } from '../../src/networks/network.ts';
+import type { NetworkSpec } from '../../src/networks/network.ts';
 import { initialWeights } from '../../src/training/initial-weights.ts';
 import { trainClassifier } from '../../src/training/train-classifier.ts';
 import { DDPM_SCHEDULE } from '../../src/weights/unet-settings.ts';
@@ -17,24 +17,8 @@ import type { NetworkRef } from '../../src/workers/protocol.ts';
 import { isolated } from '../../streams/operators/isolated.ts';
 import type { Mortality } from '../support/mortal.worker.ts';
 import { mortalPool, testPool } from '../support/pools.ts';
+import { tinyClassifier, tinyDenoiser } from '../support/tiny-models.ts';
 
-const observerSpec: ClassifierSpec = {
-  kind: 'small-cnn',
-  config: { shape: [3, 32, 32], classes: 10, widths: [4, 8] },
-};
-const denoiserSpec: DenoiserSpec = {
-  kind: 'unet',
-  config: {
-    resolution: 32,
-    inChannels: 3,
-    outChannels: 3,
-    ch: 8,
-    chMult: [1, 2],
-    numResBlocks: 1,
-    attnResolutions: [],
-    normGroups: 4,
-  },
-};
 const plan = {
   depth: 50,
   rounds: 1,
@@ -53,8 +37,8 @@ function network(id: string, spec: NetworkSpec): NetworkRef {
 
 function runnerOn(pool: Pool): PoolRunner {
   return new PoolRunner(pool, {
-    denoiser: network('denoiser', denoiserSpec),
-    observer: network('observer', observerSpec),
+    denoiser: network('denoiser', tinyDenoiser),
+    observer: network('observer', tinyClassifier),
     schedule: DDPM_SCHEDULE,
     plan,
     quantile: 0.8,
@@ -95,7 +79,7 @@ async function trained(pool: Pool): Promise<Float32Array> {
     weightDecay: 0,
     seed: 1,
   };
-  const { weights } = await trainClassifier(pool, observerSpec, { store }, options);
+  const { weights } = await trainClassifier(pool, tinyClassifier, { store }, options);
   return new Float32Array(weights.values);
 }
 
