@@ -93,19 +93,15 @@ export async function openWriter(target: string, options: WriterOptions): Promis
       `expected to write beside ${target}, found: ${error.message}; choose another place`,
     );
   });
-  let samples = 0;
+  const { write, count } = checked(parts, options);
   return {
-    write: async (sample, origin) => {
-      checkFits(sample, options);
-      await parts.write(sample, origin);
-      samples++;
-    },
+    write,
     close: async () => {
       await parts.close();
       if (gzipped) await gzipFile(temporary);
-      if (!single) await describe(temporary, target, parts, samples, options);
+      if (!single) await describe(temporary, target, parts, count(), options);
       await publish(temporary, target, options.replace === true);
-      return samples;
+      return count();
     },
     abort: async () => {
       // what the disk refuses now is lost anyway
@@ -113,6 +109,17 @@ export async function openWriter(target: string, options: WriterOptions): Promis
       await rm(temporary, { recursive: true, force: true });
     },
   };
+}
+
+/** Checks each sample before it is written, and counts them. */
+function checked(parts: PartWriter, options: WriterOptions) {
+  let samples = 0;
+  const write: DatasetWriter['write'] = async (sample, origin) => {
+    checkFits(sample, options);
+    await parts.write(sample, origin);
+    samples++;
+  };
+  return { write, count: () => samples };
 }
 
 /**
@@ -123,16 +130,12 @@ export async function openWriter(target: string, options: WriterOptions): Promis
  */
 export function openStreamWriter(name: string, stream: Writable, options: WriterOptions): DatasetWriter {
   const parts = writerOn(streamSink(name, stream), options.format);
-  let samples = 0;
+  const { write, count } = checked(parts, options);
   return {
-    write: async (sample, origin) => {
-      checkFits(sample, options);
-      await parts.write(sample, origin);
-      samples++;
-    },
+    write,
     close: async () => {
       await parts.close();
-      return samples;
+      return count();
     },
     // what was written cannot be taken back; that its end is missing shows that it is not whole
     abort: () => Promise.resolve(),
