@@ -6,7 +6,7 @@ import type { Sample } from '../src/datasets/sample.ts';
 import type { Prediction } from '../src/defense/repair.ts';
 import type { Outcome } from '../src/errors.ts';
 
-/** What candidates are made of: a dataset's samples, or images that a run makes up to test itself. */
+/** What candidates are made of: a dataset's samples, or images that a run makes up of them. */
 export type CandidateKind = 'sample' | 'canary';
 
 /** Candidate images of one batch. Stages only hand it from `diffuse` to `observe`. */
@@ -70,7 +70,8 @@ export interface Runner {
   label(batch: readonly Sample[]): Promise<Outcome<readonly number[]>>;
 
   /**
-   * Repairs each image with the candidates that `diffuse` gave: the last one inside the mask, the raw image outside.
+   * Repairs each image: raw outside the mask, inside it the last candidate of the image whose masked pixels were filled
+   * from around; without a mask, the last candidate that `diffuse` gave.
    */
   restore(batch: readonly Restoration[]): Promise<Outcome<readonly Repaired[]>>;
 

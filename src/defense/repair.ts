@@ -68,7 +68,10 @@ export interface ObservedLabels {
 /** What is to be done with one sample, and why. */
 export interface Repair {
   readonly action: Action;
-  /** The sample's label from now on; of a waiting one, the label that most candidates have. */
+  /**
+   * The sample's label from now on; of a waiting one, the label that most candidates have; of a restored one, its label
+   * unless the raw image was called as it was given (then the observer names the restored image).
+   */
   readonly label: number;
   /** Images that may be taken (0 raw, 1 + k the k-th candidate), ascending; only where the action is `purify`. */
   readonly among: readonly number[];
@@ -126,7 +129,8 @@ export function decideNamed(
     const among = action === 'purify' ? sample.labels.flat().map((_, k) => k + 1) : [];
     return { action, label, among, rule: 'named', reason };
   };
-  if (method === 'auto' && local) return settled('restore', name, why);
+  const sure = naming.isSure(given, sample.scores);
+  if (method === 'auto' && local) return settled('restore', sure ? name : given, why);
   if (carries === false) return settled('keep', given, `${why}; the sample does not carry the trigger`);
   const byItself = carries ? 'purify' : 'relabel';
   const treatment = method === 'auto' ? byItself : method === 'rules' ? 'drop' : method;
@@ -135,7 +139,7 @@ export function decideNamed(
     if (cleanLabel) return settled(treatment === 'drop' ? 'drop' : 'purify', given, found);
     return settled(name === given ? 'drop' : treatment, name, found);
   }
-  if (!naming.isSure(given, sample.scores)) {
+  if (!sure) {
     return settled('drop', name, `${why}, but by no more than honest samples do`);
   }
   return settled(name === given ? 'keep' : treatment, name, why);

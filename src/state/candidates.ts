@@ -1,6 +1,6 @@
 // The candidates that were ever made, by id and content: a sample that comes again costs a lookup instead of denoiser
 // calls. Keys begin with the id, so that runs over a source in its order read and write neighbours. Images that a run
-// makes up to test itself (canaries) are kept apart and only for as long as runs ask for the same ones.
+// makes up, to test itself (canaries) or with a trigger's place filled, are kept apart and only for as long as runs ask for the same ones.
 
 import { createHash } from 'node:crypto';
 import type { CandidateKind } from '../../streams/runner.ts';

@@ -13,6 +13,7 @@ import type {
 import type { Sample } from '../datasets/sample.ts';
 import type { Outcome } from '../errors.ts';
 import { DataElixirError, toFailure } from '../errors.ts';
+import { membraneFill } from '../math/membrane.ts';
 import { classifyImages } from '../training/classify.ts';
 import type { Pool } from './pool.ts';
 import type { ClassifierRef, ImageBatch, Purifier } from './protocol.ts';
@@ -110,12 +111,14 @@ export class PoolRunner implements Runner {
   async restore(batch: readonly Restoration[]): Promise<Outcome<readonly Repaired[]>> {
     const { observer } = this.#options;
     return outcomeOf(async () => {
-      const samples = batch.map(({ sample }) => sample);
-      const candidates = await this.#candidates(samples);
+      const emptied = batch.map(withoutTrigger);
+      // images with a hole filled exist for this repair alone
+      const kind = batch.some(({ mask }) => mask) ? 'canary' : 'sample';
+      const candidates = await this.#candidates(emptied, kind);
       const { pixels, labels } = await this.#pool.run<'restore'>({
         kind: 'restore',
         observer,
-        images: pack(samples),
+        images: pack(batch.map(({ sample }) => sample)),
         masks: batch.map(({ mask }) => mask),
         candidates,
       });
@@ -184,6 +187,11 @@ export class PoolRunner implements Runner {
     this.#denoiserCalls += batch.length * rounds * steps;
     return this.#pool.run<'diffuse'>({ kind: 'diffuse', purifier: this.#purifier, images: pack(batch) });
   }
+}
+
+/** What stands under the mask is forgotten before it is purified: of an opaque patch the denoiser leaves a ghost. */
+function withoutTrigger({ sample, mask }: Restoration): Sample {
+  return mask ? { ...sample, pixels: membraneFill(sample.pixels, mask, sample.shape) } : sample;
 }
 
 /** To two decimals: what is kept of a score, so that records are the same read or made. */

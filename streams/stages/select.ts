@@ -55,6 +55,7 @@ function rulePlanner({ policy, residuals, store }: SelectParts): (judged: Judged
     const repair = decideRepair(record, targetLabels, policy);
     if (repair.action !== 'restore') return { record, repair };
     if (!triggers.has(label)) triggers.set(label, locateTrigger(residuals, label, targetLabels, store.shape));
-    return { record, repair, mask: triggers.get(label)?.mask };
+    const trigger = triggers.get(label);
+    return { record, repair, mask: trigger?.local ? trigger.mask : undefined };
   };
 }

@@ -89,15 +89,19 @@ async function choose(cases: readonly Case[], runner: Runner): Promise<Outcome<r
   return { ok: true, value: cases.map((item, i) => settledWith(item, 'purified', images.value[i]!)) };
 }
 
-/** Purifies where the trigger stands; the observer names the label of the result. */
+/**
+ * Purifies where the trigger stands. The observer names the label of the result, if the raw image was called as it was
+ * given; otherwise no trigger spoke for that label, and the repair's own holds.
+ */
 async function restore(cases: readonly Case[], runner: Runner): Promise<Outcome<readonly SettledSample[]>> {
   const repaired = await runner.restore(
     cases.map(({ planned, raw }) => ({ sample: raw, mask: planned.mask })),
   );
   if (!repaired.ok) return repaired;
   const settled = cases.map(({ planned: { record, repair }, raw }, i) => {
-    const { pixels, label } = repaired.value[i]!;
-    const reason = `${repair.reason}; without the trigger the observer says ${label}`;
+    const { pixels, label: seen } = repaired.value[i]!;
+    const label = record.raw === raw.label ? seen : repair.label;
+    const reason = `${repair.reason}; the observer says ${record.raw}, and without the trigger ${seen}`;
     return settledWith(
       { planned: { record, repair: { ...repair, label, reason } }, raw },
       'purified',

@@ -188,6 +188,8 @@ describe('decideNamed', () => {
 
   it('restores where the trigger is small, whatever the sample shows', () => {
     for (const name of [0, 1, 2]) expect(decide(0, name, { local: true }).action).toBe('restore');
+    // what nobody can be sure of keeps its label
+    expect([decide(0, 1, { local: true }).label, decide(1, 2, { local: true }).label]).toEqual([1, 1]);
   });
 
   it('goes by what the sample carries, if that is known', () => {

@@ -74,7 +74,9 @@ describe('purify', () => {
     expect(run.runner.calls.choose).toBe(0);
     expect(run.trainer.finished).toBe(1);
     const mixed = run.manifest.find(({ rule, label, given }) => rule === 'mixed' && label !== given)!;
-    expect(mixed.reason).toMatch(/^class 0 is flagged; .*; without the trigger the observer says [1-5]$/);
+    expect(mixed.reason).toMatch(
+      /^class 0 is flagged; .*; the observer says 0, and without the trigger [1-5]$/,
+    );
   });
 
   it('repairs it with candidates and the benign model, as the paper does', async () => {

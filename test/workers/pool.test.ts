@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { drawShape } from '../../fixtures/shapes.ts';
+import { membraneFill } from '../../src/math/membrane.ts';
 import type { DenoiserSpec, NetworkSpec } from '../../src/networks/network.ts';
 import { exportOnnx } from '../../src/runtime/export-onnx.ts';
 import { initialWeights } from '../../src/training/initial-weights.ts';
@@ -89,21 +90,27 @@ describe('Pool', () => {
     expect(runner.denoiserCalls).toBe((6 + 1 + 1) * 2 * 3);
   });
 
-  it('restores: the last candidate inside the mask, raw pixels outside, and the label of the result', async () => {
+  it('restores: raw outside the mask, inside the candidate of the image without what stood there, and its label', async () => {
     const pool = testPool(1);
     const runner = runnerOn(pool);
     const [sample] = samples as [(typeof samples)[0]];
     const mask = new Uint8Array(1024).fill(1, 0, 100);
-    const candidates = await runner.diffuse([sample]);
+    const emptied = { ...sample, pixels: membraneFill(sample.pixels, mask, sample.shape) };
+    const candidates = await runner.diffuse([sample, emptied]);
     const repaired = await runner.restore([
       { sample, mask },
       { sample, mask: undefined },
     ]);
     if (!candidates.ok || !repaired.ok) throw new Error('the pool failed');
-    const last = candidates.value.images.subarray(3 * 3072);
+    const { images, perSample } = candidates.value;
+    const lastOf = (n: number) =>
+      images.subarray(((n + 1) * perSample - 1) * 3072, (n + 1) * perSample * 3072);
     const [partly, wholly] = repaired.value;
-    expect([...partly!.pixels]).toEqual([...sample.pixels].map((raw, i) => (i % 1024 < 100 ? last[i] : raw)));
-    expect([...wholly!.pixels]).toEqual([...last]);
+    const inside = lastOf(1);
+    expect([...partly!.pixels]).toEqual(
+      [...sample.pixels].map((raw, i) => (i % 1024 < 100 ? inside[i] : raw)),
+    );
+    expect([...wholly!.pixels]).toEqual([...lastOf(0)]);
     const { pixels, shape } = pack([{ ...sample, pixels: partly!.pixels }]);
     const seen = await pool.run<'classify'>({ kind: 'classify', model: observer, pixels, shape });
     expect(partly!.label).toBe(seen.probabilities.indexOf(Math.max(...seen.probabilities)));

@@ -60,8 +60,22 @@ describe('settle', () => {
       expect([...sample.pixels.subarray(0, 3)]).toEqual([...imageOf(2, true).subarray(0, 3)]);
       expect([sample.pixels[3], sample.label]).toEqual([200, 2]);
       expect(entry).toMatchObject({ given: 0, label: 2, image: 'purified', rule: 'mixed' });
-      expect(entry.reason).toBe('a test; without the trigger the observer says 2');
+      expect(entry.reason).toBe('a test; the observer says 0, and without the trigger 2');
     }
+  });
+
+  it('does not ask the observer for the label of a restored image that no trigger had called as it was given', async () => {
+    const mask = Uint8Array.of(0, 0, 0, 1);
+    const dimmed = [...'abcdefgh'].filter((id) => hashOf(id) % 7 < 6 && hashOf(id) % 11 > 0).slice(0, 2);
+    const planned = plans(...dimmed.map((id) => [id, 'restore'] as const)).map(({ record, repair }) => ({
+      record: { ...record, raw: 1 },
+      repair,
+      mask,
+    }));
+    const settled = await run(planned, 2).settled;
+    expect(settled).toMatchObject(
+      dimmed.map((id) => ({ kind: 'settled', entry: { id, given: 0, label: 0, image: 'purified' } })),
+    );
   });
 
   it('refuses the sample that cannot be restored', async () => {
