@@ -33,7 +33,9 @@ export interface PurifyParts {
   readonly trainer: BenignTrainer;
   readonly detection: Detection;
   /** Where given, recovered triggers are tried on images before the verdict. */
-  readonly examination?: Pick<ExaminationParts, 'conclude' | 'falseAlarm' | 'canaries'> | undefined;
+  readonly examination?:
+    | Pick<ExaminationParts, 'conclude' | 'falseAlarm' | 'canaries' | 'learner'>
+    | undefined;
   /** Empty; filled with what purification removes. */
   readonly residuals: Residuals;
   readonly policy: RepairPolicy;

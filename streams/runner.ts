@@ -3,6 +3,7 @@
 // outcomes; a rejected promise means that the machinery itself failed (a disk is full) and ends the run.
 
 import type { Sample } from '../src/datasets/sample.ts';
+import type { SampleStore } from '../src/datasets/sample-store.ts';
 import type { Prediction } from '../src/defense/repair.ts';
 import type { Outcome } from '../src/errors.ts';
 
@@ -95,4 +96,25 @@ export interface BenignTrainer {
 
   /** Labels images with the model as it is after the last `finish`; a failure where nothing could be learned. */
   classify(batch: readonly Sample[]): Promise<Outcome<readonly Prediction[]>>;
+}
+
+/** A sample in a store of raw images. */
+export interface Placed {
+  readonly id: string;
+  readonly index: number;
+}
+
+/** Learns to tell samples that carry a trigger from others by their raw images. */
+export interface CarrierLearner {
+  /**
+   * Learns on examples of both kinds, at least one each.
+   *
+   * @returns the probability, in [0, 1], that each image of a batch carries the trigger, by a network that learned
+   *   from none of the same id
+   */
+  learn(
+    store: SampleStore,
+    carriers: readonly Placed[],
+    others: readonly Placed[],
+  ): Promise<(batch: readonly Sample[]) => Promise<Outcome<readonly number[]>>>;
 }

@@ -6,6 +6,7 @@ import type { PurifyParts } from '../../streams/purify.ts';
 import type { SampleStore } from '../datasets/sample-store.ts';
 import { Residuals } from '../defense/residuals.ts';
 import { OnlineBenignTrainer } from '../training/benign-trainer.ts';
+import { PoolCarrierLearner } from '../training/carrier-learner.ts';
 import type { TrainingProgress } from '../training/train-classifier.ts';
 import type { Pool } from '../workers/pool.ts';
 import { PoolRunner } from '../workers/pool-runner.ts';
@@ -58,7 +59,14 @@ export function methodOf(
       warm: memory?.warm,
     }),
     detection,
-    examination: detection.examination,
+    examination: detection.examination && {
+      ...detection.examination,
+      learner: new PoolCarrierLearner(pool, {
+        spec: classifierSpec(settings, { ...info, classes: 2 }),
+        training: trainingOf(settings),
+        memory: memory?.networks,
+      }),
+    },
     residuals: new Residuals(info.shape[0] * info.shape[1] * info.shape[2]),
     policy: policyOf(settings),
     inFlight: settings.inFlight,

@@ -20,7 +20,7 @@ export function planOf({ diffusion, seed }: Settings): DiffusionPlan {
 export function detectionOf(
   { detect }: Settings,
   classes: number,
-): Detection & Pick<PurifyParts, 'examination'> {
+): Detection & { readonly examination?: Omit<NonNullable<PurifyParts['examination']>, 'learner'> } {
   const { minority, window, windowSeconds, sliding, decay, rule, threshold, sides, falseAlarm, canaries } =
     detect;
   const counting = {

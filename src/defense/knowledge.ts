@@ -1,16 +1,14 @@
 // What is known of an attack once the verdict is there: enough to treat every sample of the flagged classes. It is
 // made once, from evidence, and travels with the records.
 
-import type { MatchedFilter } from './matched-filter.ts';
+import type { Sample } from '../datasets/sample.ts';
+import type { Outcome } from '../errors.ts';
 import type { Naming } from './naming.ts';
 import type { Trigger } from './trigger.ts';
 import type { ClassVerdict } from './verdict.ts';
 
-/** A filter and the response above which a sample carries the trigger. */
-export interface CarrierTest {
-  readonly filter: MatchedFilter;
-  readonly threshold: number;
-}
+/** Whether each of some raw images carries a trigger; what it says of one depends on that one alone. */
+export type CarrierTest = (raw: readonly Sample[]) => Promise<Outcome<readonly boolean[]>>;
 
 /** A sample that speaks against its class. */
 export interface Weighty {
@@ -27,7 +25,7 @@ export interface Knowledge {
   readonly naming: Naming;
   /** By flagged label; left out where no pixel stands out. */
   readonly triggers: ReadonlyMap<number, Trigger>;
-  /** By flagged label; left out where the trigger is local, and so replaced in all samples, or beyond a filter. */
+  /** By flagged label; left out where the trigger is local, and so replaced in all samples, or nobody can tell. */
   readonly carriers: ReadonlyMap<number, CarrierTest>;
   /** Flagged labels of which the labels themselves are right: no one-way flow accuses them, their stamp does. */
   readonly cleanLabel: ReadonlySet<number>;

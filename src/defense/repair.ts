@@ -131,7 +131,11 @@ export function decideNamed(
   };
   const sure = naming.isSure(given, sample.scores);
   if (method === 'auto' && local) return settled('restore', sure ? name : given, why);
-  if (carries === false) return settled('keep', given, `${why}; the sample does not carry the trigger`);
+  if (carries === false) {
+    const cleared = `${why}; the sample does not carry the trigger`;
+    // two opinions, and both are rarely wrong
+    return settled(sure && name !== given ? 'drop' : 'keep', given, cleared);
+  }
   const byItself = carries ? 'purify' : 'relabel';
   const treatment = method === 'auto' ? byItself : method === 'rules' ? 'drop' : method;
   if (carries) {

@@ -2,7 +2,6 @@
 // follows from (network, options, data in its order, weights to start from).
 
 import { createHash } from 'node:crypto';
-import type { SampleStore } from '../datasets/sample-store.ts';
 import type { ClassifierSpec } from '../networks/network.ts';
 import { packWeights } from '../weights/weights.ts';
 import type { NetworkRef, SharedWeights } from '../workers/protocol.ts';
@@ -12,6 +11,7 @@ import {
   type ClassifierTraining,
   modelOf,
   type TrainingProgress,
+  type TrainingSet,
   trainClassifier,
 } from './train-classifier.ts';
 import type { TrainingPool } from './trainer.ts';
@@ -27,7 +27,7 @@ export interface TrainingMemory {
 /** A training in full. */
 export interface Lesson {
   readonly spec: ClassifierSpec;
-  readonly store: SampleStore;
+  readonly store: TrainingSet['store'];
   readonly options: ClassifierTraining;
   /** Train further from these, which are left as they are; from fresh ones where undefined. */
   readonly start?: SharedWeights | undefined;
@@ -67,7 +67,7 @@ export function networkKey(spec: ClassifierSpec): string {
 }
 
 /** Names the content of a store: images and labels in their order. */
-export function dataKey(store: SampleStore): string {
+export function dataKey(store: TrainingSet['store']): string {
   const hash = createHash('sha256');
   for (let at = 0; at < store.count; at += BLOCK) {
     const indices = Array.from({ length: Math.min(BLOCK, store.count - at) }, (_, i) => at + i);

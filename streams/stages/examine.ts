@@ -3,15 +3,11 @@
 // purified again to learn how carriers of the trigger are told. Images are few, and drawn from the sample that the
 // evidence holds anyway.
 
-import { bufferCount, from, lastValueFrom, mergeMap, toArray } from 'rxjs';
 import type { Sample } from '../../src/datasets/sample.ts';
-import type { SampleStore } from '../../src/datasets/sample-store.ts';
 import { type CanaryFinding, canaryFinding, canaryStamps, removedShare } from '../../src/defense/canary.ts';
 import type { TransitionTable } from '../../src/defense/contingency.ts';
 import { type CarrierTest, isCleanLabel, type Knowledge, type Weighty } from '../../src/defense/knowledge.ts';
-import { carrierThreshold, MatchedFilter } from '../../src/defense/matched-filter.ts';
 import { Naming } from '../../src/defense/naming.ts';
-import type { Residuals } from '../../src/defense/residuals.ts';
 import type { Scored, ScoreSample, ScoreTable } from '../../src/defense/score-sample.ts';
 import {
   type StampFinding,
@@ -23,11 +19,9 @@ import {
 import { locateTrigger, type Trigger } from '../../src/defense/trigger.ts';
 import { type ClassVerdict, type Verdict, withCanaries } from '../../src/defense/verdict.ts';
 import type { Outcome } from '../../src/errors.ts';
-import { inOrder } from '../operators/in-order.ts';
-import { isolated } from '../operators/isolated.ts';
-import type { Runner } from '../runner.ts';
+import { ask } from './ask.ts';
+import { type CarrierParts, carrierTest, isSurelyPoison } from './carriers.ts';
 import type { Evidence, Examine } from './detect.ts';
-import { rawSamples } from './raw-samples.ts';
 
 /** Raw images that each stamp is laid onto: so many a class, and so many at least; with fewer than the least, none. */
 const IMAGES_A_CLASS = 10;
@@ -37,10 +31,8 @@ const FEWEST_IMAGES = 100;
 /** Samples of a flagged class that are shown as evidence. */
 const HEAVIEST = 16;
 
-/** Samples of each kind that are purified again to set the threshold of a matched filter. */
-const FILTER_IMAGES = 250;
-
-/** Samples that surely are poison from which on their fate decides, and the share of them that must leave. */
+/** Samples that surely are poison: so many are asked, from so many on their fate decides, if this share leaves. */
+const MOST_KNOWN = 250;
 const FEWEST_KNOWN = 20;
 const MOST_LEAVE = 0.7;
 
@@ -51,17 +43,12 @@ export type Conclude = (
   stamps?: ReadonlyMap<number, StampFinding>,
 ) => Verdict;
 
-export interface ExaminationParts {
-  readonly store: SampleStore;
-  readonly runner: Runner;
-  /** Complete when the examination begins. */
-  readonly residuals: Residuals;
+/** Residuals are complete when the examination begins. */
+export interface ExaminationParts extends CarrierParts {
   readonly conclude: Conclude;
   readonly falseAlarm: number;
   /** Canaries of each kind; 0 for none. */
   readonly canaries: number;
-  /** Images a call of the runner. */
-  readonly batch: number;
 }
 
 export function examination(parts: ExaminationParts): Examine {
@@ -114,13 +101,13 @@ async function knowledgeOf(
   for (const label of targetLabels) {
     const found = locateTrigger(parts.residuals, label, targetLabels, parts.store.shape);
     const poison = scores.take(
-      FILTER_IMAGES,
+      MOST_KNOWN,
       (scored) => scored.label === label && isSurelyPoison(scored, naming),
     );
     const local = found?.local === true && (await endsWith(found, poison, classes[label]!, parts));
     if (found) triggers.set(label, { ...found, local });
     if (local) continue;
-    const test = await carrierTest(label, targetLabels, poison, scores, parts);
+    const test = await carrierTest({ label, targets: targetLabels, naming, scores }, parts);
     if (test) carriers.set(label, test);
   }
   const cleanLabel = targetLabels.filter((label) => isCleanLabel(classes[label]!, parts.falseAlarm));
@@ -170,10 +157,6 @@ function heaviestOf(label: number, naming: Naming, samples: ScoreSample): Weight
   return moved.sort((a, b) => b.weight - a.weight || (a.id < b.id ? -1 : 1)).slice(0, HEAVIEST);
 }
 
-function isSurelyPoison({ label, scores }: Scored, naming: Naming): boolean {
-  return naming.nameOf(scores) !== label && naming.isSure(label, scores);
-}
-
 /**
  * Whether the attack ends where the trigger was located: with these pixels purified, most of what surely is poison
  * leaves the label. Where little is known to be poison, because its labels are right, the class's stamp must be obeyed.
@@ -190,71 +173,6 @@ async function endsWith(
     return mapped(restored, (repaired) => repaired.label);
   });
   return answers.filter(({ answer }) => answer !== label).length >= MOST_LEAVE * answers.length;
-}
-
-/** Purifies honest samples and samples of the label again, to see whether a matched filter tells them apart. */
-async function carrierTest(
-  label: number,
-  targets: readonly number[],
-  poison: readonly Scored[],
-  scores: ScoreSample,
-  parts: ExaminationParts,
-): Promise<CarrierTest | undefined> {
-  const honest = scores.take(FILTER_IMAGES, (scored) => !targets.includes(scored.label));
-  if (honest.length === 0) return undefined;
-  const suspects = scores.take(FILTER_IMAGES, (scored) => scored.label === label);
-  const filter = new MatchedFilter(parts.residuals, label, targets);
-  const responsesOf = async (some: readonly Scored[]) => {
-    const answers = await ask(some, parts, (images) => responses(images, () => filter, parts.runner));
-    return answers.map(({ answer }) => answer);
-  };
-  const threshold = carrierThreshold(
-    await responsesOf(honest),
-    await responsesOf(poison),
-    await responsesOf(suspects),
-  );
-  return threshold === undefined ? undefined : { filter, threshold };
-}
-
-/** Purifies samples again, as a whole, and asks each one's filter. */
-export async function responses(
-  samples: readonly Sample[],
-  filterOf: (at: number) => MatchedFilter,
-  runner: Runner,
-): Promise<Outcome<readonly number[]>> {
-  const restored = await runner.restore(samples.map((sample) => ({ sample, mask: undefined })));
-  return mapped(restored, ({ pixels }, i) => filterOf(i).response(samples[i]!.pixels, pixels));
-}
-
-/** A sample of the evidence and what came of its image. */
-interface Answer<T> {
-  readonly of: Scored;
-  readonly answer: T;
-}
-
-/**
- * Asks about raw images in batches, in their order; they are read as the runner gets to them. A sample that fails is
- * left out: the evidence of the others will do.
- */
-function ask<T>(
-  samples: readonly Scored[],
-  { store, runner, batch }: Pick<ExaminationParts, 'store' | 'runner' | 'batch'>,
-  work: (images: readonly Sample[]) => Promise<Outcome<readonly T[]>>,
-): Promise<readonly Answer<T>[]> {
-  const asked = from(samples.filter(isPlaced)).pipe(
-    bufferCount(batch),
-    inOrder(2 * runner.concurrency, (some) => isolated(some, (few) => work(rawSamples(store, few)))),
-    mergeMap((attempts) => attempts),
-    mergeMap(({ items, outcome }) =>
-      outcome.ok ? items.map((of, i) => ({ of, answer: outcome.value[i]! })) : [],
-    ),
-    toArray(),
-  );
-  return lastValueFrom(asked);
-}
-
-function isPlaced(scored: Scored): scored is Scored & { readonly index: number } {
-  return scored.index !== undefined;
 }
 
 function mapped<T, R>(

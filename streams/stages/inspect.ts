@@ -1,5 +1,5 @@
-// Between verdict and decision: samples of flagged classes whose trigger is everywhere in the image are purified
-// again, one by one, and a matched filter says which of them carry it. All other records pass as they are.
+// Between verdict and decision: samples of flagged classes whose trigger is everywhere in the image are put to the test
+// that says which of them carry it. All other records pass as they are.
 
 import { bufferCount, mergeMap, type OperatorFunction, pipe } from 'rxjs';
 import type { SampleStore } from '../../src/datasets/sample-store.ts';
@@ -8,9 +8,7 @@ import type { Outcome } from '../../src/errors.ts';
 import { inOrder } from '../operators/in-order.ts';
 import { type Either, quarantine } from '../operators/quarantine.ts';
 import type { JudgedRecord, Refuse, Refused } from '../records.ts';
-import type { Runner } from '../runner.ts';
 import { attemptedInBatches } from './attempts.ts';
-import { responses } from './examine.ts';
 import { rawSamples } from './raw-samples.ts';
 
 /** A judged record; `carries` is left out where nobody can tell. */
@@ -20,7 +18,6 @@ export interface InspectedRecord extends JudgedRecord {
 
 interface InspectParts {
   readonly store: SampleStore;
-  readonly runner: Runner;
   /** Images a call of the runner. */
   readonly batch: number;
   /** Records looked at together, at most half of the samples in flight. */
@@ -42,30 +39,41 @@ export function inspect(parts: InspectParts): OperatorFunction<JudgedRecord, Ins
 
 async function inspectGroup(
   group: readonly JudgedRecord[],
-  { store, runner, batch }: InspectParts,
+  { store, batch }: InspectParts,
 ): Promise<readonly Inspected[]> {
-  const inspected = await attemptedInBatches(
+  const tests = new Set(group.flatMap((judged) => carrierTestOf(judged) ?? []));
+  const inspected = new Map<CarrierTest | undefined, Iterator<Inspected>>();
+  for (const test of tests) {
+    const suspects = group.filter((judged) => carrierTestOf(judged) === test);
+    inspected.set(test, (await tested(suspects, test, store, batch)).values());
+  }
+  return group.map((judged) => {
+    const next = inspected.get(carrierTestOf(judged));
+    return next ? next.next().value! : { ok: true, value: judged };
+  });
+}
+
+function tested(
+  suspects: readonly JudgedRecord[],
+  test: CarrierTest,
+  store: SampleStore,
+  batch: number,
+): Promise<readonly Inspected[]> {
+  return attemptedInBatches(
     'select',
-    group.filter((judged) => carrierTestOf(judged) !== undefined),
+    suspects,
     batch,
     ({ record }) => record.id,
-    async (suspects): Promise<Outcome<readonly InspectedRecord[]>> => {
+    async (some): Promise<Outcome<readonly InspectedRecord[]>> => {
       const raw = rawSamples(
         store,
-        suspects.map(({ record }) => record),
+        some.map(({ record }) => record),
       );
-      const tests = suspects.map((judged) => carrierTestOf(judged)!);
-      const found = await responses(raw, (at) => tests[at]!.filter, runner);
+      const found = await test(raw);
       if (!found.ok) return found;
-      const value = suspects.map((judged, at) => ({
-        ...judged,
-        carries: found.value[at]! > tests[at]!.threshold,
-      }));
-      return { ok: true, value };
+      return { ok: true, value: some.map((judged, at) => ({ ...judged, carries: found.value[at]! })) };
     },
   );
-  const next = inspected.values();
-  return group.map((judged) => (carrierTestOf(judged) ? next.next().value! : { ok: true, value: judged }));
 }
 
 function carrierTestOf({ record, knowledge }: JudgedRecord): CarrierTest | undefined {

@@ -194,6 +194,8 @@ describe('decideNamed', () => {
 
   it('goes by what the sample carries, if that is known', () => {
     expect(decide(1, 2, { carries: false })).toMatchObject({ action: 'keep', label: 1 });
+    // surely poison by its name, but without the trigger
+    expect(decide(0, 1, { carries: false })).toMatchObject({ action: 'drop' });
     expect(decide(1, 2, { carries: true })).toMatchObject({ action: 'purify', label: 2, among: [1, 2] });
     expect(decide(1, 2, { carries: true }, 'relabel')).toMatchObject({ action: 'relabel', label: 2 });
     // it carries the trigger and was not sent home: nobody knows its label

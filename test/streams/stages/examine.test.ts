@@ -8,7 +8,7 @@ import { conclude } from '../../../src/defense/verdict.ts';
 import type { PurifyParts } from '../../../streams/purify.ts';
 import type { Judgement } from '../../../streams/stages/detect.ts';
 import { TinyRun } from '../support/tiny-run.ts';
-import { sampleOf, TARGET } from '../support/tiny-runner.ts';
+import { sampleOf, TARGET, TinyLearner } from '../support/tiny-runner.ts';
 import { poisoned, readResults } from '../support/tiny-world.ts';
 
 const runs: TinyRun[] = [];
@@ -20,7 +20,11 @@ const examination: PurifyParts['examination'] = {
   conclude: (table, scores, stamps) => conclude(table, 0.01, flowTest(calibratedFlows(scores)), stamps),
   falseAlarm: 0.01,
   canaries: 8,
+  learner: new TinyLearner(),
 };
+
+/** Nothing can be learned, so that a matched filter has to tell. */
+const unlearned = { ...examination, learner: new TinyLearner(true) };
 
 async function examined(count: number, changes: Partial<PurifyParts> = {}, more: readonly Sample[] = []) {
   const judgements: Judgement[] = [];
@@ -82,7 +86,7 @@ describe('examination', () => {
 
   it('leaves out what cannot be purified again, and refuses it: bad data does not end the run', async () => {
     const bad = [1, 2, 3].map((i) => sampleOf(`bad-restore-${i}`, TARGET, i, true));
-    const { run, summary, judgement } = await examined(900, {}, bad);
+    const { run, summary, judgement } = await examined(900, { examination: unlearned }, bad);
     expect(judgement.knowledge!.carriers.has(TARGET)).toBe(true);
     expect(run.refused).toMatchObject(bad.map(({ id }) => ({ id, stage: 'select' })));
     expect(summary.written + summary.dropped).toBe(900);

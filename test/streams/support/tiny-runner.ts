@@ -4,13 +4,16 @@
 // of a method fail in it as data, `crash-` as machinery; what is slow and what is quick depends on the id too.
 
 import type { Sample } from '../../../src/datasets/sample.ts';
+import type { SampleStore } from '../../../src/datasets/sample-store.ts';
 import type { Prediction } from '../../../src/defense/repair.ts';
 import type { Outcome } from '../../../src/errors.ts';
 import { murmur3 } from '../../../src/math/random.ts';
 import type {
   BenignTrainer,
   Candidates,
+  CarrierLearner,
   Observation,
+  Placed,
   Repaired,
   Restoration,
   Runner,
@@ -148,6 +151,32 @@ export class TinyTrainer implements BenignTrainer {
       return { label: nearest.label, confidence: 1 / (1 + nearest.d / STEP) };
     });
     return { ok: true, value };
+  }
+}
+
+/** Learns the mean corner of either kind; tells by the nearer one. One that learns nothing is never sure. */
+export class TinyLearner implements CarrierLearner {
+  readonly #clueless: boolean;
+
+  constructor(clueless = false) {
+    this.#clueless = clueless;
+  }
+
+  async learn(store: SampleStore, carriers: readonly Placed[], others: readonly Placed[]) {
+    const cornerOf = (some: readonly Placed[]) => {
+      const { pixels } = store.read(some.map(({ index }) => index));
+      return some.reduce((sum, _, n) => sum + pixels[n * SIZE + SIZE - 1]! / some.length, 0);
+    };
+    const [carrying, other] = [cornerOf(carriers), cornerOf(others)];
+    return async (batch: readonly Sample[]): Promise<Outcome<readonly number[]>> => {
+      const failure = await begin('tell', batch);
+      if (failure) return failure;
+      const value = batch.map(({ pixels }) => {
+        const corner = pixels[SIZE - 1]!;
+        return this.#clueless ? 0.5 : Number(Math.abs(corner - carrying) < Math.abs(corner - other));
+      });
+      return { ok: true, value };
+    };
   }
 }
 
