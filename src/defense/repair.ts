@@ -19,8 +19,8 @@ export type Action = 'keep' | 'restore' | 'relabel' | 'purify' | 'wait' | 'drop'
  * How samples of flagged classes are repaired. `rules` treats them by step 6 of the paper, as `actions` says; all others
  * go by what the sample carries and what the calibrated observer names it: `purify` takes a purified image with that
  * name, `relabel` the raw image with it, `drop` leaves it out. `auto` purifies just where a trigger of small extent
- * stands; where it is everywhere, it purifies the samples that carry it; where those cannot be told, it relabels, so
- * that the trigger no longer speaks for one label. What nobody can be sure of is left out by all of them.
+ * stands; where it is everywhere, it purifies the samples that carry it, or leaves them out if their label is right; where
+ * those cannot be told, it relabels, so that the trigger no longer speaks for one label. What nobody can be sure of is left out by all of them.
  */
 export type RepairMethod = 'auto' | 'purify' | 'relabel' | 'drop' | 'rules';
 
@@ -68,11 +68,10 @@ export interface ObservedLabels {
 /** What is to be done with one sample, and why. */
 export interface Repair {
   readonly action: Action;
-  /**
-   * The sample's label from now on; of a waiting one, the label that most candidates have; of a restored one, its label
-   * unless the raw image was called as it was given (then the observer names the restored image).
-   */
+  /** The sample's label from now on; of a waiting one, the label that most candidates have. */
   readonly label: number;
+  /** Whether the label is the one that the observer gives to the restored image instead. */
+  readonly observed?: true;
   /** Images that may be taken (0 raw, 1 + k the k-th candidate), ascending; only where the action is `purify`. */
   readonly among: readonly number[];
   readonly rule: OutcomeRule | 'named' | 'agreed' | 'consensus';
@@ -98,7 +97,16 @@ export function decideRepair(
     return { action: 'keep', label, among: [], rule, reason: 'its class is not flagged' };
   const action = policy.actions[rule];
   const among = action === 'purify' ? imagesToTake(kept, sample, label, policy) : [];
-  return { action, label, among, rule, reason: reasonOf(rule, sample, kept) };
+  const reason = reasonOf(rule, sample, kept);
+  return { action, label, among, rule, reason, ...(action === 'restore' && observedIf(sample, true)) };
+}
+
+/**
+ * The observer names a restored image, unless it did not call the raw one by the given label: then no trigger spoke for
+ * that label, and nothing is learned from its absence.
+ */
+function observedIf({ raw, label }: ObservedLabels, wrongLabels: boolean): Pick<Repair, 'observed'> {
+  return raw === label && wrongLabels ? { observed: true } : {};
 }
 
 /** What is known of one sample of a flagged class, and of its class. */
@@ -130,7 +138,10 @@ export function decideNamed(
     return { action, label, among, rule: 'named', reason };
   };
   const sure = naming.isSure(given, sample.scores);
-  if (method === 'auto' && local) return settled('restore', sure ? name : given, why);
+  if (method === 'auto' && local) {
+    const label = sure && !cleanLabel ? name : given;
+    return { ...settled('restore', label, why), ...observedIf(sample, !cleanLabel) };
+  }
   if (carries === false) {
     const cleared = `${why}; the sample does not carry the trigger`;
     // two opinions, and both are rarely wrong
@@ -140,7 +151,8 @@ export function decideNamed(
   const treatment = method === 'auto' ? byItself : method === 'rules' ? 'drop' : method;
   if (carries) {
     const found = `${why}; the sample carries the trigger`;
-    if (cleanLabel) return settled(treatment === 'drop' ? 'drop' : 'purify', given, found);
+    // there is no other label to give, and a faint trigger survives purification (docs/experiments.md)
+    if (cleanLabel) return settled(method === 'auto' || treatment === 'drop' ? 'drop' : 'purify', given, found);
     return settled(name === given ? 'drop' : treatment, name, found);
   }
   if (!sure) {

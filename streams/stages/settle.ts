@@ -89,10 +89,7 @@ async function choose(cases: readonly Case[], runner: Runner): Promise<Outcome<r
   return { ok: true, value: cases.map((item, i) => settledWith(item, 'purified', images.value[i]!)) };
 }
 
-/**
- * Purifies where the trigger stands. The observer names the label of the result, if the raw image was called as it was
- * given; otherwise no trigger spoke for that label, and the repair's own holds.
- */
+/** Purifies where the trigger stands. */
 async function restore(cases: readonly Case[], runner: Runner): Promise<Outcome<readonly SettledSample[]>> {
   const repaired = await runner.restore(
     cases.map(({ planned, raw }) => ({ sample: raw, mask: planned.mask })),
@@ -100,7 +97,7 @@ async function restore(cases: readonly Case[], runner: Runner): Promise<Outcome<
   if (!repaired.ok) return repaired;
   const settled = cases.map(({ planned: { record, repair }, raw }, i) => {
     const { pixels, label: seen } = repaired.value[i]!;
-    const label = record.raw === raw.label ? seen : repair.label;
+    const label = repair.observed ? seen : repair.label;
     const reason = `${repair.reason}; the observer says ${record.raw}, and without the trigger ${seen}`;
     return settledWith(
       { planned: { record, repair: { ...repair, label, reason } }, raw },

@@ -190,6 +190,20 @@ describe('decideNamed', () => {
     for (const name of [0, 1, 2]) expect(decide(0, name, { local: true }).action).toBe('restore');
     // what nobody can be sure of keeps its label
     expect([decide(0, 1, { local: true }).label, decide(1, 2, { local: true }).label]).toEqual([1, 1]);
+    expect(decide(0, 1, { local: true }).observed).toBe(true);
+    expect(decide(0, 1, { local: true, cleanLabel: true })).toMatchObject({ action: 'restore', label: 0 });
+    expect(decide(0, 1, { local: true, cleanLabel: true }).observed).toBeUndefined();
+  });
+
+  it('asks the observer for the label of a restored image only where it called the raw one as it was given', () => {
+    const called = (raw: number) =>
+      decideNamed(
+        { ...sample(0, 1), raw },
+        naming,
+        { local: true, cleanLabel: false, carries: undefined },
+        ours,
+      );
+    expect([called(0).observed, called(2).observed]).toEqual([true, undefined]);
   });
 
   it('goes by what the sample carries, if that is known', () => {
@@ -202,10 +216,11 @@ describe('decideNamed', () => {
     expect(decide(0, 0, { carries: true })).toMatchObject({ action: 'drop' });
   });
 
-  it('takes a purified image with the given label of what carries the trigger of a clean-label attack', () => {
-    const repair = decide(0, 1, { carries: true, cleanLabel: true });
-    expect(repair).toMatchObject({ action: 'purify', label: 0, among: [1, 2] });
-    expect(decide(0, 0, { carries: true, cleanLabel: true }, 'drop').action).toBe('drop');
+  it('leaves out what carries the trigger of a clean-label attack, or purifies it when told so', () => {
+    const found = { carries: true, cleanLabel: true };
+    expect(decide(0, 1, found)).toMatchObject({ action: 'drop', label: 0 });
+    expect(decide(0, 1, found, 'purify')).toMatchObject({ action: 'purify', label: 0, among: [1, 2] });
+    expect(decide(0, 0, found, 'drop').action).toBe('drop');
   });
 
   it('purifies or drops instead, when told so', () => {

@@ -18,7 +18,14 @@ function plans(...actions: readonly (readonly [id: string, action: Action])[]): 
     const index = scratch.store.append(sampleOf(id, 0, 2, true));
     return {
       record: { id, label: 0, raw: 0, labels: [[2]], index },
-      repair: { action, label: action === 'purify' ? 2 : 0, among: [6], rule: 'mixed', reason: 'a test' },
+      repair: {
+        action,
+        label: action === 'purify' ? 2 : 0,
+        among: [6],
+        rule: 'mixed',
+        reason: 'a test',
+        ...(action === 'restore' && { observed: true }),
+      },
     };
   });
 }
@@ -64,14 +71,13 @@ describe('settle', () => {
     }
   });
 
-  it('does not ask the observer for the label of a restored image that no trigger had called as it was given', async () => {
+  it('gives a restored image the label that was decided on, where the observer is not to name it', async () => {
     const mask = Uint8Array.of(0, 0, 0, 1);
     const dimmed = [...'abcdefgh'].filter((id) => hashOf(id) % 7 < 6 && hashOf(id) % 11 > 0).slice(0, 2);
-    const planned = plans(...dimmed.map((id) => [id, 'restore'] as const)).map(({ record, repair }) => ({
-      record: { ...record, raw: 1 },
-      repair,
-      mask,
-    }));
+    const planned = plans(...dimmed.map((id) => [id, 'restore'] as const)).map(({ record, repair }) => {
+      const { observed: _, ...decided } = repair;
+      return { record, repair: decided, mask };
+    });
     const settled = await run(planned, 2).settled;
     expect(settled).toMatchObject(
       dimmed.map((id) => ({ kind: 'settled', entry: { id, given: 0, label: 0, image: 'purified' } })),
