@@ -152,7 +152,8 @@ export function decideNamed(
   if (carries) {
     const found = `${why}; the sample carries the trigger`;
     // there is no other label to give, and a faint trigger survives purification (docs/experiments.md)
-    if (cleanLabel) return settled(method === 'auto' || treatment === 'drop' ? 'drop' : 'purify', given, found);
+    if (cleanLabel)
+      return settled(method === 'auto' || treatment === 'drop' ? 'drop' : 'purify', given, found);
     return settled(name === given ? 'drop' : treatment, name, found);
   }
   if (!sure) {
