@@ -25,7 +25,7 @@ export interface Knowledge {
   readonly naming: Naming;
   /** By flagged label; left out where no pixel stands out. */
   readonly triggers: ReadonlyMap<number, Trigger>;
-  /** By flagged label; left out where the trigger is local, and so replaced in all samples, or nobody can tell. */
+  /** By flagged label; left out where nobody can tell. */
   readonly carriers: ReadonlyMap<number, CarrierTest>;
   /** Flagged labels of which the labels themselves are right: no one-way flow accuses them, their stamp does. */
   readonly cleanLabel: ReadonlySet<number>;

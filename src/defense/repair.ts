@@ -98,15 +98,8 @@ export function decideRepair(
   const action = policy.actions[rule];
   const among = action === 'purify' ? imagesToTake(kept, sample, label, policy) : [];
   const reason = reasonOf(rule, sample, kept);
-  return { action, label, among, rule, reason, ...(action === 'restore' && observedIf(sample, true)) };
-}
-
-/**
- * The observer names a restored image, unless it did not call the raw one by the given label: then no trigger spoke for
- * that label, and nothing is learned from its absence.
- */
-function observedIf({ raw, label }: ObservedLabels, wrongLabels: boolean): Pick<Repair, 'observed'> {
-  return raw === label && wrongLabels ? { observed: true } : {};
+  const observed = action === 'restore' && sample.raw === sample.label && OBSERVED;
+  return { action, label, among, rule, reason, ...observed };
 }
 
 /** What is known of one sample of a flagged class, and of its class. */
@@ -127,9 +120,10 @@ export interface Suspect {
 export function decideNamed(
   sample: ObservedLabels & { readonly scores: ArrayLike<number> },
   naming: Naming,
-  { local, cleanLabel, carries }: Suspect,
+  suspect: Suspect,
   { method }: Pick<RepairPolicy, 'method'>,
 ): Repair {
+  const { local, cleanLabel, carries } = suspect;
   const given = sample.label;
   const name = naming.nameOf(sample.scores);
   const why = `class ${given} is flagged; the purified images show ${name}`;
@@ -138,10 +132,8 @@ export function decideNamed(
     return { action, label, among, rule: 'named', reason };
   };
   const sure = naming.isSure(given, sample.scores);
-  if (method === 'auto' && local) {
-    const label = sure && !cleanLabel ? name : given;
-    return { ...settled('restore', label, why), ...observedIf(sample, !cleanLabel) };
-  }
+  if (method === 'auto' && local)
+    return { ...settled('restore', given, why), ...namedBy(sample, naming, suspect) };
   if (carries === false) {
     const cleared = `${why}; the sample does not carry the trigger`;
     // two opinions, and both are rarely wrong
@@ -160,6 +152,23 @@ export function decideNamed(
     return settled('drop', name, `${why}, but by no more than honest samples do`);
   }
   return settled(name === given ? 'keep' : treatment, name, why);
+}
+
+const OBSERVED = { observed: true } as const;
+
+/**
+ * The label of an image whose trigger is replaced: the observer's, if it carried one. Where nobody can tell, it did if the
+ * observer called the raw image as it was given, else no trigger spoke for that label; then the purified images do, if
+ * nearly all that leave so far are poison.
+ */
+function namedBy(
+  sample: ObservedLabels & { readonly scores: ArrayLike<number> },
+  naming: Naming,
+  { cleanLabel, carries }: Suspect,
+): Partial<Pick<Repair, 'label' | 'observed'>> {
+  if (cleanLabel || carries === false) return {};
+  if (carries || sample.raw === sample.label) return OBSERVED;
+  return naming.isSure(sample.label, sample.scores) ? { label: naming.nameOf(sample.scores) } : {};
 }
 
 /** Step 7, first half: settles a waiting sample whose majority label the benign model shares; others wait on. */

@@ -49,7 +49,8 @@ export function isSurelyPoison({ label, scores }: Scored, naming: Naming): boole
   return naming.nameOf(scores) !== label && naming.isSure(label, scores);
 }
 
-async function learnedTest(accused: Accused, parts: CarrierParts): Promise<CarrierTest | undefined> {
+/** By a network alone, which costs no purification. */
+export async function learnedTest(accused: Accused, parts: CarrierParts): Promise<CarrierTest | undefined> {
   const { label, targets, naming, scores } = accused;
   const isHome = (scored: Scored) => naming.nameOf(scored.scores) === scored.label;
   const take = (test: (scored: Scored) => boolean) => scores.take(EXAMPLES, test).filter(isPlaced);

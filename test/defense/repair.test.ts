@@ -188,22 +188,26 @@ describe('decideNamed', () => {
 
   it('restores where the trigger is small, whatever the sample shows', () => {
     for (const name of [0, 1, 2]) expect(decide(0, name, { local: true }).action).toBe('restore');
-    // what nobody can be sure of keeps its label
-    expect([decide(0, 1, { local: true }).label, decide(1, 2, { local: true }).label]).toEqual([1, 1]);
-    expect(decide(0, 1, { local: true }).observed).toBe(true);
-    expect(decide(0, 1, { local: true, cleanLabel: true })).toMatchObject({ action: 'restore', label: 0 });
-    expect(decide(0, 1, { local: true, cleanLabel: true }).observed).toBeUndefined();
   });
 
-  it('asks the observer for the label of a restored image only where it called the raw one as it was given', () => {
-    const called = (raw: number) =>
-      decideNamed(
-        { ...sample(0, 1), raw },
-        naming,
-        { local: true, cleanLabel: false, carries: undefined },
-        ours,
-      );
-    expect([called(0).observed, called(2).observed]).toEqual([true, undefined]);
+  it.each([
+    // the observer called the raw image as it was given
+    { raw: 0, carries: undefined, observed: true },
+    { raw: 0, carries: true, observed: true },
+    { raw: 0, carries: false, label: 0 },
+    { raw: 0, cleanLabel: true, label: 0 },
+    // it did not: no trigger spoke for the label, unless it is known to be there
+    { raw: 2, carries: undefined, label: 1 },
+    { raw: 2, carries: true, observed: true },
+    { raw: 2, carries: false, label: 0 },
+  ])('names what it restores: $raw seen, carries $carries', ({ raw, observed, label, ...known }) => {
+    const suspect = { local: true, cleanLabel: false, carries: undefined, ...known };
+    const repair = decideNamed({ ...sample(0, 1), raw }, naming, suspect, ours);
+    expect(repair).toMatchObject({ action: 'restore', ...(label !== undefined && { label }) });
+    expect(repair.observed).toBe(observed);
+    // what nobody can be sure of keeps its label
+    const unsure = decideNamed({ ...sample(1, 2), raw: 0 }, naming, { ...suspect, carries: undefined }, ours);
+    expect([unsure.label, unsure.observed]).toEqual([1, undefined]);
   });
 
   it('goes by what the sample carries, if that is known', () => {
