@@ -4,6 +4,7 @@
 // class of nothing but purified images trains a model that misses real ones.
 
 import type { ImageShape } from '../datasets/sample.ts';
+import { membraneFill } from '../math/membrane.ts';
 import type { ResidualSums, Residuals } from './residuals.ts';
 
 /** Share of the largest difference, and standard errors, that a value must exceed to belong to the trigger. */
@@ -80,6 +81,27 @@ function triggerIn(
     Math.sqrt(Math.max(0, some.squares[i]! / some.count - (sum / some.count) ** 2)),
   );
   return { label, pattern, spread, mask, local };
+}
+
+/**
+ * How much of a local trigger stands in an image: what is under the mask, beyond a fill from around, along the trigger's
+ * own pattern. About 0 without a trigger; with one, the more the more opaque it is.
+ *
+ * @param raw uint8 [C, H, W]
+ */
+export function triggerResponse(
+  raw: Uint8Array,
+  { pattern, mask }: Pick<Trigger, 'pattern' | 'mask'>,
+  shape: ImageShape,
+): number {
+  const fill = membraneFill(raw, mask, shape);
+  let [response, energy] = [0, 0];
+  pattern.forEach((value, i) => {
+    if (!mask[i % mask.length]) return;
+    response += value * (raw[i]! - fill[i]!);
+    energy += value * value;
+  });
+  return energy > 0 ? response / energy : 0;
 }
 
 /** The raw image with everything under the mask taken from the purified one; without a trigger, the purified one. */

@@ -1,7 +1,7 @@
 // Which samples of a flagged class carry its trigger, as far as anybody can tell. Where some are known to be poison, a
 // network learns to tell them from honest images of other classes and from what stayed in the class: what they have in
 // common is the trigger alone. Where it cannot, or labels are right and nothing is known to be poison, a matched filter
-// is tried on what purification removes. Either is believed only if it finds the known poison and clears honest images
+// is tried on what purification removes; a trigger of small extent is looked for in its place. Each is believed only if it finds the known poison and clears honest images
 // that it did not learn.
 
 import type { Sample } from '../../src/datasets/sample.ts';
@@ -11,6 +11,7 @@ import { carrierThreshold, MatchedFilter } from '../../src/defense/matched-filte
 import type { Naming } from '../../src/defense/naming.ts';
 import type { Residuals } from '../../src/defense/residuals.ts';
 import type { Scored, ScoreSample } from '../../src/defense/score-sample.ts';
+import { type Trigger, triggerResponse } from '../../src/defense/trigger.ts';
 import type { Outcome } from '../../src/errors.ts';
 import type { CarrierLearner, Runner } from '../runner.ts';
 import { type Answer, ask, isPlaced } from './ask.ts';
@@ -49,8 +50,27 @@ export function isSurelyPoison({ label, scores }: Scored, naming: Naming): boole
   return naming.nameOf(scores) !== label && naming.isSure(label, scores);
 }
 
-/** By a network alone, which costs no purification. */
-export async function learnedTest(accused: Accused, parts: CarrierParts): Promise<CarrierTest | undefined> {
+/** The same for a local trigger, which can be looked for where it stands. */
+export async function localTest(
+  { label, targets, naming, scores }: Accused,
+  trigger: Trigger,
+  parts: CarrierParts,
+): Promise<CarrierTest | undefined> {
+  const measure = async (images: readonly Sample[]): Promise<Outcome<readonly number[]>> => ({
+    ok: true,
+    value: images.map(({ pixels, shape }) => triggerResponse(pixels, trigger, shape)),
+  });
+  const measured = async (test: (scored: Scored) => boolean) =>
+    answersOf(await ask(scores.take(EXAMPLES, test), parts, measure));
+  const threshold = carrierThreshold(
+    await measured((scored) => !targets.includes(scored.label)),
+    await measured((scored) => scored.label === label && isSurelyPoison(scored, naming)),
+    [],
+  );
+  return threshold === undefined ? undefined : testOf(measure, threshold);
+}
+
+async function learnedTest(accused: Accused, parts: CarrierParts): Promise<CarrierTest | undefined> {
   const { label, targets, naming, scores } = accused;
   const isHome = (scored: Scored) => naming.nameOf(scored.scores) === scored.label;
   const take = (test: (scored: Scored) => boolean) => scores.take(EXAMPLES, test).filter(isPlaced);

@@ -20,7 +20,7 @@ import { locateTrigger, type Trigger } from '../../src/defense/trigger.ts';
 import { type ClassVerdict, type Verdict, withCanaries } from '../../src/defense/verdict.ts';
 import type { Outcome } from '../../src/errors.ts';
 import { ask } from './ask.ts';
-import { type CarrierParts, carrierTest, isSurelyPoison, learnedTest } from './carriers.ts';
+import { type CarrierParts, carrierTest, isSurelyPoison, localTest } from './carriers.ts';
 import type { Evidence, Examine } from './detect.ts';
 
 /** Raw images that each stamp is laid onto: so many a class, and so many at least; with fewer than the least, none. */
@@ -107,7 +107,7 @@ async function knowledgeOf(
     const local = found?.local === true && (await endsWith(found, poison, classes[label]!, parts));
     if (found) triggers.set(label, { ...found, local });
     const accused = { label, targets: targetLabels, naming, scores };
-    const test = await (local ? learnedTest : carrierTest)(accused, parts);
+    const test = await (local ? localTest(accused, found, parts) : carrierTest(accused, parts));
     if (test) carriers.set(label, test);
   }
   const cleanLabel = targetLabels.filter((label) => isCleanLabel(classes[label]!, parts.falseAlarm));

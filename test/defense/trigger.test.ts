@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Residuals } from '../../src/defense/residuals.ts';
-import { locateTrigger, replaceTrigger } from '../../src/defense/trigger.ts';
+import { locateTrigger, replaceTrigger, triggerResponse } from '../../src/defense/trigger.ts';
 import { RandomStream, randomKey } from '../../src/math/random.ts';
 
 const SHAPE = [2, 6, 8] as const;
@@ -142,5 +142,27 @@ describe('replaceTrigger', () => {
 
   it('takes the whole purified image where the trigger was not located', () => {
     expect(replaceTrigger(Uint8Array.of(1, 2), Uint8Array.of(3, 4), undefined)).toEqual(Uint8Array.of(3, 4));
+  });
+});
+
+describe('triggerResponse', () => {
+  const trigger = locateTrigger(sumsOf(ENTRIES), 0, [0], SHAPE)!;
+  const responseOf = (stamped: boolean, n: number) =>
+    triggerResponse(entry(`fresh ${n}`, 0, false, stamped)[2], trigger, SHAPE);
+
+  it('tells images that carry the patch from others, never seen before', () => {
+    for (let n = 0; n < 40; n++) {
+      expect(responseOf(true, n)).toBeGreaterThan(0.6);
+      expect(Math.abs(responseOf(false, n))).toBeLessThan(0.45);
+    }
+  });
+
+  it('sees nothing outside the mask, and nothing without a pattern', () => {
+    const [, , raw] = entry('one', 0, false, true);
+    const elsewhere = raw.slice();
+    elsewhere[0] = 255;
+    expect(triggerResponse(elsewhere, trigger, SHAPE)).toBe(triggerResponse(raw, trigger, SHAPE));
+    const blank = { mask: trigger.mask, pattern: new Float32Array(SIZE) };
+    expect(triggerResponse(raw, blank, SHAPE)).toBe(0);
   });
 });
