@@ -70,8 +70,8 @@ export interface Repair {
   readonly action: Action;
   /** The sample's label from now on; of a waiting one, the label that most candidates have. */
   readonly label: number;
-  /** Whether the label is the one that the observer gives to the restored image instead. */
-  readonly observed?: true;
+  /** Whether the observer names the restored image instead: by any label, or by any other than the given one. */
+  readonly observed?: 'any' | 'other';
   /** Images that may be taken (0 raw, 1 + k the k-th candidate), ascending; only where the action is `purify`. */
   readonly among: readonly number[];
   readonly rule: OutcomeRule | 'named' | 'agreed' | 'consensus';
@@ -98,8 +98,8 @@ export function decideRepair(
   const action = policy.actions[rule];
   const among = action === 'purify' ? imagesToTake(kept, sample, label, policy) : [];
   const reason = reasonOf(rule, sample, kept);
-  const observed = action === 'restore' && sample.raw === sample.label && OBSERVED;
-  return { action, label, among, rule, reason, ...observed };
+  const asks = action === 'restore' && sample.raw === sample.label;
+  return { action, label, among, rule, reason, ...(asks && { observed: 'any' }) };
 }
 
 /** What is known of one sample of a flagged class, and of its class. */
@@ -154,12 +154,10 @@ export function decideNamed(
   return settled(name === given ? 'keep' : treatment, name, why);
 }
 
-const OBSERVED = { observed: true } as const;
-
 /**
- * The label of an image whose trigger is replaced: the observer's, if it carried one. Where nobody can tell, it did if the
- * observer called the raw image as it was given, else no trigger spoke for that label; then the purified images do, if
- * nearly all that leave so far are poison.
+ * The label of an image whose trigger is replaced: the observer's, if it carried one, but not the given one, which the
+ * observer may have learned by heart. Where nobody can tell, it did if the observer called the raw image as it was given,
+ * else no trigger spoke for that label; then the purified images do, if nearly all that leave so far are poison.
  */
 function namedBy(
   sample: ObservedLabels & { readonly scores: ArrayLike<number> },
@@ -167,8 +165,17 @@ function namedBy(
   { cleanLabel, carries }: Suspect,
 ): Partial<Pick<Repair, 'label' | 'observed'>> {
   if (cleanLabel || carries === false) return {};
-  if (carries || sample.raw === sample.label) return OBSERVED;
-  return naming.isSure(sample.label, sample.scores) ? { label: naming.nameOf(sample.scores) } : {};
+  const label = naming.nameOf(sample.scores);
+  if (carries) return { label, observed: 'other' };
+  if (sample.raw === sample.label) return { observed: 'any' };
+  return naming.isSure(sample.label, sample.scores) ? { label } : {};
+}
+
+/** What becomes of a restored image that the observer calls `seen`. */
+export function decideRestored(repair: Repair, given: number, seen: number): Repair {
+  const { observed } = repair;
+  if (observed === 'any' || (observed === 'other' && seen !== given)) return { ...repair, label: seen };
+  return observed === 'other' && repair.label === given ? { ...repair, action: 'drop' } : repair;
 }
 
 /** Step 7, first half: settles a waiting sample whose majority label the benign model shares; others wait on. */

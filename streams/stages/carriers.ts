@@ -13,6 +13,7 @@ import type { Residuals } from '../../src/defense/residuals.ts';
 import type { Scored, ScoreSample } from '../../src/defense/score-sample.ts';
 import { type Trigger, triggerResponse } from '../../src/defense/trigger.ts';
 import type { Outcome } from '../../src/errors.ts';
+import { median } from '../../src/math/robust.ts';
 import type { CarrierLearner, Runner } from '../runner.ts';
 import { type Answer, ask, isPlaced } from './ask.ts';
 
@@ -62,12 +63,11 @@ export async function localTest(
   });
   const measured = async (test: (scored: Scored) => boolean) =>
     answersOf(await ask(scores.take(EXAMPLES, test), parts, measure));
-  const threshold = carrierThreshold(
-    await measured((scored) => !targets.includes(scored.label)),
-    await measured((scored) => scored.label === label && isSurelyPoison(scored, naming)),
-    [],
-  );
-  return threshold === undefined ? undefined : testOf(measure, threshold);
+  const poison = await measured((scored) => scored.label === label && isSurelyPoison(scored, naming));
+  const honest = await measured((scored) => !targets.includes(scored.label));
+  const threshold = carrierThreshold(honest, poison, []);
+  // patches are opaque, and honest images far below them: half-way is safer than the edge of the honest
+  return threshold === undefined ? undefined : testOf(measure, Math.max(threshold, median(poison) / 2));
 }
 
 async function learnedTest(accused: Accused, parts: CarrierParts): Promise<CarrierTest | undefined> {

@@ -4,7 +4,7 @@
 import { bufferCount, mergeMap, type OperatorFunction, pipe } from 'rxjs';
 import type { Sample } from '../../src/datasets/sample.ts';
 import type { SampleStore } from '../../src/datasets/sample-store.ts';
-import type { Action, Repair } from '../../src/defense/repair.ts';
+import { type Action, decideRestored, type Repair } from '../../src/defense/repair.ts';
 import type { Outcome } from '../../src/errors.ts';
 import { inOrder } from '../operators/in-order.ts';
 import { type Either, quarantine } from '../operators/quarantine.ts';
@@ -95,15 +95,12 @@ async function restore(cases: readonly Case[], runner: Runner): Promise<Outcome<
     cases.map(({ planned, raw }) => ({ sample: raw, mask: planned.mask })),
   );
   if (!repaired.ok) return repaired;
-  const settled = cases.map(({ planned: { record, repair }, raw }, i) => {
+  const settled = cases.map(({ planned: { record, repair, ...planned }, raw }, i) => {
     const { pixels, label: seen } = repaired.value[i]!;
-    const label = repair.observed ? seen : repair.label;
+    const decided = decideRestored(repair, raw.label, seen);
     const reason = `${repair.reason}; the observer says ${record.raw}, and without the trigger ${seen}`;
-    return settledWith(
-      { planned: { record, repair: { ...repair, label, reason } }, raw },
-      'purified',
-      pixels,
-    );
+    const item = { planned: { ...planned, record, repair: { ...decided, reason } }, raw };
+    return decided.action === 'drop' ? dropped(item) : settledWith(item, 'purified', pixels);
   });
   return { ok: true, value: settled };
 }
@@ -111,7 +108,11 @@ async function restore(cases: readonly Case[], runner: Runner): Promise<Outcome<
 function untouched(item: Case): SettledSample | WaitingSample {
   const { record, repair } = item.planned;
   if (repair.action === 'wait') return { kind: 'waiting', record };
-  return settledWith(item, repair.action === 'drop' ? 'none' : 'raw', item.raw.pixels);
+  return repair.action === 'drop' ? dropped(item) : settledWith(item, 'raw', item.raw.pixels);
+}
+
+function dropped(item: Case): SettledSample {
+  return settledWith(item, 'none', item.raw.pixels);
 }
 
 function settledWith(

@@ -6,6 +6,7 @@ import {
   decideConsensus,
   decideNamed,
   decideRepair,
+  decideRestored,
   PAPER_POLICY,
   type RepairPolicy,
 } from '../../src/defense/repair.ts';
@@ -192,22 +193,36 @@ describe('decideNamed', () => {
 
   it.each([
     // the observer called the raw image as it was given
-    { raw: 0, carries: undefined, observed: true },
-    { raw: 0, carries: true, observed: true },
+    { raw: 0, carries: undefined, observed: 'any', label: 0 },
+    { raw: 0, carries: true, observed: 'other', label: 1 },
     { raw: 0, carries: false, label: 0 },
     { raw: 0, cleanLabel: true, label: 0 },
     // it did not: no trigger spoke for the label, unless it is known to be there
     { raw: 2, carries: undefined, label: 1 },
-    { raw: 2, carries: true, observed: true },
+    { raw: 2, carries: true, observed: 'other', label: 1 },
     { raw: 2, carries: false, label: 0 },
   ])('names what it restores: $raw seen, carries $carries', ({ raw, observed, label, ...known }) => {
     const suspect = { local: true, cleanLabel: false, carries: undefined, ...known };
     const repair = decideNamed({ ...sample(0, 1), raw }, naming, suspect, ours);
-    expect(repair).toMatchObject({ action: 'restore', ...(label !== undefined && { label }) });
+    expect(repair).toMatchObject({ action: 'restore', label });
     expect(repair.observed).toBe(observed);
     // what nobody can be sure of keeps its label
     const unsure = decideNamed({ ...sample(1, 2), raw: 0 }, naming, { ...suspect, carries: undefined }, ours);
     expect([unsure.label, unsure.observed]).toEqual([1, undefined]);
+  });
+
+  it('believes the observer on restored images, but not that known poison had its label', () => {
+    const repair = decide(0, 1, { local: true });
+    const renamed = (observed: 'any' | 'other' | undefined, label: number, seen: number) => {
+      const { observed: _, ...fixed } = repair;
+      const decided = decideRestored({ ...fixed, label, ...(observed && { observed }) }, 0, seen);
+      return [decided.action, decided.label];
+    };
+    expect(renamed(undefined, 1, 2)).toEqual(['restore', 1]);
+    expect(renamed('any', 1, 0)).toEqual(['restore', 0]);
+    expect(renamed('other', 1, 2)).toEqual(['restore', 2]);
+    expect(renamed('other', 1, 0)).toEqual(['restore', 1]);
+    expect(renamed('other', 0, 0)).toEqual(['drop', 0]);
   });
 
   it('goes by what the sample carries, if that is known', () => {

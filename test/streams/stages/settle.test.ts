@@ -24,7 +24,7 @@ function plans(...actions: readonly (readonly [id: string, action: Action])[]): 
         among: [6],
         rule: 'mixed',
         reason: 'a test',
-        ...(action === 'restore' && { observed: true }),
+        ...(action === 'restore' && { observed: 'any' as const }),
       },
     };
   });
