@@ -85,6 +85,15 @@ export const schema = {
       max: 3,
       unit: 'channels',
     }),
+    resize: choice(
+      "What becomes of images of another size: refuse quarantines those unlike the first, and networks have to be of that size; resize shows all networks the images at the denoiser's size; tile keeps the size of the first image, to which others are resized, and cuts each into tiles of the denoiser's size. The manifest says which. Untouched images leave as they came.",
+      ['refuse', 'resize', 'tile'],
+      'refuse',
+    ),
+    size: optionalInteger(
+      "With dataset.resize, side of the square that images are resized to; where not set, the denoiser's with resize, else that of the first image.",
+      { min: 1, max: 4096, unit: 'pixels' },
+    ),
     offset: integer('Training samples to skip at the start.', 0, { ...ANY_COUNT, unit: 'samples' }),
     limit: optionalInteger('Training samples to use after the skipped ones; all where not set.', {
       ...SOME_COUNT,

@@ -13,6 +13,7 @@ import type { ReadResult } from '../datasets/sample.ts';
 import { SampleStore } from '../datasets/sample-store.ts';
 import {
   type DatasetWriter,
+  holdsImageFiles,
   openStreamWriter,
   openWriter,
   STREAM_OUTPUTS,
@@ -20,6 +21,7 @@ import {
 } from '../datasets/writer.ts';
 import type { Pool } from '../workers/pool.ts';
 import type { ClassifierRef } from '../workers/protocol.ts';
+import { tilesPerImage } from '../workers/tiling.ts';
 import type { Context } from './commands.ts';
 import { STANDARD, writerOptions } from './datasets.ts';
 import { writeEvidence } from './evidence.ts';
@@ -59,7 +61,7 @@ export interface Purified extends PurifySummary {
 /** Purifies a dataset into the record. */
 export async function purifyInto(context: Context, pool: Pool, parts: Purification): Promise<Purified> {
   const { settings, log, signal, tally } = context;
-  const { info, source, store, observer, scratch, clock, memory } = parts;
+  const { info, source, store, observer, denoiser, scratch, clock, memory } = parts;
   const { record, refuse } = parts.open;
   const settled = new SampleStore(join(scratch, 'settled'), info.shape);
   const onProgress = progressOf(log, 'benign');
@@ -69,6 +71,8 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
   tally?.watch({ runner, credit, clock });
   const target = settings.output.path ?? record.path('purified');
   const writer = await openOutput(context, target, info, memory);
+  const { format } = outputOf(context, info);
+  const fitted = { ownSizes: holdsImageFiles(format), tiles: tilesPerImage(denoiser.model, info.shape) };
   const manifest = join(scratch, 'manifest.ndjson');
   const tellVerdict = verdictTo(log);
   const tellEstimate = estimateTo(log);
@@ -86,6 +90,7 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
         manifest,
         scratch,
         refuse,
+        fitted,
         release: async (settled) => {
           const { image } = settled.entry;
           tally?.count(image === 'none' ? 'dropped' : image);
@@ -130,10 +135,10 @@ async function openOutput(
   memory: RunMemory | undefined,
 ): Promise<DatasetWriter> {
   if (toStandardOutput(context)) {
-    return openStreamWriter('stdout', context.stdout as Writable, streamOptions(context, info));
+    return openStreamWriter('stdout', context.stdout as Writable, outputOf(context, info));
   }
   const replace = (await memory?.mayReplace(target)) ?? false;
-  const writer = await openWriter(target, { ...writerOptions(context.settings, info), replace });
+  const writer = await openWriter(target, { ...outputOf(context, info), replace });
   await memory?.claim(target);
   return writer;
 }
@@ -144,10 +149,11 @@ export function toStandardOutput({ settings: { dataset, output } }: Context): bo
 }
 
 /** A stream leaves in the format in which it came, unless another than the default is named. */
-function streamOptions({ settings }: Context, info: DatasetInfo): WriterOptions {
-  const options = writerOptions(settings, info);
-  const same = STREAM_OUTPUTS.find((format) => format === info.format) ?? 'ndjson';
-  return options.format === 'class-folders' ? { ...options, format: same } : options;
+function outputOf(context: Context, info: DatasetInfo): WriterOptions {
+  const { settings } = context;
+  const options = { ...writerOptions(settings, info), anySize: settings.dataset.resize !== 'refuse' };
+  if (!toStandardOutput(context) || options.format !== 'class-folders') return options;
+  return { ...options, format: STREAM_OUTPUTS.find((format) => format === info.format) ?? 'ndjson' };
 }
 
 /** In the folder of the dataset, or beside its one file. */

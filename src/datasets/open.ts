@@ -16,6 +16,7 @@ import { countNdjsonClasses, readNdjson } from './ndjson.ts';
 import { countNpzClasses, readNpz } from './npz.ts';
 import { countParquetClasses, readParquet } from './parquet.ts';
 import { type DatasetFormat, type Recognised, recognise, stemOf } from './recognise.ts';
+import type { ImageSize } from './resize.ts';
 import type { ImageShape, ReadResult } from './sample.ts';
 import { decodeEntry, type Expected, settleEntry } from './settle.ts';
 import { readShapes } from './shapes.ts';
@@ -39,6 +40,10 @@ export interface DatasetOptions {
   readonly labels?: string | readonly string[];
   /** Size of every image; that of the first good sample when absent, 3×32×32 for CIFAR binary. */
   readonly shape?: ImageShape;
+  /** Resize images of other heights and widths to that of the dataset; they are refused when absent. */
+  readonly resize?: boolean;
+  /** Height and width of the dataset with `resize`, where `shape` is not known. */
+  readonly size?: ImageSize;
   /** Label bytes of a CIFAR binary record: 1 (default), 2 for CIFAR-100. */
   readonly labelBytes?: number;
   /** Convert images to 1 or 3 channels where nothing is lost by it: gray to RGB, gray stored as RGB to gray. */
@@ -140,7 +145,7 @@ async function findShape(
   for await (const entry of entriesOf(parts, options)) {
     try {
       const image = await decodeEntry(entry, classes, channelsOf(parts, options));
-      return options.shape ?? image.shape;
+      return shapeOf(image.shape, options);
     } catch (error) {
       if (!(error instanceof SampleError)) throw error;
       if (bad++ === 0) reason = ` (the first: ${error.message})`;
@@ -151,18 +156,28 @@ async function findShape(
   );
 }
 
+/** The shape of a dataset whose first good image has `found`. */
+export function shapeOf(found: ImageShape, { shape, size }: DatasetOptions): ImageShape {
+  return shape ?? (size ? [found[0], ...size] : found);
+}
+
+/** Size of CIFAR's records, which is not that of the dataset where images are resized. */
+export function recordShape({ shape, resize }: DatasetOptions, described?: ImageShape): ImageShape {
+  return (resize ? undefined : shape) ?? described ?? CIFAR_SHAPE;
+}
+
 /** The entries of the range as samples; ends the source at the end of the range. */
 export async function* settleRange(
   entries: AsyncIterable<Entry>,
   expected: Expected,
-  { skip = 0, limit = Number.POSITIVE_INFINITY, channels: given }: DatasetOptions,
+  { skip = 0, limit = Number.POSITIVE_INFINITY, channels: given, resize = false }: DatasetOptions,
   channels = given,
 ): AsyncGenerator<ReadResult> {
   let position = 0;
   if (limit <= 0) return;
   for await (const entry of entries) {
     if (position++ < skip) continue;
-    yield await settleEntry(entry, expected, channels);
+    yield await settleEntry(entry, { ...expected, resize }, channels);
     if (position >= skip + limit) return;
   }
 }
@@ -207,7 +222,7 @@ function entriesOfFile(part: Recognised, file: string, index: number, options: D
       return readIdx(file, labelsOf(file, index, options), maxPixels);
     case 'cifar-binary':
       return readCifarBinary(file, {
-        shape: options.shape ?? part.description?.shape ?? CIFAR_SHAPE,
+        shape: recordShape(options, part.description?.shape),
         labelBytes: options.labelBytes ?? 1,
       });
     case 'webdataset':

@@ -4,10 +4,13 @@
 
 import type { Image } from './entry.ts';
 import { encodePng } from './png.ts';
+import type { ImageSize } from './resize.ts';
 
 export interface Origin {
   /** The PNG, JPEG, PPM or PGM file as it was. Absent where the source holds bare pixels, or the image has changed. */
   readonly image?: Uint8Array;
+  /** Of `image`, where the sample's pixels are those of the image resized. */
+  readonly size?: ImageSize;
   /** What only a writer of the same format gives back. */
   readonly rest?: Rest;
 }

@@ -10,12 +10,13 @@ import { damagedEntry, type Entry } from './entry.ts';
 import { IdSet } from './id-set.ts';
 import { readNdjson } from './ndjson.ts';
 import {
-  CIFAR_SHAPE,
   type DatasetInfo,
   type DatasetOptions,
   DEFAULT_MAX_PIXELS,
+  recordShape,
   repeated,
   settleRange,
+  shapeOf,
 } from './open.ts';
 import { type DatasetFormat, formatOf, START_BYTES } from './recognise.ts';
 import type { ImageShape, ReadResult } from './sample.ts';
@@ -118,7 +119,7 @@ function entriesOf(
   if (format === 'ndjson') return readNdjson(stream, maxPixels);
   if (format === 'webdataset') return readWebDataset(stream, maxPixels);
   return readCifarBinary(stream, {
-    shape: options.shape ?? CIFAR_SHAPE,
+    shape: recordShape(options),
     labelBytes: options.labelBytes ?? 1,
   });
 }
@@ -134,7 +135,7 @@ async function* distinct(entries: AsyncGenerator<Entry>): AsyncGenerator<Entry, 
 async function firstGood(
   name: string,
   entries: AsyncGenerator<Entry, void, undefined>,
-  { channels, shape }: DatasetOptions,
+  options: DatasetOptions,
 ): Promise<{ held: readonly Entry[]; shape: ImageShape }> {
   const held: Entry[] = [];
   let reason = '';
@@ -143,8 +144,8 @@ async function firstGood(
     if (next.done) break;
     const { decode: _, ...place } = next.value;
     try {
-      const image = await decodeEntry(next.value, MAX_CLASSES, channels);
-      return { held: [...held, next.value], shape: shape ?? image.shape };
+      const image = await decodeEntry(next.value, MAX_CLASSES, options.channels);
+      return { held: [...held, next.value], shape: shapeOf(image.shape, options) };
     } catch (error) {
       if (!(error instanceof SampleError)) throw error;
       held.push(damagedEntry(place, error.message));

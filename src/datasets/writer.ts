@@ -34,6 +34,8 @@ const EXTENSIONS: Readonly<Partial<Record<OutputFormat, string>>> = {
 };
 // the others compress what they hold
 const GZIPPED: readonly OutputFormat[] = ['webdataset', 'ndjson', 'cifar-binary'];
+// which have one size for all images
+const BARE_PIXELS: readonly OutputFormat[] = ['npz', 'idx', 'cifar-binary'];
 // whose labels are bytes
 const BYTE_LABELS: readonly OutputFormat[] = ['idx', 'cifar-binary'];
 
@@ -41,6 +43,8 @@ export interface WriterOptions {
   readonly format: OutputFormat;
   readonly classes: number;
   readonly shape: ImageShape;
+  /** Take images of all heights and widths, which formats of bare pixels cannot; only those of `shape` when absent. */
+  readonly anySize?: boolean;
   /** Name of the dataset and of its shards; the target's name when absent. */
   readonly name?: string;
   readonly classNames?: readonly string[];
@@ -48,6 +52,11 @@ export interface WriterOptions {
   readonly samplesPerShard?: number;
   /** Take the place of what stands at the target, which the caller knows to be its own. */
   readonly replace?: boolean;
+}
+
+/** Whether each image is a file of its own in this format, of its own kind and size. */
+export function holdsImageFiles(format: OutputFormat): boolean {
+  return !BARE_PIXELS.includes(format);
 }
 
 /** Writes samples one after the other; await each call before the next. */
@@ -220,7 +229,8 @@ async function publish(temporary: string, target: string, replace: boolean): Pro
 }
 
 function checkFits({ id, label, shape }: Sample, options: WriterOptions): void {
-  const fits = shape.every((extent, i) => extent === options.shape[i]);
+  const anySize = options.anySize && holdsImageFiles(options.format);
+  const fits = shape.every((extent, i) => extent === options.shape[i] || (anySize && i > 0));
   if (fits && Number.isInteger(label) && label >= 0 && label < options.classes) return;
   throw new DatasetError(
     `expected images of [${options.shape}] with labels below ${options.classes}, found [${shape}] with label ` +

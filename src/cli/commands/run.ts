@@ -16,7 +16,7 @@ import type { ClassifierRef } from '../../workers/protocol.ts';
 import { labelsOf, poisoned, prepareAttack } from '../attack.ts';
 import type { Context } from '../commands.ts';
 import { fillStore, openTest, openTraining, withClasses } from '../datasets.ts';
-import { denoiserPath, prepareDenoiser } from '../denoiser.ts';
+import { denoiserPath, prepareDenoiser, sizeFor } from '../denoiser.ts';
 import { fillTestStores, ratesOf, type TestStores } from '../evaluation.ts';
 import { checkVerdict } from '../gate.ts';
 import { loadClassifier, trainOn, writeOnnx } from '../models.ts';
@@ -34,7 +34,7 @@ export async function run(context: Context): Promise<void> {
 async function runWith(context: Context, onWindow: Purification['onWindow']): Promise<void> {
   const { settings, log, stdout, tally } = context;
   const path = denoiserPath(context, true);
-  const dataset = withClasses(await openTraining(context));
+  const dataset = withClasses(await openTraining(context, await sizeFor(context, path)));
   const { info } = dataset;
   const makeAttack = await prepareAttack(context, info);
   const test = await openTest(context, info);
