@@ -1,6 +1,7 @@
 // The purification as `run` and `purify` share it: the parts are put together, the stream runs, and verdict,
 // purified dataset, manifest and models end up in the record.
 
+import { statSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
@@ -158,7 +159,7 @@ function outputOf(context: Context, info: DatasetInfo): WriterOptions {
 
 /** In the folder of the dataset, or beside its one file. */
 function manifestBeside(target: string): string {
-  return /\.(tar|ndjson|npz)$/.test(target) ? `${target}.manifest.ndjson` : join(target, 'manifest.ndjson');
+  return statSync(target).isDirectory() ? join(target, 'manifest.ndjson') : `${target}.manifest.ndjson`;
 }
 
 /** Stages end one after the other, so the time between two ends belongs to the later one. */
