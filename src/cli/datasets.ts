@@ -71,6 +71,9 @@ async function open(
     throw new ConfigError(`${option}: expected at least one source, found none; name a file or a folder`);
   }
   const { format, channels } = settings.dataset;
+  const clean = (
+    await Promise.all(settings.dataset.clean.map((source) => pathsOf(source, settings, locate)))
+  ).flat();
   const classes = like?.classes ?? settings.dataset.classes;
   const options: DatasetOptions = {
     ...(name && { name }),
@@ -79,6 +82,7 @@ async function open(
     ...(like?.classNames && { classNames: like.classNames }),
     ...(channels !== null && { channels: channels === 1 ? 1 : 3 }),
     ...sizing(settings, size),
+    ...(clean.length > 0 && { clean }),
     ...(like && { shape: like.shape }),
     ...(offset && { skip: offset }),
     ...(limit && { limit }),

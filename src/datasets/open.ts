@@ -3,6 +3,7 @@
 // a reader never throws for the sake of a sample.
 
 import { DatasetError, SampleError } from '../errors.ts';
+import { overlaid, readAttackResult, readBackdoorBench } from './backdoorbench.ts';
 import { readCifarBinary } from './cifar-binary.ts';
 import { readClassFolderTar } from './class-folder-tar.ts';
 import { readClassFolders } from './class-folders.ts';
@@ -25,7 +26,7 @@ import { readWebDataset } from './webdataset.ts';
 export const CIFAR_SHAPE: ImageShape = [3, 32, 32];
 export const DEFAULT_MAX_PIXELS = 2 ** 24;
 // what has no names for its samples
-const NUMBERED: readonly DatasetFormat[] = ['idx', 'cifar-binary', 'shapes'];
+const NUMBERED: readonly DatasetFormat[] = ['idx', 'cifar-binary', 'backdoorbench', 'shapes'];
 
 export interface DatasetOptions {
   /** Recognised when absent. */
@@ -38,6 +39,11 @@ export interface DatasetOptions {
   readonly classNames?: readonly string[];
   /** Files of labels of IDX images; found by their usual names when absent. */
   readonly labels?: string | readonly string[];
+  /**
+   * Sources of the clean dataset that results of BackdoorBench belong to, in the order that it has there; only the images
+   * that the attack made are read when absent.
+   */
+  readonly clean?: readonly string[];
   /** Size of every image; that of the first good sample when absent, 3×32×32 for CIFAR binary. */
   readonly shape?: ImageShape;
   /** Resize images of other heights and widths to that of the dataset; they are refused when absent. */
@@ -85,7 +91,11 @@ export async function openDataset(
   options: DatasetOptions = {},
 ): Promise<Dataset> {
   const sources = typeof source === 'string' ? [source] : source;
-  const found = await Promise.all(sources.map((path) => recognise(path, options.format)));
+  const clean = options.clean?.length ? await recogniseClean(options.clean) : undefined;
+  const recognised = await Promise.all(sources.map((path) => recognise(path, options.format)));
+  const found = recognised.map((part) =>
+    clean && part.format === 'backdoorbench' ? { ...part, clean } : part,
+  );
   const parts = nameClasses(found, options.classNames);
   const [first] = parts;
   if (!first || parts.some((part) => part.format !== first.format)) {
@@ -106,6 +116,17 @@ export async function openDataset(
   };
 }
 
+/** Class folders are read class beside class: nobody knows which of their images is the tenth. */
+async function recogniseClean(sources: readonly string[]): Promise<readonly Recognised[]> {
+  const parts = await Promise.all(sources.map((path) => recognise(path)));
+  const unordered = parts.findIndex(({ format, archived }) => format === 'class-folders' && !archived);
+  if (unordered < 0) return parts;
+  throw new DatasetError(
+    `expected a clean dataset in files, whose samples have an order, found class folders at ${sources[unordered]}; ` +
+      'name the files of CIFAR, IDX or another format',
+  );
+}
+
 async function countClasses(
   parts: readonly Recognised[],
   sources: readonly string[],
@@ -124,6 +145,7 @@ async function countClasses(
       else if (format === 'ndjson') count = await countNdjsonClasses(file, maxPixels);
       else if (format === 'npz') count = await countNpzClasses(file);
       else if (format === 'parquet') count = await countParquetClasses(file);
+      else if (format === 'backdoorbench') count = (await readAttackResult(file)).classes;
       largest = Math.max(largest, count);
     }
   }
@@ -233,6 +255,10 @@ function entriesOfFile(part: Recognised, file: string, index: number, options: D
       return readNpz(file, maxPixels);
     case 'parquet':
       return readParquet(file, maxPixels);
+    case 'backdoorbench':
+      return part.clean
+        ? overlaid(entriesOf(part.clean, options), readBackdoorBench(file, maxPixels))
+        : readBackdoorBench(file, maxPixels);
     case 'shapes':
       return readShapes(file);
   }

@@ -6,9 +6,11 @@ import { mkdir, readdir, rename, rm, rmdir, stat, writeFile } from 'node:fs/prom
 import { dirname, join, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
 import { ConfigError, DatasetError, OutputError } from '../errors.ts';
+import { openBackdoorBenchWriter } from './backdoorbench-writer.ts';
 import { type ByteSink, fileSink, streamSink } from './byte-sink.ts';
 import { openCifarBinaryWriter } from './cifar-binary-writer.ts';
 import { type ClassFolderWriter, openClassFolderWriter } from './class-folder-writer.ts';
+import { IMAGES_FOLDER } from './class-folders.ts';
 import { DESCRIPTION_FILE, formatDescription, type OutputFormat } from './description.ts';
 import { gzipFile } from './gzip-file.ts';
 import { openIdxWriter } from './idx-writer.ts';
@@ -162,6 +164,10 @@ async function begin(
   await mkdir(single ? dirname(temporary) : temporary, { recursive: true });
   const { format, classes, classNames, name = stemOf(target) } = options;
   if (format === 'class-folders') return openClassFolderWriter(temporary, classes, classNames);
+  if (format === 'tiny-imagenet') {
+    return openClassFolderWriter(temporary, classes, classNames, IMAGES_FOLDER);
+  }
+  if (format === 'backdoorbench') return openBackdoorBenchWriter(temporary, target, options);
   if (format === 'idx') return openIdxWriter(temporary, name, options.shape);
   const openFile = (path: string) => openFileWriter(path, options);
   if (single) return openFile(temporary);

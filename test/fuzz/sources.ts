@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { parquetWriteBuffer } from 'hyparquet-writer';
-import type { OutputFormat } from '../../src/datasets/description.ts';
+import { OUTPUT_FORMATS, type OutputFormat } from '../../src/datasets/description.ts';
 import type { Sample } from '../../src/datasets/sample.ts';
 import { openWriter } from '../../src/datasets/writer.ts';
 import { idx, jpegOf, pixelsOf, pngOf, ppmOf, rawPng, tar } from '../datasets/make.ts';
@@ -46,7 +46,6 @@ export async function makeSources(): Promise<Source[]> {
     files: { [file]: bytes },
     open: file,
   });
-  const own = ['class-folders', 'webdataset', 'ndjson', 'npz', 'parquet', 'idx', 'cifar-binary'] as const;
   const plain = [
     { name: 'class folders', files: images, open: '.' },
     one('webdataset tar', 'a.tar', await tar(shards)),
@@ -59,7 +58,7 @@ export async function makeSources(): Promise<Source[]> {
       open: 'a-images',
     },
     one('parquet', 'a.parquet', parquet(Object.values(images))),
-    ...(await Promise.all(own.map(written))),
+    ...(await Promise.all(OUTPUT_FORMATS.map(written))),
   ];
   const gzipped = plain.filter(({ name }) => GZIPPED.test(name));
   return [
