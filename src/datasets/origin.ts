@@ -21,8 +21,13 @@ export type Rest =
   | { readonly format: 'class-folders'; readonly folder: string; readonly name: string }
   /** The line without its end; relative paths in it start from `folder`. */
   | { readonly format: 'ndjson'; readonly line: Uint8Array; readonly folder: string }
-  /** The path beside the image's bytes. */
-  | { readonly format: 'parquet'; readonly path: string }
+  /** The path beside the image's bytes, the file that says how columns are laid out, and the further ones, as stored. */
+  | {
+      readonly format: 'parquet';
+      readonly file: string;
+      readonly path?: string;
+      readonly others?: Readonly<Record<string, unknown>>;
+    }
   /** All members of the sample in their order; the image has no bytes here. */
   | { readonly format: 'webdataset'; readonly key: string; readonly members: readonly Member[] };
 

@@ -11,8 +11,8 @@ import { type ByteSink, fileSink, streamSink } from './byte-sink.ts';
 import { openCifarBinaryWriter } from './cifar-binary-writer.ts';
 import { type ClassFolderWriter, openClassFolderWriter } from './class-folder-writer.ts';
 import { IMAGES_FOLDER } from './class-folders.ts';
+import { COMPRESSIONS, compressFile } from './compress-file.ts';
 import { DESCRIPTION_FILE, formatDescription, type OutputFormat } from './description.ts';
-import { gzipFile } from './gzip-file.ts';
 import { openIdxWriter } from './idx-writer.ts';
 import { openNdjsonWriter } from './ndjson-writer.ts';
 import { openNpzWriter } from './npz-writer.ts';
@@ -35,7 +35,7 @@ const EXTENSIONS: Readonly<Partial<Record<OutputFormat, string>>> = {
   'cifar-binary': '.bin',
 };
 // the others compress what they hold
-const GZIPPED: readonly OutputFormat[] = ['webdataset', 'ndjson', 'cifar-binary'];
+const COMPRESSED: readonly OutputFormat[] = ['webdataset', 'ndjson', 'cifar-binary'];
 // which have one size for all images
 const BARE_PIXELS: readonly OutputFormat[] = ['npz', 'idx', 'cifar-binary'];
 // whose labels are bytes
@@ -79,14 +79,16 @@ export interface DatasetWriter {
  * Begins a new dataset.
  *
  * @param target a folder that is not there yet or is empty; or a file with the extension of the format,
- *               such as `.tar` for `webdataset`; for that, `ndjson` and `cifar-binary` also with `.gz` after it
+ *               such as `.tar` for `webdataset`; for that, `ndjson` and `cifar-binary` also with `.gz` or `.zst` after it
  * @throws {OutputError} when the target exists, or its place cannot be written to
  */
 export async function openWriter(target: string, options: WriterOptions): Promise<DatasetWriter> {
   const extension = EXTENSIONS[options.format];
-  const gzipped = GZIPPED.includes(options.format) && target.endsWith(`${extension}.gz`);
-  const single = gzipped || (extension !== undefined && target.endsWith(extension));
-  if (!single && /\.(tar|tgz|gz|ndjson|jsonl|npz|parquet|bin)$/.test(target)) {
+  const compression = COMPRESSIONS.find(
+    (ending) => COMPRESSED.includes(options.format) && target.endsWith(`${extension}${ending}`),
+  );
+  const single = compression !== undefined || (extension !== undefined && target.endsWith(extension));
+  if (!single && /\.(tar|tgz|gz|zst|ndjson|jsonl|npz|parquet|bin)$/.test(target)) {
     throw new ConfigError(
       `expected a folder${extension ? ` or a ${extension} file` : ''} for ${options.format}, found ${target}; ` +
         'name a folder, or set output.format',
@@ -109,7 +111,7 @@ export async function openWriter(target: string, options: WriterOptions): Promis
     write,
     close: async () => {
       await parts.close();
-      if (gzipped) await gzipFile(temporary);
+      if (compression) await compressFile(temporary, compression);
       if (!single) await describe(temporary, target, parts, count(), options);
       await publish(temporary, target, options.replace === true);
       return count();
