@@ -6,6 +6,7 @@
 
 import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
+import type { ConvertedType, SchemaElement } from 'hyparquet';
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
 import { imageStem } from './image.ts';
 import { imageFile, type Origin } from './origin.ts';
@@ -48,8 +49,10 @@ export async function openParquetWriter(path: string, classNames?: readonly stri
   const buffer = new ByteWriter();
   let begun: { readonly layout: ParquetLayout; readonly parquet: ParquetWriter } | undefined;
   const begin = (layout: ParquetLayout) => {
-    const options = { writer: buffer, schema: layout.stored as WrittenSchema, kvMetadata: layout.pairs };
-    begun = { layout, parquet: new ParquetWriter(options) };
+    // an empty list would be one of bytes, which others refuse
+    const pairs = layout.pairs.length > 0 && { kvMetadata: layout.pairs };
+    const schema = layout.stored as WrittenSchema;
+    begun = { layout, parquet: new ParquetWriter({ writer: buffer, schema, ...pairs }) };
     return begun;
   };
   let rows: Row[] = [];
@@ -75,7 +78,7 @@ export async function openParquetWriter(path: string, classNames?: readonly stri
         const { layout, parquet } = begun ?? begin(ownLayout(classNames));
         await flush();
         // the footer says what the stored values mean
-        parquet.schema = layout.schema as WrittenSchema;
+        parquet.schema = layout.schema.map(writable) as WrittenSchema;
         await parquet.finish();
         await file.writeFile(buffer.getBytes());
       } catch (error) {
@@ -137,6 +140,13 @@ function addGroup(
     }),
     rowGroupSize: rows.length,
   });
+}
+
+/** hyparquet-writer 0.17 doubles the width of logical integers; converted types say the same. */
+function writable({ logical_type: logical, ...element }: SchemaElement): SchemaElement {
+  if (logical?.type !== 'INTEGER') return { ...element, ...(logical && { logical_type: logical }) };
+  const { isSigned, bitWidth } = logical;
+  return { ...element, converted_type: `${isSigned ? 'INT' : 'UINT'}_${bitWidth}` as ConvertedType };
 }
 
 function features(names: readonly string[] | undefined): { key: string; value: string }[] {

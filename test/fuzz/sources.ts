@@ -71,15 +71,21 @@ export async function makeSources(): Promise<Source[]> {
 function parquet(images: readonly Buffer[]): Buffer {
   const bytes = parquetWriteBuffer({
     schema: [
-      { name: 'schema', num_children: 2 },
+      { name: 'schema', num_children: 4 },
       { name: 'image', repetition_type: 'OPTIONAL', num_children: 2 },
       { name: 'bytes', type: 'BYTE_ARRAY', repetition_type: 'OPTIONAL' },
       { name: 'path', type: 'BYTE_ARRAY', repetition_type: 'OPTIONAL', converted_type: 'UTF8' },
       { name: 'label', type: 'INT64' },
+      { name: 'caption', type: 'BYTE_ARRAY', repetition_type: 'OPTIONAL', converted_type: 'UTF8' },
+      { name: 'sizes', repetition_type: 'OPTIONAL', num_children: 1, converted_type: 'LIST' },
+      { name: 'list', repetition_type: 'REPEATED', num_children: 1 },
+      { name: 'element', type: 'DOUBLE', repetition_type: 'OPTIONAL' },
     ],
     columnData: [
       { name: 'image', data: images.map((image, i) => ({ bytes: image, path: `${i}.png` })) },
       { name: 'label', data: images.map((_, i) => BigInt(i)) },
+      { name: 'caption', data: images.map((_, i) => (i % 3 === 0 ? null : `caption ${i}`)) },
+      { name: 'sizes', data: images.map((_, i) => Array.from({ length: i }, () => i)) },
     ],
     rowGroupSize: 1,
   });
