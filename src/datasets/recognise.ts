@@ -92,6 +92,9 @@ async function recogniseFolder(source: string, format?: DatasetFormat): Promise<
   }
   const result = format === undefined || format === 'backdoorbench' ? attackFolder(source) : undefined;
   if (result) return { format: 'backdoorbench', files: [result] };
+  if (format === 'backdoorbench') {
+    throw new DatasetError(`expected the folder bd_train_dataset in ${source}, found none; check the path`);
+  }
   const names = (await readdir(source)).sort();
   const folders = await listClassFolders(source);
   for (const [pattern, kind] of FILES_IN_FOLDERS) {

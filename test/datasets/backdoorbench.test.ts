@@ -73,6 +73,9 @@ describe('results of BackdoorBench', () => {
     await expect(openDataset(folder)).rejects.toThrow(/expected attack_result\.pt beside .*bd_train_dataset/);
     const { info } = await openDataset(join(folder, 'bd_train_dataset'), { format: 'class-folders' });
     expect(info.classNames).toEqual(['0', '1', '2']);
+    await expect(openDataset(root, { format: 'backdoorbench' })).rejects.toThrow(
+      /expected the folder bd_train/,
+    );
   });
 
   test('that are damaged, or would run something, are refused', async () => {
