@@ -10,7 +10,7 @@ import type { Report } from '../../streams/progress.ts';
 import { type PurifySummary, runPurification } from '../../streams/purify.ts';
 import type { Estimate, Judgement } from '../../streams/stages/detect.ts';
 import type { DatasetInfo } from '../datasets/open.ts';
-import type { ReadResult } from '../datasets/sample.ts';
+import type { ImageShape, ReadResult } from '../datasets/sample.ts';
 import { SampleStore } from '../datasets/sample-store.ts';
 import {
   type DatasetWriter,
@@ -72,8 +72,8 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
   tally?.watch({ runner, credit, clock });
   const target = settings.output.path ?? record.path('purified');
   const writer = await openOutput(context, target, info, memory);
-  const { format } = outputOf(context, info);
-  const fitted = { ownSizes: holdsImageFiles(format), tiles: tilesPerImage(denoiser.model, info.shape) };
+  const ownSizes = holdsImageFiles(outputOf(context, info).format) || info.came !== undefined;
+  const fitted = { ownSizes, tiles: tilesPerImage(denoiser.model, info.shape) };
   const manifest = join(scratch, 'manifest.ndjson');
   const tellVerdict = verdictTo(log);
   const tellEstimate = estimateTo(log);
@@ -152,7 +152,10 @@ export function toStandardOutput({ settings: { dataset, output } }: Context): bo
 /** A stream leaves in the format in which it came, unless another than the default is named. */
 function outputOf(context: Context, info: DatasetInfo): WriterOptions {
   const { settings } = context;
-  const options = { ...writerOptions(settings, info), anySize: settings.dataset.resize !== 'refuse' };
+  const written = writerOptions(settings, info);
+  const bare = info.came && !holdsImageFiles(written.format);
+  const shape: ImageShape = bare ? [info.shape[0], ...info.came] : info.shape;
+  const options = { ...written, shape, anySize: settings.dataset.resize !== 'refuse' };
   if (!toStandardOutput(context) || options.format !== 'class-folders') return options;
   return { ...options, format: STREAM_OUTPUTS.find((format) => format === info.format) ?? 'ndjson' };
 }

@@ -8,8 +8,9 @@ import { readCifarBinary } from './cifar-binary.ts';
 import { readClassFolderTar } from './class-folder-tar.ts';
 import { readClassFolders } from './class-folders.ts';
 import { folderLabels, nameClasses } from './class-names.ts';
+import { cameAs, recordShape, shapeOf } from './dataset-shape.ts';
 import { unescapeId } from './description.ts';
-import { damagedEntry, type Entry } from './entry.ts';
+import { damagedEntry, type Entry, type Image } from './entry.ts';
 import { idOfFile, pathId } from './file-ids.ts';
 import { IdSet } from './id-set.ts';
 import { countIdxClasses, labelsBeside, readIdx } from './idx.ts';
@@ -23,8 +24,9 @@ import { decodeEntry, type Expected, settleEntry } from './settle.ts';
 import { readShapes } from './shapes.ts';
 import { readWebDataset } from './webdataset.ts';
 
-export const CIFAR_SHAPE: ImageShape = [3, 32, 32];
 export const DEFAULT_MAX_PIXELS = 2 ** 24;
+// whose files have one size for all images
+const BARE_PIXELS: readonly DatasetFormat[] = ['npz', 'idx', 'cifar-binary'];
 // what has no names for its samples
 const NUMBERED: readonly DatasetFormat[] = ['idx', 'cifar-binary', 'backdoorbench', 'shapes'];
 
@@ -68,6 +70,8 @@ export interface DatasetInfo {
   readonly classes: number;
   readonly classNames?: readonly string[];
   readonly shape: ImageShape;
+  /** Size that all images have in the source, where they are resized and one file of bare pixels says so. */
+  readonly came?: ImageSize;
 }
 
 export interface Dataset {
@@ -107,9 +111,13 @@ export async function openDataset(
   const classNames = first.classNames;
   const name = options.name ?? first.description?.name ?? stemOf(sources[0]!);
   const classes = await countClasses(parts, sources, options);
-  const shape = await findShape(parts, classes, sources, options);
+  const image = await firstImage(parts, classes, sources, options);
+  const shape = shapeOf(image.shape, options);
   const named = classNames?.length === classes ? { classNames } : {};
-  const info: DatasetInfo = { name, format: first.format, classes, ...named, shape };
+  const [part, ...others] = parts;
+  const oneSize = BARE_PIXELS.includes(first.format) && others.length === 0 && part!.files.length === 1;
+  const came = cameAs(image.shape, options, oneSize);
+  const info: DatasetInfo = { name, format: first.format, classes, ...named, shape, ...came };
   return {
     info,
     read: () => settleRange(entriesOf(parts, options), info, options, channelsOf(parts, options)),
@@ -156,18 +164,17 @@ async function countClasses(
 }
 
 /** Reads until one sample is good. */
-async function findShape(
+async function firstImage(
   parts: readonly Recognised[],
   classes: number,
   sources: readonly string[],
   options: DatasetOptions,
-): Promise<ImageShape> {
+): Promise<Image> {
   let bad = 0;
   let reason = '';
   for await (const entry of entriesOf(parts, options)) {
     try {
-      const image = await decodeEntry(entry, classes, channelsOf(parts, options));
-      return shapeOf(image.shape, options);
+      return await decodeEntry(entry, classes, channelsOf(parts, options));
     } catch (error) {
       if (!(error instanceof SampleError)) throw error;
       if (bad++ === 0) reason = ` (the first: ${error.message})`;
@@ -176,16 +183,6 @@ async function findShape(
   throw new DatasetError(
     `expected at least one readable sample in ${sources.join(', ')}, found ${bad ? `${bad} bad ones` : 'an empty dataset'}${reason}; check the path`,
   );
-}
-
-/** The shape of a dataset whose first good image has `found`. */
-export function shapeOf(found: ImageShape, { shape, size }: DatasetOptions): ImageShape {
-  return shape ?? (size ? [found[0], ...size] : found);
-}
-
-/** Size of CIFAR's records, which is not that of the dataset where images are resized. */
-export function recordShape({ shape, resize }: DatasetOptions, described?: ImageShape): ImageShape {
-  return (resize ? undefined : shape) ?? described ?? CIFAR_SHAPE;
 }
 
 /** The entries of the range as samples; ends the source at the end of the range. */

@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openDataset } from '../../src/datasets/open.ts';
-import type { ImageShape } from '../../src/datasets/sample.ts';
+import type { ImageShape, Sample } from '../../src/datasets/sample.ts';
+import { openWriter } from '../../src/datasets/writer.ts';
 import type { ManifestEntry } from '../../streams/records.ts';
-import { jpegOf, pngOf, readAll } from '../datasets/make.ts';
+import { jpegOf, pixelsOf, pngOf, readAll } from '../datasets/make.ts';
 import { dataelixir } from './program.ts';
 import { writeTinyNetworks } from './tiny-networks.ts';
 
@@ -75,9 +76,9 @@ it('resize: untouched images leave byte for byte, repaired ones in their own siz
     if (image === 'purified') expect([png.readUInt32BE(20), png.readUInt32BE(16)]).toEqual(resized);
   }
   expect(Math.min(...Object.values(counts))).toBeGreaterThan(0);
-}, 60_000);
+}, 120_000);
 
-it('resize: formats of bare pixels take what networks saw', async () => {
+it('resize: formats of bare pixels take what networks saw, or the one size that all images came in', async () => {
   await writeSamples(at('few.ndjson'), SIZES);
   const args = ['purify', 'few.ndjson', '--config', 'config.yaml', '--observer-path', 'observer.onnx'];
   const options = ['--dataset-resize', 'resize', '--output-path', 'few.npz', '--output-format', 'npz'];
@@ -85,7 +86,19 @@ it('resize: formats of bare pixels take what networks saw', async () => {
   expect(ended).toMatchObject({ code: 0 });
   const { samples } = await readAll(await openDataset(at('few.npz')));
   expect(samples.map(({ shape }) => shape)).toEqual(SIZES.map(() => [1, 8, 8]));
-}, 60_000);
+
+  const shape = [1, 12, 10] as const;
+  const writer = await openWriter(at('whole.npz'), { format: 'npz', classes: 4, shape });
+  const given = [0, 1, 2].map((i): Sample => ({ id: `n${i}`, label: i, pixels: pixelsOf(i, shape), shape }));
+  for (const sample of given) await writer.write(sample);
+  await writer.close();
+  args[1] = 'whole.npz';
+  options[3] = 'whole-out.npz';
+  await dataelixir([...args, ...options, '--save-folder-name', 'whole'], { cwd: folder });
+  const manifest = manifestOf(at('whole-out.npz.manifest.ndjson'));
+  expect(manifest.map(({ image, resized }) => [image, resized])).toEqual(given.map(() => ['raw', [12, 10]]));
+  expect((await readAll(await openDataset(at('whole-out.npz')))).samples).toEqual(given);
+}, 120_000);
 
 it('tile: networks see whole images, the denoiser its tiles', async () => {
   const shapes = Array.from({ length: 12 }, (_, i): ImageShape => (i === 5 ? [1, 30, 30] : [1, 16, 12]));
@@ -104,7 +117,7 @@ it('tile: networks see whole images, the denoiser its tiles', async () => {
   expect(manifest.filter(({ resized }) => resized).map(({ id }) => id)).toEqual(['n5']);
   const metrics = JSON.parse(readFileSync(at('record/tiled/metrics.json'), 'utf8'));
   expect(metrics.cost.denoiserCallsPerSample).toBeGreaterThanOrEqual(4);
-}, 60_000);
+}, 120_000);
 
 it('a size without resizing is refused', async () => {
   await writeSamples(at('one.ndjson'), [[1, 8, 8]]);
@@ -112,4 +125,4 @@ it('a size without resizing is refused', async () => {
   const ended = await dataelixir([...args, '--dataset-size', '8'], { cwd: folder });
   expect(ended).toMatchObject({ code: 2 });
   expect(ended.stderr).toContain('dataset.size: expected dataset.resize to be resize or tile');
-}, 60_000);
+}, 120_000);

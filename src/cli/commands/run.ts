@@ -54,7 +54,8 @@ async function runWith(context: Context, onWindow: Purification['onWindow']): Pr
       const clean =
         attack && stores && (await clock.time('clean', () => cleanModel(pool, context, raw, info)));
       const observer = await clock.time('observer', () => observerOf(context, pool, observed.store, info));
-      const parts = { info, store: observed.store, observer, denoiser, open, scratch, clock, onWindow };
+      const seen = attack ? asNetworksSee(info) : info;
+      const parts = { info: seen, store: observed.store, observer, denoiser, open, scratch, clock, onWindow };
       const purified = await purifyInto(context, pool, parts);
       const rates = await clock.time('evaluate', () =>
         evaluate(pool, stores, { clean, backdoored: observer, defended: purified.benign }),
@@ -88,6 +89,11 @@ function attackFigures({ attack }: Settings): NonNullable<Metrics['attack']> {
   const { name, rate, target } = attack;
   const labels = labelsOf(attack);
   return { name, labels, rate, ...(labels !== 'all-to-all' && { target }) };
+}
+
+/** Poisoned images have no size of their own beside the one that they were stamped in. */
+function asNetworksSee({ came: _, ...info }: DatasetInfo): DatasetInfo {
+  return info;
 }
 
 /** What a defender sees, and what only the attacker knows. */
