@@ -1,14 +1,18 @@
 // A denoiser on images larger than it was made for: they are cut into tiles of its size, it predicts the noise of each,
 // and the predictions are put together. Nothing else of the diffusion knows about it, and because noise and steps are
-// the same for every pixel, each tile goes the way that it would go alone. Where tiles overlap, because the image is no
-// multiple of them, their predictions are averaged (Bar-Tal et al. 2023, MultiDiffusion).
+// the same for every pixel, a tile goes the way that it would go alone, but where it overlaps with others: there their
+// predictions are averaged (Bar-Tal et al. 2023, MultiDiffusion), which keeps the tiles of one image together. Without
+// any overlap each becomes a picture of its own, with an edge around it.
 
 import type { ImageShape } from '../datasets/sample.ts';
 
 /** @param x [N, C, H, W]; @param t schedule indices [N]; @returns predicted noise like x */
 export type DenoiserCall = (x: Float32Array, t: Float32Array) => Promise<Float32Array>;
 
-/** Where the tiles of an image begin: as few as cover it, evenly spread. */
+/** Part of a tile's side, at least, that it shares with the next one. */
+const OVERLAP = 1 / 4;
+
+/** Where the tiles of an image begin: as few as cover it with that overlap, evenly spread. */
 export function tileCorners(
   [, height, width]: ImageShape,
   [, tileHeight, tileWidth]: ImageShape,
@@ -19,7 +23,8 @@ export function tileCorners(
 }
 
 function starts(extent: number, tile: number): number[] {
-  const count = Math.ceil(extent / tile);
+  const shared = Math.floor(tile * OVERLAP);
+  const count = Math.max(1, Math.ceil((extent - shared) / (tile - shared)));
   return Array.from({ length: count }, (_, i) => Math.round((i * (extent - tile)) / Math.max(1, count - 1)));
 }
 
