@@ -89,12 +89,13 @@ it('resize: formats of bare pixels take what networks saw, or the one size that 
 
   const shape = [1, 12, 10] as const;
   const writer = await openWriter(at('whole.npz'), { format: 'npz', classes: 4, shape });
-  const given = [0, 1, 2].map((i): Sample => ({ id: `n${i}`, label: i, pixels: pixelsOf(i, shape), shape }));
+  const given = [0, 1, 2, 3].map((i): Sample => ({ id: `n${i}`, label: i, pixels: pixelsOf(i, shape), shape }));
   for (const sample of given) await writer.write(sample);
   await writer.close();
   args[1] = 'whole.npz';
   options[3] = 'whole-out.npz';
-  await dataelixir([...args, ...options, '--save-folder-name', 'whole'], { cwd: folder });
+  const kept = await dataelixir([...args, ...options, '--save-folder-name', 'whole'], { cwd: folder });
+  expect(kept).toMatchObject({ code: 0 });
   const manifest = manifestOf(at('whole-out.npz.manifest.ndjson'));
   expect(manifest.map(({ image, resized }) => [image, resized])).toEqual(given.map(() => ['raw', [12, 10]]));
   expect((await readAll(await openDataset(at('whole-out.npz')))).samples).toEqual(given);
