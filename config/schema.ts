@@ -67,9 +67,23 @@ export const schema = {
       [],
     ),
     test: texts('Sources to evaluate on.', []),
+    clean: texts(
+      'Sources of the clean training set that a folder of BackdoorBench belongs to, in its order: CIFAR, IDX or other files; without them only the images that the attack made are read.',
+      [],
+    ),
     format: choice(
       'Format of the sources; auto recognises it.',
-      ['auto', 'class-folders', 'idx', 'cifar-binary', 'webdataset', 'ndjson', 'npz', 'parquet'],
+      [
+        'auto',
+        'class-folders',
+        'idx',
+        'cifar-binary',
+        'webdataset',
+        'ndjson',
+        'npz',
+        'parquet',
+        'backdoorbench',
+      ],
       'auto',
     ),
     classes: optionalInteger(
@@ -85,6 +99,15 @@ export const schema = {
       max: 3,
       unit: 'channels',
     }),
+    resize: choice(
+      "What becomes of images of another size: refuse quarantines those unlike the first, and networks have to be of that size; resize shows all networks the images at the denoiser's size; tile keeps the size of the first image, to which others are resized, and cuts each into tiles of the denoiser's size. The manifest says which. Untouched images leave as they came.",
+      ['refuse', 'resize', 'tile'],
+      'refuse',
+    ),
+    size: optionalInteger(
+      "With dataset.resize, side of the square that images are resized to; where not set, the denoiser's with resize, else that of the first image.",
+      { min: 1, max: 4096, unit: 'pixels' },
+    ),
     offset: integer('Training samples to skip at the start.', 0, { ...ANY_COUNT, unit: 'samples' }),
     limit: optionalInteger('Training samples to use after the skipped ones; all where not set.', {
       ...SOME_COUNT,
@@ -454,8 +477,18 @@ export const schema = {
       'Where the dataset or model that the command makes is written, a folder or, for purify, also one file such as .tar, .ndjson.gz or .parquet; run and purify write into the record where not set. purify writes the dataset to stdout where it is -, or where stdin is the source and nothing is set.',
     ),
     format: choice(
-      'Format of a written dataset.',
-      ['class-folders', 'webdataset', 'ndjson', 'npz', 'parquet', 'idx', 'cifar-binary'],
+      'Format of a written dataset. tiny-imagenet is class folders with one more, images, in each; backdoorbench is a folder of its attack results.',
+      [
+        'class-folders',
+        'tiny-imagenet',
+        'backdoorbench',
+        'webdataset',
+        'ndjson',
+        'npz',
+        'parquet',
+        'idx',
+        'cifar-binary',
+      ],
       'class-folders',
     ),
   },

@@ -22,7 +22,7 @@ import { read, reread, stored } from './stages/read.ts';
 import { relabel } from './stages/relabel.ts';
 import { select } from './stages/select.ts';
 import { train } from './stages/train.ts';
-import { write } from './stages/write.ts';
+import { type Fitted, write } from './stages/write.ts';
 
 export interface PurifyParts {
   /** Left out where `store` holds all samples already, because the observer was trained on it. */
@@ -55,6 +55,8 @@ export interface PurifyParts {
   readonly refuse: Refuse;
   /** Notes every sample that is settled, in source order; awaited. */
   readonly release?: ((settled: SettledSample) => Promise<void>) | undefined;
+  /** How images were fitted to the networks; they are of one size where left out. */
+  readonly fitted?: Fitted;
   readonly onEstimate: (estimate: Estimate) => void;
   readonly onVerdict?: (judgement: Judgement) => void | Promise<void>;
   readonly report: Report;

@@ -60,6 +60,10 @@ export interface ManifestEntry {
   readonly rule: Decision;
   /** What the rule was based on, for people. */
   readonly reason: string;
+  /** Height and width of the image as it came, where networks saw it resized to another size. */
+  readonly resized?: readonly [height: number, width: number];
+  /** Tiles that it was cut into for the denoiser, where that was made for smaller images. */
+  readonly tiles?: number;
 }
 
 /** A sample that has its final image and label. */

@@ -110,8 +110,9 @@ export async function* poisoned(
   let index = 0;
   for await (const item of poison(store.stream(), attack, select)) {
     const origin = store.origin(index++);
-    const stamped = item.truth.poisoned || item.truth.cover;
-    yield { ...item, origin: stamped ? withoutImage(origin) : origin };
+    // a stamp among images of other sizes would be known by its size
+    const changed = item.truth.poisoned || item.truth.cover || origin?.size !== undefined;
+    yield { ...item, origin: changed ? withoutImage(origin) : origin };
   }
 }
 

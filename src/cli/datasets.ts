@@ -5,6 +5,7 @@ import { addAbortSignal, type Readable } from 'node:stream';
 import type { Settings } from '../../config/schema.ts';
 import type { Refuse } from '../../streams/records.ts';
 import { type Dataset, type DatasetInfo, type DatasetOptions, openDataset } from '../datasets/open.ts';
+import type { ImageSize } from '../datasets/resize.ts';
 import { SampleStore } from '../datasets/sample-store.ts';
 import { openStream, type Source, type SourceInfo } from '../datasets/stream.ts';
 import type { WriterOptions } from '../datasets/writer.ts';
@@ -20,12 +21,18 @@ interface Part {
   readonly name?: string | null;
   readonly offset?: number;
   readonly limit?: number | null;
+  readonly size?: ImageSize;
 }
 
-/** The dataset to work on. @throws {ConfigError} when none is named */
-export function openTraining(context: Opening): Promise<Source> {
+/**
+ * The dataset to work on.
+ *
+ * @param size that images are to be resized to, where neither the options nor the images tell
+ * @throws {ConfigError} when none is named
+ */
+export function openTraining(context: Opening, size?: ImageSize): Promise<Source> {
   const { train, name, offset, limit } = context.settings.dataset;
-  return open(context, 'dataset.train', train, { name, offset, limit });
+  return open(context, 'dataset.train', train, { name, offset, limit, ...(size && { size }) });
 }
 
 /** The test set; undefined when none is named. */
@@ -57,13 +64,16 @@ async function open(
   { settings, locate, stdin, signal }: Opening,
   option: string,
   sources: readonly string[],
-  { name, offset, limit }: Part,
+  { name, offset, limit, size }: Part,
   like?: SourceInfo,
 ): Promise<Source> {
   if (sources.length === 0) {
     throw new ConfigError(`${option}: expected at least one source, found none; name a file or a folder`);
   }
   const { format, channels } = settings.dataset;
+  const clean = (
+    await Promise.all(settings.dataset.clean.map((source) => pathsOf(source, settings, locate)))
+  ).flat();
   const classes = like?.classes ?? settings.dataset.classes;
   const options: DatasetOptions = {
     ...(name && { name }),
@@ -71,6 +81,8 @@ async function open(
     ...(classes !== null && { classes }),
     ...(like?.classNames && { classNames: like.classNames }),
     ...(channels !== null && { channels: channels === 1 ? 1 : 3 }),
+    ...sizing(settings, size),
+    ...(clean.length > 0 && { clean }),
     ...(like && { shape: like.shape }),
     ...(offset && { skip: offset }),
     ...(limit && { limit }),
@@ -83,6 +95,16 @@ async function open(
   // a producer that stalls must not keep an interrupted run waiting
   if (signal) addAbortSignal(signal, stdin as Readable);
   return openStream('stdin', stdin as Readable, options);
+}
+
+/** @param size where `dataset.size` does not say */
+function sizing({ dataset }: Settings, size?: ImageSize): Pick<DatasetOptions, 'resize' | 'size'> {
+  const resize = dataset.resize !== 'refuse';
+  if (dataset.size === null) return { resize, ...(size && { size }) };
+  if (resize) return { resize, size: [dataset.size, dataset.size] };
+  throw new ConfigError(
+    `dataset.size: expected dataset.resize to be resize or tile, found refuse; set it, or leave dataset.size out`,
+  );
 }
 
 /** Standard input is one stream, read once. */

@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Settings } from '../../config/schema.ts';
+import type { ImageSize } from '../datasets/resize.ts';
 import type { ImageShape } from '../datasets/sample.ts';
 import type { SampleStore } from '../datasets/sample-store.ts';
 import type { SourceInfo } from '../datasets/stream.ts';
@@ -17,7 +18,7 @@ import { DDPM_SCHEDULE } from '../weights/unet-settings.ts';
 import type { Pool } from '../workers/pool.ts';
 import type { Context } from './commands.ts';
 import { fillStore, openDenoiserImages, refuseToLog } from './datasets.ts';
-import { type Denoiser, loadDenoiser, progressOf } from './models.ts';
+import { type Denoiser, denoiserSize, loadDenoiser, progressOf } from './models.ts';
 
 /**
  * Path of the configured denoiser, checked before any work begins.
@@ -48,7 +49,16 @@ export async function prepareDenoiser(
     await trainDenoiserTo(path, pool, context, store);
     store.dispose();
   }
-  return loadDenoiser(path, info.shape);
+  return loadDenoiser(path, info.shape, context.settings.dataset.resize === 'tile');
+}
+
+/**
+ * The size that images are to be resized to for the denoiser at a path: undefined where they are not, where the options say it,
+ * or where the denoiser does not.
+ */
+export async function sizeFor({ settings }: Context, path: string): Promise<ImageSize | undefined> {
+  const { resize, size } = settings.dataset;
+  return resize === 'resize' && size === null && existsSync(path) ? denoiserSize(path) : undefined;
 }
 
 /** Trains on all images of a store and writes the averaged weights to `path`. */

@@ -4,6 +4,7 @@
 import { writeFile } from 'node:fs/promises';
 import type { Settings } from '../../config/schema.ts';
 import type { DatasetInfo } from '../datasets/open.ts';
+import type { ImageSize } from '../datasets/resize.ts';
 import type { ImageShape } from '../datasets/sample.ts';
 import type { SampleStore } from '../datasets/sample-store.ts';
 import type { SourceInfo } from '../datasets/stream.ts';
@@ -97,18 +98,35 @@ export interface Denoiser {
 /**
  * Loads a denoiser for images of a shape.
  *
+ * @param tiled whether images may be larger than those that it was made for
  * @throws {WeightsError} when it is for other images
  */
-export async function loadDenoiser(path: string, shape: ImageShape): Promise<Denoiser> {
-  const found = await loadDenoiserWeights(path, shape[1]);
+export async function loadDenoiser(path: string, shape: ImageShape, tiled = false): Promise<Denoiser> {
+  const found = await loadDenoiserWeights(path, tiled ? undefined : shape[1]);
+  const expected = (extents: readonly (number | null)[]) => (tiled ? tileOf(extents, shape) : shape);
   if (found.kind === 'onnx') {
-    checkShape(path, found.signature.x.shape.slice(1), shape);
+    const extents = found.signature.x.shape.slice(1);
+    checkShape(path, extents, expected(extents));
     return { model: { ...found, id: path }, schedule: DDPM_SCHEDULE };
   }
   const spec = { kind: found.kind, config: found.config };
-  checkShape(path, imageShape(spec), shape);
+  checkShape(path, imageShape(spec), expected(imageShape(spec)));
   const model: DenoiserRef = { kind: 'network', id: path, spec, weights: packWeights(found.weights) };
   return { model, schedule: found.schedule };
+}
+
+/** Height and width that a denoiser is made for; undefined where its file leaves them open. */
+export async function denoiserSize(path: string): Promise<ImageSize | undefined> {
+  const found = await loadDenoiserWeights(path);
+  if (found.kind === 'unet') return [found.config.resolution, found.config.resolution];
+  const [, height, width] = found.signature.x.shape.slice(1);
+  return height && width ? [height, width] : undefined;
+}
+
+/** The largest part of an image that a network for `extents` may be given. */
+function tileOf([, ...extents]: readonly (number | null)[], [channels, ...image]: ImageShape): ImageShape {
+  const [height, width] = image.map((extent, i) => Math.min(extents[i] ?? extent, extent));
+  return [channels, height!, width!];
 }
 
 /** Writes a classifier as an ONNX file that any runtime opens; one that came as ONNX is written as it came. */
@@ -127,7 +145,7 @@ function checkShape(path: string, found: readonly (number | null)[], expected: I
   if (found.every((extent, i) => extent === null || extent === expected[i])) return;
   throw new WeightsError(
     `expected a network for images of [${expected}], found one for [${found}] in ${path}; ` +
-      'set dataset.channels, or bring a network for this dataset',
+      'set dataset.channels or dataset.resize, or bring a network for this dataset',
   );
 }
 

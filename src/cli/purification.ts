@@ -1,6 +1,7 @@
 // The purification as `run` and `purify` share it: the parts are put together, the stream runs, and verdict,
 // purified dataset, manifest and models end up in the record.
 
+import { statSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
@@ -9,10 +10,11 @@ import type { Report } from '../../streams/progress.ts';
 import { type PurifySummary, runPurification } from '../../streams/purify.ts';
 import type { Estimate, Judgement } from '../../streams/stages/detect.ts';
 import type { DatasetInfo } from '../datasets/open.ts';
-import type { ReadResult } from '../datasets/sample.ts';
+import type { ImageShape, ReadResult } from '../datasets/sample.ts';
 import { SampleStore } from '../datasets/sample-store.ts';
 import {
   type DatasetWriter,
+  holdsImageFiles,
   openStreamWriter,
   openWriter,
   STREAM_OUTPUTS,
@@ -20,6 +22,7 @@ import {
 } from '../datasets/writer.ts';
 import type { Pool } from '../workers/pool.ts';
 import type { ClassifierRef } from '../workers/protocol.ts';
+import { tilesPerImage } from '../workers/tiling.ts';
 import type { Context } from './commands.ts';
 import { STANDARD, writerOptions } from './datasets.ts';
 import { writeEvidence } from './evidence.ts';
@@ -59,7 +62,7 @@ export interface Purified extends PurifySummary {
 /** Purifies a dataset into the record. */
 export async function purifyInto(context: Context, pool: Pool, parts: Purification): Promise<Purified> {
   const { settings, log, signal, tally } = context;
-  const { info, source, store, observer, scratch, clock, memory } = parts;
+  const { info, source, store, observer, denoiser, scratch, clock, memory } = parts;
   const { record, refuse } = parts.open;
   const settled = new SampleStore(join(scratch, 'settled'), info.shape);
   const onProgress = progressOf(log, 'benign');
@@ -69,6 +72,8 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
   tally?.watch({ runner, credit, clock });
   const target = settings.output.path ?? record.path('purified');
   const writer = await openOutput(context, target, info, memory);
+  const ownSizes = holdsImageFiles(outputOf(context, info).format) || info.came !== undefined;
+  const fitted = { ownSizes, tiles: tilesPerImage(denoiser.model, info.shape) };
   const manifest = join(scratch, 'manifest.ndjson');
   const tellVerdict = verdictTo(log);
   const tellEstimate = estimateTo(log);
@@ -86,6 +91,7 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
         manifest,
         scratch,
         refuse,
+        fitted,
         release: async (settled) => {
           const { image } = settled.entry;
           tally?.count(image === 'none' ? 'dropped' : image);
@@ -130,10 +136,10 @@ async function openOutput(
   memory: RunMemory | undefined,
 ): Promise<DatasetWriter> {
   if (toStandardOutput(context)) {
-    return openStreamWriter('stdout', context.stdout as Writable, streamOptions(context, info));
+    return openStreamWriter('stdout', context.stdout as Writable, outputOf(context, info));
   }
   const replace = (await memory?.mayReplace(target)) ?? false;
-  const writer = await openWriter(target, { ...writerOptions(context.settings, info), replace });
+  const writer = await openWriter(target, { ...outputOf(context, info), replace });
   await memory?.claim(target);
   return writer;
 }
@@ -144,15 +150,19 @@ export function toStandardOutput({ settings: { dataset, output } }: Context): bo
 }
 
 /** A stream leaves in the format in which it came, unless another than the default is named. */
-function streamOptions({ settings }: Context, info: DatasetInfo): WriterOptions {
-  const options = writerOptions(settings, info);
-  const same = STREAM_OUTPUTS.find((format) => format === info.format) ?? 'ndjson';
-  return options.format === 'class-folders' ? { ...options, format: same } : options;
+function outputOf(context: Context, info: DatasetInfo): WriterOptions {
+  const { settings } = context;
+  const written = writerOptions(settings, info);
+  const bare = info.came && !holdsImageFiles(written.format);
+  const shape: ImageShape = bare ? [info.shape[0], ...info.came] : info.shape;
+  const options = { ...written, shape, anySize: settings.dataset.resize !== 'refuse' };
+  if (!toStandardOutput(context) || options.format !== 'class-folders') return options;
+  return { ...options, format: STREAM_OUTPUTS.find((format) => format === info.format) ?? 'ndjson' };
 }
 
 /** In the folder of the dataset, or beside its one file. */
 function manifestBeside(target: string): string {
-  return /\.(tar|ndjson|npz)$/.test(target) ? `${target}.manifest.ndjson` : join(target, 'manifest.ndjson');
+  return statSync(target).isDirectory() ? join(target, 'manifest.ndjson') : `${target}.manifest.ndjson`;
 }
 
 /** Stages end one after the other, so the time between two ends belongs to the later one. */

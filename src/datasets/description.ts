@@ -14,6 +14,8 @@ const VERSION = 1;
 /** What this project writes. */
 export const OUTPUT_FORMATS = [
   'class-folders',
+  'tiny-imagenet',
+  'backdoorbench',
   'webdataset',
   'ndjson',
   'npz',

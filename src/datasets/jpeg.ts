@@ -1,9 +1,10 @@
 // JPEG to 8-bit channel-major images with one or three channels, through sharp, that is libvips and libjpeg-turbo.
 // Pixels come as they are stored: not turned by EXIF, not changed by a color profile, as Pillow and torchvision
-// read them. sharp is loaded at the first JPEG, so that threads that never see one need not carry it.
+// read them.
 
-import { EngineError, SampleError } from '../errors.ts';
+import { SampleError } from '../errors.ts';
 import type { Image } from './entry.ts';
+import { loadSharp } from './load-sharp.ts';
 
 /** Whether a file begins like a JPEG. */
 export function hasJpegSignature(bytes: Uint8Array): boolean {
@@ -42,18 +43,4 @@ export async function decodeJpeg(bytes: Uint8Array, maxPixels: number): Promise<
 function refuse({ message }: Error): never {
   const reason = message.trim().split('\n').at(-1);
   throw new SampleError(`expected a JPEG that decodes, found: ${reason}; fetch or export it again`);
-}
-
-async function loadSharp() {
-  try {
-    const { default: sharp } = await import('sharp');
-    // images are many and small: a cache of files and threads within an image only cost memory and time
-    sharp.cache(false);
-    sharp.concurrency(1);
-    return sharp;
-  } catch (error) {
-    throw new EngineError(
-      `expected sharp to read JPEG, found: ${(error as Error).message.split('\n')[0]}; run npm install for this machine`,
-    );
-  }
 }

@@ -3,12 +3,14 @@
 // a reader never throws for the sake of a sample.
 
 import { DatasetError, SampleError } from '../errors.ts';
+import { overlaid, readAttackResult, readBackdoorBench } from './backdoorbench.ts';
 import { readCifarBinary } from './cifar-binary.ts';
 import { readClassFolderTar } from './class-folder-tar.ts';
 import { readClassFolders } from './class-folders.ts';
 import { folderLabels, nameClasses } from './class-names.ts';
+import { cameAs, recordShape, shapeOf } from './dataset-shape.ts';
 import { unescapeId } from './description.ts';
-import { damagedEntry, type Entry } from './entry.ts';
+import { damagedEntry, type Entry, type Image } from './entry.ts';
 import { idOfFile, pathId } from './file-ids.ts';
 import { IdSet } from './id-set.ts';
 import { countIdxClasses, labelsBeside, readIdx } from './idx.ts';
@@ -16,15 +18,17 @@ import { countNdjsonClasses, readNdjson } from './ndjson.ts';
 import { countNpzClasses, readNpz } from './npz.ts';
 import { countParquetClasses, readParquet } from './parquet.ts';
 import { type DatasetFormat, type Recognised, recognise, stemOf } from './recognise.ts';
+import type { ImageSize } from './resize.ts';
 import type { ImageShape, ReadResult } from './sample.ts';
 import { decodeEntry, type Expected, settleEntry } from './settle.ts';
 import { readShapes } from './shapes.ts';
 import { readWebDataset } from './webdataset.ts';
 
-export const CIFAR_SHAPE: ImageShape = [3, 32, 32];
 export const DEFAULT_MAX_PIXELS = 2 ** 24;
+// whose files have one size for all images
+const BARE_PIXELS: readonly DatasetFormat[] = ['npz', 'idx', 'cifar-binary'];
 // what has no names for its samples
-const NUMBERED: readonly DatasetFormat[] = ['idx', 'cifar-binary', 'shapes'];
+const NUMBERED: readonly DatasetFormat[] = ['idx', 'cifar-binary', 'backdoorbench', 'shapes'];
 
 export interface DatasetOptions {
   /** Recognised when absent. */
@@ -37,8 +41,17 @@ export interface DatasetOptions {
   readonly classNames?: readonly string[];
   /** Files of labels of IDX images; found by their usual names when absent. */
   readonly labels?: string | readonly string[];
+  /**
+   * Sources of the clean dataset that results of BackdoorBench belong to, in the order that it has there; only the images
+   * that the attack made are read when absent.
+   */
+  readonly clean?: readonly string[];
   /** Size of every image; that of the first good sample when absent, 3×32×32 for CIFAR binary. */
   readonly shape?: ImageShape;
+  /** Resize images of other heights and widths to that of the dataset; they are refused when absent. */
+  readonly resize?: boolean;
+  /** Height and width of the dataset with `resize`, where `shape` is not known. */
+  readonly size?: ImageSize;
   /** Label bytes of a CIFAR binary record: 1 (default), 2 for CIFAR-100. */
   readonly labelBytes?: number;
   /** Convert images to 1 or 3 channels where nothing is lost by it: gray to RGB, gray stored as RGB to gray. */
@@ -57,6 +70,8 @@ export interface DatasetInfo {
   readonly classes: number;
   readonly classNames?: readonly string[];
   readonly shape: ImageShape;
+  /** Size that all images have in the source, where they are resized and one file of bare pixels says so. */
+  readonly came?: ImageSize;
 }
 
 export interface Dataset {
@@ -80,7 +95,11 @@ export async function openDataset(
   options: DatasetOptions = {},
 ): Promise<Dataset> {
   const sources = typeof source === 'string' ? [source] : source;
-  const found = await Promise.all(sources.map((path) => recognise(path, options.format)));
+  const clean = options.clean?.length ? await recogniseClean(options.clean) : undefined;
+  const recognised = await Promise.all(sources.map((path) => recognise(path, options.format)));
+  const found = recognised.map((part) =>
+    clean && part.format === 'backdoorbench' ? { ...part, clean } : part,
+  );
   const parts = nameClasses(found, options.classNames);
   const [first] = parts;
   if (!first || parts.some((part) => part.format !== first.format)) {
@@ -92,13 +111,28 @@ export async function openDataset(
   const classNames = first.classNames;
   const name = options.name ?? first.description?.name ?? stemOf(sources[0]!);
   const classes = await countClasses(parts, sources, options);
-  const shape = await findShape(parts, classes, sources, options);
+  const image = await firstImage(parts, classes, sources, options);
+  const shape = shapeOf(image.shape, options);
   const named = classNames?.length === classes ? { classNames } : {};
-  const info: DatasetInfo = { name, format: first.format, classes, ...named, shape };
+  const [part, ...others] = parts;
+  const oneSize = BARE_PIXELS.includes(first.format) && others.length === 0 && part!.files.length === 1;
+  const came = cameAs(image.shape, options, oneSize);
+  const info: DatasetInfo = { name, format: first.format, classes, ...named, shape, ...came };
   return {
     info,
     read: () => settleRange(entriesOf(parts, options), info, options, channelsOf(parts, options)),
   };
+}
+
+/** Class folders are read class beside class: nobody knows which of their images is the tenth. */
+async function recogniseClean(sources: readonly string[]): Promise<readonly Recognised[]> {
+  const parts = await Promise.all(sources.map((path) => recognise(path)));
+  const unordered = parts.findIndex(({ format, archived }) => format === 'class-folders' && !archived);
+  if (unordered < 0) return parts;
+  throw new DatasetError(
+    `expected a clean dataset in files, whose samples have an order, found class folders at ${sources[unordered]}; ` +
+      'name the files of CIFAR, IDX or another format',
+  );
 }
 
 async function countClasses(
@@ -119,6 +153,7 @@ async function countClasses(
       else if (format === 'ndjson') count = await countNdjsonClasses(file, maxPixels);
       else if (format === 'npz') count = await countNpzClasses(file);
       else if (format === 'parquet') count = await countParquetClasses(file);
+      else if (format === 'backdoorbench') count = (await readAttackResult(file)).classes;
       largest = Math.max(largest, count);
     }
   }
@@ -129,18 +164,17 @@ async function countClasses(
 }
 
 /** Reads until one sample is good. */
-async function findShape(
+async function firstImage(
   parts: readonly Recognised[],
   classes: number,
   sources: readonly string[],
   options: DatasetOptions,
-): Promise<ImageShape> {
+): Promise<Image> {
   let bad = 0;
   let reason = '';
   for await (const entry of entriesOf(parts, options)) {
     try {
-      const image = await decodeEntry(entry, classes, channelsOf(parts, options));
-      return options.shape ?? image.shape;
+      return await decodeEntry(entry, classes, channelsOf(parts, options));
     } catch (error) {
       if (!(error instanceof SampleError)) throw error;
       if (bad++ === 0) reason = ` (the first: ${error.message})`;
@@ -155,14 +189,14 @@ async function findShape(
 export async function* settleRange(
   entries: AsyncIterable<Entry>,
   expected: Expected,
-  { skip = 0, limit = Number.POSITIVE_INFINITY, channels: given }: DatasetOptions,
+  { skip = 0, limit = Number.POSITIVE_INFINITY, channels: given, resize = false }: DatasetOptions,
   channels = given,
 ): AsyncGenerator<ReadResult> {
   let position = 0;
   if (limit <= 0) return;
   for await (const entry of entries) {
     if (position++ < skip) continue;
-    yield await settleEntry(entry, expected, channels);
+    yield await settleEntry(entry, { ...expected, resize }, channels);
     if (position >= skip + limit) return;
   }
 }
@@ -207,7 +241,7 @@ function entriesOfFile(part: Recognised, file: string, index: number, options: D
       return readIdx(file, labelsOf(file, index, options), maxPixels);
     case 'cifar-binary':
       return readCifarBinary(file, {
-        shape: options.shape ?? part.description?.shape ?? CIFAR_SHAPE,
+        shape: recordShape(options, part.description?.shape),
         labelBytes: options.labelBytes ?? 1,
       });
     case 'webdataset':
@@ -218,6 +252,10 @@ function entriesOfFile(part: Recognised, file: string, index: number, options: D
       return readNpz(file, maxPixels);
     case 'parquet':
       return readParquet(file, maxPixels);
+    case 'backdoorbench':
+      return part.clean
+        ? overlaid(entriesOf(part.clean, options), readBackdoorBench(file, maxPixels))
+        : readBackdoorBench(file, maxPixels);
     case 'shapes':
       return readShapes(file);
   }

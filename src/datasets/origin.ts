@@ -4,10 +4,13 @@
 
 import type { Image } from './entry.ts';
 import { encodePng } from './png.ts';
+import type { ImageSize } from './resize.ts';
 
 export interface Origin {
   /** The PNG, JPEG, PPM or PGM file as it was. Absent where the source holds bare pixels, or the image has changed. */
   readonly image?: Uint8Array;
+  /** Of `image`, where the sample's pixels are those of the image resized. */
+  readonly size?: ImageSize;
   /** What only a writer of the same format gives back. */
   readonly rest?: Rest;
 }
@@ -18,8 +21,13 @@ export type Rest =
   | { readonly format: 'class-folders'; readonly folder: string; readonly name: string }
   /** The line without its end; relative paths in it start from `folder`. */
   | { readonly format: 'ndjson'; readonly line: Uint8Array; readonly folder: string }
-  /** The path beside the image's bytes. */
-  | { readonly format: 'parquet'; readonly path: string }
+  /** The path beside the image's bytes, the file that says how columns are laid out, and the further ones, as stored. */
+  | {
+      readonly format: 'parquet';
+      readonly file: string;
+      readonly path?: string;
+      readonly others?: Readonly<Record<string, unknown>>;
+    }
   /** All members of the sample in their order; the image has no bytes here. */
   | { readonly format: 'webdataset'; readonly key: string; readonly members: readonly Member[] };
 

@@ -1,7 +1,6 @@
 // The images and labels of a Parquet file as Hugging Face writes it, a row group at a time: a struct column of `bytes`
-// and `path`, and a column of whole numbers. hyparquet parses and decodes; because it believes what a file says of
-// itself, the header of every page is looked at before: no page may promise more rows than its group has, or more
-// bytes than a group may hold. https://parquet.apache.org/docs/file-format/
+// and `path`, a column of whole numbers, and what else there is. hyparquet parses and decodes; because it believes what a file says of
+// itself, the header of every page is looked at before. https://parquet.apache.org/docs/file-format/
 
 import { type FileHandle, open } from 'node:fs/promises';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
@@ -10,39 +9,49 @@ import {
   type AsyncBuffer,
   type Compressors,
   type FileMetaData,
+  type KeyValue,
   parquetMetadataAsync,
   parquetReadObjects,
   parquetSchema,
-  type RowGroup,
+  type SchemaElement,
   type SchemaTree,
 } from 'hyparquet';
-import { parquetHeader } from 'hyparquet/src/column.js';
 import { decompressLz4, decompressLz4Raw } from 'hyparquet-compressors';
 import { DatasetError } from '../errors.ts';
+import { heldBytes, passable, schemaOf } from './parquet-columns.ts';
+import { checkGroup, MAX_GROUP_BYTES } from './parquet-pages.ts';
 
-// a group is held as a whole, compressed and not
-const MAX_GROUP_BYTES = 2 ** 29;
 const MAX_GROUP_ROWS = 2 ** 20;
 const MAX_FOOTER_BYTES = 2 ** 26;
-const ENCODINGS: readonly (string | undefined)[] = [
-  'PLAIN',
-  'PLAIN_DICTIONARY',
-  'RLE_DICTIONARY',
-  'DELTA_BINARY_PACKED',
-  'DELTA_LENGTH_BYTE_ARRAY',
-];
 
 /** As they stand in the file, of whatever types. */
 export interface ParquetRow {
   readonly bytes: unknown;
   readonly path: unknown;
   readonly label: unknown;
+  /** Of the further columns, as they are stored; absent where there are none. */
+  readonly others?: Readonly<Record<string, unknown>>;
+}
+
+/** How a file is laid out: what a writer needs to make another one like it. */
+export interface ParquetLayout {
+  /** Names of all columns that are read, in their order, and of the two among them. */
+  readonly columns: readonly string[];
+  readonly image: string;
+  readonly label: string;
+  /** As the file describes them. */
+  readonly schema: SchemaElement[];
+  /** The same, the further ones as plain stored values. */
+  readonly stored: SchemaElement[];
+  /** What stands beside the schema. */
+  readonly pairs: KeyValue[];
 }
 
 export interface ParquetImages {
   /** Rows of each group, in order. */
   readonly groups: readonly number[];
   readonly classNames?: readonly string[];
+  readonly layout: ParquetLayout;
   /** The rows of a group. @throws {Error} when it is damaged or too large */
   rows(group: number): Promise<ParquetRow[]>;
   /** Only the labels of a group. @throws {Error} when it is damaged or too large */
@@ -59,19 +68,29 @@ export async function openParquet(path: string): Promise<ParquetImages> {
     const { size } = await file.stat();
     const bytes = bufferOf(file, size);
     const metadata = await readMetadata(bytes, path);
-    const { image, label, classNames } = columnsOf(metadata, path);
+    const { image, label, others, classNames } = columnsOf(metadata, path);
+    const layout = layoutOf(metadata, { image, label, others });
+    const names = others.map(({ element }) => element.name);
     const read = async (group: number, columns: string[]) => {
       const only = metadata.row_groups[group]!;
-      await checkGroup(only, bytes, columns);
-      const alone = { ...metadata, row_groups: [only], num_rows: only.num_rows };
+      await checkGroup(only, bytes, columns, others);
+      const alone = { ...metadata, schema: layout.stored, row_groups: [only], num_rows: only.num_rows };
       return parquetReadObjects({ file: bytes, metadata: alone, columns, compressors, utf8: false });
     };
     return {
       groups: metadata.row_groups.map((group) => Number(group.num_rows)),
       ...(classNames && { classNames }),
+      layout,
       rows: async (group) => {
-        const rows = await read(group, [image, label]);
-        return rows.map((row) => ({ bytes: row[image]?.bytes, path: row[image]?.path, label: row[label] }));
+        const rows = await read(group, [image, label, ...names]);
+        let held = 0;
+        return rows.map(({ [image]: picture, [label]: given, ...rest }) => {
+          held += heldBytes(rest);
+          if (held > MAX_GROUP_BYTES)
+            throw new Error(`further columns of more than ${MAX_GROUP_BYTES} bytes`);
+          const row = { bytes: picture?.bytes, path: picture?.path, label: given };
+          return names.length > 0 ? { ...row, others: rest } : row;
+        });
       },
       labels: async (group) => (await read(group, [label])).map((row): unknown => row[label]),
       close: () => file.close(),
@@ -118,6 +137,8 @@ async function readMetadata(bytes: AsyncBuffer, path: string): Promise<FileMetaD
 interface Columns {
   readonly image: string;
   readonly label: string;
+  /** That can be passed through. */
+  readonly others: readonly SchemaTree[];
   readonly classNames?: readonly string[];
 }
 
@@ -131,13 +152,32 @@ function columnsOf(metadata: FileMetaData, path: string): Columns {
     numbers.find((name) => named.has(name));
   if (image !== undefined && label !== undefined) {
     const classNames = named.get(label);
-    return { image, label, ...(classNames && { classNames }) };
+    const further = columns.filter(({ element: { name } }) => name !== image && name !== label);
+    return { image, label, others: passable(further, metadata), ...(classNames && { classNames }) };
   }
   const found = columns.map(({ element }) => element.name).join(', ') || 'none';
   throw new DatasetError(
     `expected a column of images {bytes, path} and a column "label" of whole numbers in ${path}, ` +
       `found the columns ${found}; write them as Hugging Face datasets does`,
   );
+}
+
+function layoutOf(
+  metadata: FileMetaData,
+  { image, label, others }: Omit<Columns, 'classNames'>,
+): ParquetLayout {
+  const isRead = ({ element: { name } }: SchemaTree) =>
+    name === image || name === label || others.some(({ element }) => element.name === name);
+  const columns = parquetSchema(metadata).children.filter(isRead);
+  const root = metadata.schema[0]!;
+  return {
+    columns: columns.map(({ element }) => element.name),
+    image,
+    label,
+    schema: schemaOf(root, columns, () => false),
+    stored: schemaOf(root, columns, (name) => name !== image && name !== label),
+    pairs: metadata.key_value_metadata ?? [],
+  };
 }
 
 function childrenOf(metadata: FileMetaData, path: string): SchemaTree[] {
@@ -190,54 +230,6 @@ function parse(text: string): unknown {
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }
-}
-
-/** Looks at the pages of the columns that will be read. @throws {Error} when one of them promises too much */
-async function checkGroup(group: RowGroup, file: AsyncBuffer, columns: readonly string[]): Promise<void> {
-  const lacking = new Set(columns);
-  let total = 0;
-  for (const { meta_data: chunk } of group.columns) {
-    const column = chunk?.path_in_schema[0];
-    if (!chunk || column === undefined || !columns.includes(column)) continue;
-    lacking.delete(column);
-    const start = Number(chunk.dictionary_page_offset || chunk.data_page_offset);
-    const bytes = await file.slice(start, start + Number(chunk.total_compressed_size));
-    total += checkPages(bytes, Number(group.num_rows));
-    if (total > MAX_GROUP_BYTES) throw new Error(`a group of more than ${MAX_GROUP_BYTES} bytes`);
-  }
-  if (lacking.size > 0) throw new Error(`no column ${[...lacking].join(', ')} in a group`);
-}
-
-/** Walks over the pages of a column. @returns their size, decompressed */
-function checkPages(bytes: ArrayBuffer, groupRows: number): number {
-  const reader = { view: new DataView(bytes), offset: 0 };
-  let rows = 0;
-  let total = 0;
-  while (reader.offset < bytes.byteLength - 1) {
-    const page = parquetHeader(reader);
-    const { compressed_page_size: size, uncompressed_page_size: whole } = page;
-    const v2 = page.type === 'DATA_PAGE_V2' ? page.data_page_header_v2 : undefined;
-    const data = page.type === 'DATA_PAGE' ? page.data_page_header : v2;
-    const { num_values: values, encoding } = data ?? page.dictionary_page_header ?? { num_values: -1 };
-    if (data) rows += values;
-    total += whole;
-    if (!ENCODINGS.includes(encoding)) throw new Error(`a page of encoding ${encoding ?? 'unknown'}`);
-    if (!(size >= 0 && whole >= 0 && reader.offset + size <= bytes.byteLength)) {
-      throw new Error(`a page of ${size} bytes, ${whole} decompressed`);
-    }
-    if (!(values >= 0 && values <= groupRows && rows <= groupRows) || (v2 && !(v2.num_nulls >= 0))) {
-      throw new Error(`a page of ${values} values in a group of ${groupRows} rows`);
-    }
-    if (v2) {
-      const levels = v2.definition_levels_byte_length + v2.repetition_levels_byte_length;
-      if (!(v2.definition_levels_byte_length >= 0 && levels >= 0 && levels <= Math.min(size, whole)))
-        throw new Error(`levels of ${levels} bytes in a page of ${size}`);
-    }
-    if (total > MAX_GROUP_BYTES) throw new Error(`a column of more than ${MAX_GROUP_BYTES} bytes`);
-    reader.offset += size;
-  }
-  if (rows !== groupRows) throw new Error(`${rows} of ${groupRows} rows`);
-  return total;
 }
 
 /** Each gives no more bytes than were promised; hyparquet has snappy itself. */

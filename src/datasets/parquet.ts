@@ -2,6 +2,7 @@
 // its ending; where there is none, or it has been there before, by the number of the row. A row group that cannot be
 // decoded makes one damaged entry, and the next one is read.
 
+import { resolve } from 'node:path';
 import { SampleError } from '../errors.ts';
 import { damagedEntry, type Entry, indexId, type LabelledImage } from './entry.ts';
 import { IdSet } from './id-set.ts';
@@ -53,7 +54,7 @@ export async function* readParquet(path: string, maxPixels: number): AsyncGenera
           const number = indexId(first + i);
           const stem = typeof row.path === 'string' ? imageStem(row.path) : '';
           const id = stem !== '' && seen.add(stem) ? stem : stem === '' ? number : `${stem}@${number}`;
-          yield { id, source: path, offset: first + i, decode: () => decode(row, maxPixels) };
+          yield { id, source: path, offset: first + i, decode: () => decode(row, path, maxPixels) };
         }
       }
       first += count;
@@ -63,7 +64,11 @@ export async function* readParquet(path: string, maxPixels: number): AsyncGenera
   }
 }
 
-async function decode({ bytes, path, label }: ParquetRow, maxPixels: number): Promise<LabelledImage> {
+async function decode(
+  { bytes, path, label, others }: ParquetRow,
+  file: string,
+  maxPixels: number,
+): Promise<LabelledImage> {
   const index = labelOf(label);
   if (index === undefined) {
     throw new SampleError(
@@ -75,8 +80,9 @@ async function decode({ bytes, path, label }: ParquetRow, maxPixels: number): Pr
       `expected the image's bytes, found ${typeof path === 'string' ? `only its path ${path}` : 'none'}; write the bytes into the file`,
     );
   }
-  const rest = typeof path === 'string' && { rest: { format: 'parquet' as const, path } };
-  return { label: index, ...(await decodeImage(bytes, maxPixels)), origin: { image: bytes, ...rest } };
+  const kept = { ...(typeof path === 'string' && { path }), ...(others && { others }) };
+  const rest = { format: 'parquet' as const, file: resolve(file), ...kept };
+  return { label: index, ...(await decodeImage(bytes, maxPixels)), origin: { image: bytes, rest } };
 }
 
 function labelOf(value: unknown): number | undefined {

@@ -7,6 +7,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { SHAPE_CLASSES } from '../../fixtures/shapes.ts';
 import { DatasetError } from '../errors.ts';
+import { attackFolder } from './backdoorbench.ts';
 import { ByteReader } from './byte-reader.ts';
 import { listTarClasses } from './class-folder-tar.ts';
 import { IMAGES_FOLDER, listClassFolders } from './class-folders.ts';
@@ -21,6 +22,7 @@ export const DATASET_FORMATS = [
   'ndjson',
   'npz',
   'parquet',
+  'backdoorbench',
   'shapes',
 ] as const;
 
@@ -49,6 +51,8 @@ export interface Recognised {
   /** Whether the class folders are in tar archives. */
   readonly archived?: boolean;
   readonly classNames?: readonly string[];
+  /** Of results of BackdoorBench: the clean dataset that they belong to. */
+  readonly clean?: readonly Recognised[];
 }
 
 /**
@@ -80,9 +84,16 @@ async function recogniseFolder(source: string, format?: DatasetFormat): Promise<
   const description = await readDescription(source);
   if (description) {
     const { classNames, parts } = description;
-    const known = { format: description.format, description, ...(classNames && { classNames }) };
-    if (description.format === 'class-folders') return { ...known, files: [source], folders: parts };
+    const layout = description.format === 'tiny-imagenet' ? 'class-folders' : description.format;
+    const known = { format: layout, description, ...(classNames && { classNames }) };
+    if (layout === 'class-folders') return { ...known, files: [source], folders: parts };
+    if (layout === 'backdoorbench') return { ...known, files: [source] };
     return { ...known, files: parts.map((part) => join(source, part)) };
+  }
+  const result = format === undefined || format === 'backdoorbench' ? attackFolder(source) : undefined;
+  if (result) return { format: 'backdoorbench', files: [result] };
+  if (format === 'backdoorbench') {
+    throw new DatasetError(`expected the folder bd_train_dataset in ${source}, found none; check the path`);
   }
   const names = (await readdir(source)).sort();
   const folders = await listClassFolders(source);

@@ -2,24 +2,29 @@
 // with it: it does not decode, has another size than the dataset, or a label out of range.
 
 import { SampleError } from '../errors.ts';
-import type { Entry, LabelledImage } from './entry.ts';
+import type { Entry, Image, LabelledImage } from './entry.ts';
+import { encodePng } from './png.ts';
+import { resizeImage, sizeOfShape } from './resize.ts';
 import type { ImageShape, ReadResult, Sample } from './sample.ts';
 
 /** What every sample of a dataset has to fit. */
 export interface Expected {
   readonly shape: ImageShape;
   readonly classes: number;
+  /** Images of other heights and widths are resized; refused when absent. */
+  readonly resize?: boolean;
 }
 
 /** A good sample, or why it is none; never throws for the sake of a sample. */
 export async function settleEntry(entry: Entry, expected: Expected, channels?: 1 | 3): Promise<ReadResult> {
   const { id, source, offset } = entry;
   try {
-    const { label, pixels, shape, origin } = await decodeEntry(entry, expected.classes, channels);
+    const image = await decodeEntry(entry, expected.classes, channels);
+    const { label, pixels, shape, origin } = expected.resize ? await resized(image, expected.shape) : image;
     if (shape.some((extent, i) => extent !== expected.shape[i])) {
       throw new SampleError(
         `expected images of [${expected.shape}], found [${shape}] at sample ${id}; ` +
-          'set dataset.channels or resize it',
+          'set dataset.channels or dataset.resize',
       );
     }
     const sample: Sample = { id: id ?? `${source}@${offset}`, label, pixels, shape };
@@ -48,8 +53,20 @@ export async function decodeEntry(entry: Entry, classes: number, channels?: 1 | 
   return channels === undefined ? image : fitChannels(image, channels);
 }
 
+/** The image in the size of the dataset; as it came it stays in its origin, as a PNG where it was no file. */
+async function resized(image: LabelledImage, shape: ImageShape): Promise<LabelledImage> {
+  const fitted = await resizeImage(image, sizeOfShape(shape));
+  if (fitted === image) return image;
+  const original = image.origin?.image ?? encodePng(image);
+  return {
+    ...image,
+    ...fitted,
+    origin: { ...image.origin, image: original, size: sizeOfShape(image.shape) },
+  };
+}
+
 /** Gray to RGB, and gray stored as RGB to gray; anything else stays, and is refused for its shape. */
-function fitChannels(image: LabelledImage, channels: 1 | 3): LabelledImage {
+export function fitChannels<T extends Image>(image: T, channels: 1 | 3): T {
   const [stored, height, width] = image.shape;
   if (stored === channels) return image;
   const area = height * width;

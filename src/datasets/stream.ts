@@ -6,17 +6,11 @@ import { DatasetError, SampleError } from '../errors.ts';
 import { readBytes } from './byte-reader.ts';
 import { type ByteStream, buffersOf, peek } from './byte-stream.ts';
 import { readCifarBinary } from './cifar-binary.ts';
+import { cameAs, recordShape, shapeOf } from './dataset-shape.ts';
 import { damagedEntry, type Entry } from './entry.ts';
 import { IdSet } from './id-set.ts';
 import { readNdjson } from './ndjson.ts';
-import {
-  CIFAR_SHAPE,
-  type DatasetInfo,
-  type DatasetOptions,
-  DEFAULT_MAX_PIXELS,
-  repeated,
-  settleRange,
-} from './open.ts';
+import { type DatasetInfo, type DatasetOptions, DEFAULT_MAX_PIXELS, repeated, settleRange } from './open.ts';
 import { type DatasetFormat, formatOf, START_BYTES } from './recognise.ts';
 import type { ImageShape, ReadResult } from './sample.ts';
 import { decodeEntry } from './settle.ts';
@@ -62,12 +56,14 @@ export async function openStream(
   const { start, bytes } = await peek(readBytes({ name, bytes: buffersOf(chunks) }), START_BYTES);
   const format = streamFormat(name, start, options.format);
   const rest = distinct(entriesOf({ name, bytes }, format, options));
-  const { held, shape } = await firstGood(name, rest, options);
+  const { held, found } = await firstGood(name, rest, options);
   const told = options.classes ?? (format === 'cifar-binary' ? classesOfCifar(options) : undefined);
   let largest = -1;
   let ended = false;
   let begun = false;
-  const known = { name: options.name ?? name, format, shape, ...namesOf(options) };
+  const shape = shapeOf(found, options);
+  const came = cameAs(found, options, format === 'cifar-binary');
+  const known = { name: options.name ?? name, format, shape, ...came, ...namesOf(options) };
   return {
     get info() {
       const classes = told ?? (ended ? largest + 1 : undefined);
@@ -118,7 +114,7 @@ function entriesOf(
   if (format === 'ndjson') return readNdjson(stream, maxPixels);
   if (format === 'webdataset') return readWebDataset(stream, maxPixels);
   return readCifarBinary(stream, {
-    shape: options.shape ?? CIFAR_SHAPE,
+    shape: recordShape(options),
     labelBytes: options.labelBytes ?? 1,
   });
 }
@@ -134,8 +130,8 @@ async function* distinct(entries: AsyncGenerator<Entry>): AsyncGenerator<Entry, 
 async function firstGood(
   name: string,
   entries: AsyncGenerator<Entry, void, undefined>,
-  { channels, shape }: DatasetOptions,
-): Promise<{ held: readonly Entry[]; shape: ImageShape }> {
+  options: DatasetOptions,
+): Promise<{ held: readonly Entry[]; found: ImageShape }> {
   const held: Entry[] = [];
   let reason = '';
   while (held.length < MOST_BAD) {
@@ -143,8 +139,8 @@ async function firstGood(
     if (next.done) break;
     const { decode: _, ...place } = next.value;
     try {
-      const image = await decodeEntry(next.value, MAX_CLASSES, channels);
-      return { held: [...held, next.value], shape: shape ?? image.shape };
+      const image = await decodeEntry(next.value, MAX_CLASSES, options.channels);
+      return { held: [...held, next.value], found: image.shape };
     } catch (error) {
       if (!(error instanceof SampleError)) throw error;
       held.push(damagedEntry(place, error.message));

@@ -6,11 +6,13 @@ import { mkdir, readdir, rename, rm, rmdir, stat, writeFile } from 'node:fs/prom
 import { dirname, join, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
 import { ConfigError, DatasetError, OutputError } from '../errors.ts';
+import { openBackdoorBenchWriter } from './backdoorbench-writer.ts';
 import { type ByteSink, fileSink, streamSink } from './byte-sink.ts';
 import { openCifarBinaryWriter } from './cifar-binary-writer.ts';
 import { type ClassFolderWriter, openClassFolderWriter } from './class-folder-writer.ts';
+import { IMAGES_FOLDER } from './class-folders.ts';
+import { COMPRESSIONS, compressFile } from './compress-file.ts';
 import { DESCRIPTION_FILE, formatDescription, type OutputFormat } from './description.ts';
-import { gzipFile } from './gzip-file.ts';
 import { openIdxWriter } from './idx-writer.ts';
 import { openNdjsonWriter } from './ndjson-writer.ts';
 import { openNpzWriter } from './npz-writer.ts';
@@ -33,7 +35,9 @@ const EXTENSIONS: Readonly<Partial<Record<OutputFormat, string>>> = {
   'cifar-binary': '.bin',
 };
 // the others compress what they hold
-const GZIPPED: readonly OutputFormat[] = ['webdataset', 'ndjson', 'cifar-binary'];
+const COMPRESSED: readonly OutputFormat[] = ['webdataset', 'ndjson', 'cifar-binary'];
+// which have one size for all images
+const BARE_PIXELS: readonly OutputFormat[] = ['npz', 'idx', 'cifar-binary'];
 // whose labels are bytes
 const BYTE_LABELS: readonly OutputFormat[] = ['idx', 'cifar-binary'];
 
@@ -41,6 +45,8 @@ export interface WriterOptions {
   readonly format: OutputFormat;
   readonly classes: number;
   readonly shape: ImageShape;
+  /** Take images of all heights and widths, which formats of bare pixels cannot; only those of `shape` when absent. */
+  readonly anySize?: boolean;
   /** Name of the dataset and of its shards; the target's name when absent. */
   readonly name?: string;
   readonly classNames?: readonly string[];
@@ -48,6 +54,11 @@ export interface WriterOptions {
   readonly samplesPerShard?: number;
   /** Take the place of what stands at the target, which the caller knows to be its own. */
   readonly replace?: boolean;
+}
+
+/** Whether each image is a file of its own in this format, of its own kind and size. */
+export function holdsImageFiles(format: OutputFormat): boolean {
+  return !BARE_PIXELS.includes(format);
 }
 
 /** Writes samples one after the other; await each call before the next. */
@@ -68,14 +79,16 @@ export interface DatasetWriter {
  * Begins a new dataset.
  *
  * @param target a folder that is not there yet or is empty; or a file with the extension of the format,
- *               such as `.tar` for `webdataset`; for that, `ndjson` and `cifar-binary` also with `.gz` after it
+ *               such as `.tar` for `webdataset`; for that, `ndjson` and `cifar-binary` also with `.gz` or `.zst` after it
  * @throws {OutputError} when the target exists, or its place cannot be written to
  */
 export async function openWriter(target: string, options: WriterOptions): Promise<DatasetWriter> {
   const extension = EXTENSIONS[options.format];
-  const gzipped = GZIPPED.includes(options.format) && target.endsWith(`${extension}.gz`);
-  const single = gzipped || (extension !== undefined && target.endsWith(extension));
-  if (!single && /\.(tar|tgz|gz|ndjson|jsonl|npz|parquet|bin)$/.test(target)) {
+  const compression = COMPRESSIONS.find(
+    (ending) => COMPRESSED.includes(options.format) && target.endsWith(`${extension}${ending}`),
+  );
+  const single = compression !== undefined || (extension !== undefined && target.endsWith(extension));
+  if (!single && /\.(tar|tgz|gz|zst|ndjson|jsonl|npz|parquet|bin)$/.test(target)) {
     throw new ConfigError(
       `expected a folder${extension ? ` or a ${extension} file` : ''} for ${options.format}, found ${target}; ` +
         'name a folder, or set output.format',
@@ -98,7 +111,7 @@ export async function openWriter(target: string, options: WriterOptions): Promis
     write,
     close: async () => {
       await parts.close();
-      if (gzipped) await gzipFile(temporary);
+      if (compression) await compressFile(temporary, compression);
       if (!single) await describe(temporary, target, parts, count(), options);
       await publish(temporary, target, options.replace === true);
       return count();
@@ -153,6 +166,10 @@ async function begin(
   await mkdir(single ? dirname(temporary) : temporary, { recursive: true });
   const { format, classes, classNames, name = stemOf(target) } = options;
   if (format === 'class-folders') return openClassFolderWriter(temporary, classes, classNames);
+  if (format === 'tiny-imagenet') {
+    return openClassFolderWriter(temporary, classes, classNames, IMAGES_FOLDER);
+  }
+  if (format === 'backdoorbench') return openBackdoorBenchWriter(temporary, target, options);
   if (format === 'idx') return openIdxWriter(temporary, name, options.shape);
   const openFile = (path: string) => openFileWriter(path, options);
   if (single) return openFile(temporary);
@@ -220,7 +237,8 @@ async function publish(temporary: string, target: string, replace: boolean): Pro
 }
 
 function checkFits({ id, label, shape }: Sample, options: WriterOptions): void {
-  const fits = shape.every((extent, i) => extent === options.shape[i]);
+  const anySize = options.anySize && holdsImageFiles(options.format);
+  const fits = shape.every((extent, i) => extent === options.shape[i] || (anySize && i > 0));
   if (fits && Number.isInteger(label) && label >= 0 && label < options.classes) return;
   throw new DatasetError(
     `expected images of [${options.shape}] with labels below ${options.classes}, found [${shape}] with label ` +

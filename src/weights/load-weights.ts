@@ -143,7 +143,7 @@ async function describeUNet(
   }
   throw new WeightsError(
     `expected the configuration of the UNet beside ${path}, found none; put its YAML or JSON there under the same ` +
-      'name, or state the side of its images',
+      'name, or state the side of its images (dataset.size)',
   );
 }
 

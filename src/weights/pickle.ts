@@ -18,6 +18,11 @@ export class PickleGlobal {
 /** Something the caller made: a tensor, a storage. */
 export abstract class PickleObject {
   abstract readonly kind: string;
+
+  /** Takes in what BUILD sets; dropped where a kind of object has no use for it. */
+  setState(_state: PickleValue): void {
+    return;
+  }
 }
 
 /** Lists and tuples are arrays, dictionaries are maps, integers beyond 2⁵³ are bigints. */
@@ -161,6 +166,12 @@ class PickleMachine {
     this.push(callee.call(args));
   }
 
+  build(): void {
+    const [object, state] = this.popMany(2);
+    if (object instanceof PickleObject) object.setState(state!);
+    this.push(object!);
+  }
+
   unsigned(size: 1 | 2 | 4): number {
     const at = this.#advance(size);
     if (size === 1) return this.#view.getUint8(at);
@@ -281,6 +292,6 @@ const STEPS: Readonly<Record<number, Step>> = {
     m.pushGlobal(module!, name!);
   },
   82: (m) => m.reduce(), // REDUCE
-  98: (m) => m.pop(), // BUILD: the attributes of an object, such as `_metadata` of a state_dict
+  98: (m) => m.build(), // BUILD: the attributes of an object, such as `_metadata` of a state_dict
   81: (m) => m.push(m.rules.persistent(m.pop())), // BINPERSID
 };

@@ -6,7 +6,7 @@ import { fromRandomAccessReaderPromise, RandomAccessReader } from 'yauzl';
 import { WeightsError } from '../errors.ts';
 import type { ByteSource } from './byte-source.ts';
 import { ELEMENT_BYTES } from './element-types.ts';
-import type { PickleValue } from './pickle.ts';
+import type { PickleRules, PickleValue } from './pickle.ts';
 import { readPickle } from './pickle.ts';
 import type { TorchStorage } from './torch-objects.ts';
 import { torchRules } from './torch-objects.ts';
@@ -34,9 +34,13 @@ interface Range {
 /**
  * Opens a zip checkpoint.
  *
+ * @param rules what its pickle may name; that of weights when absent
  * @throws {WeightsError} when it is no zip, compressed, not from torch.save, or names a forbidden global
  */
-export async function openTorchZip(source: ByteSource): Promise<TorchFile> {
+export async function openTorchZip(
+  source: ByteSource,
+  rules: PickleRules = torchRules(source.name, () => undefined),
+): Promise<TorchFile> {
   const members = await listMembers(source);
   const pickle = [...members.keys()].find((name) => /^([^/]+\/)?data\.pkl$/.test(name));
   if (pickle === undefined) {
@@ -49,11 +53,7 @@ export async function openTorchZip(source: ByteSource): Promise<TorchFile> {
     if (order !== 'little') throw unreadable(source.name, 'little-endian data', order.slice(0, 10));
   }
   const bytes = await readMember(source, members.get(pickle)!);
-  const { value } = readPickle(
-    bytes,
-    0,
-    torchRules(source.name, () => undefined),
-  );
+  const { value } = readPickle(bytes, 0, rules);
   return {
     value,
     locate: ({ key, type, count }) => {

@@ -2,6 +2,7 @@
 // a denoiser maps (x, t) to noise, a classifier maps x to probabilities and features.
 
 import type { ImageShape } from '../datasets/sample.ts';
+import { type DenoiserCall, tiled } from '../diffusion/tiles.ts';
 import { sizeOf } from '../graph/graph.ts';
 import { imageShape, inferenceGraph, parametersOf } from '../networks/network.ts';
 import type { Engine, Executable } from '../runtime/executor.ts';
@@ -9,9 +10,7 @@ import { openForeignClassifier, openForeignDenoiser } from '../runtime/foreign-m
 import type { ExecutionProvider } from '../runtime/onnx-engine.ts';
 import { unpackWeights } from '../weights/weights.ts';
 import type { Classified, ClassifierRef, DenoiserRef, NetworkRef, Program } from './protocol.ts';
-
-/** @param x [N, C, H, W]; @param t schedule indices [N]; @returns predicted noise like x */
-export type LoadedDenoiser = (x: Float32Array, t: Float32Array) => Promise<Float32Array>;
+import { denoiserShape } from './tiling.ts';
 
 export interface LoadedClassifier {
   /** Numbers of one image: C·H·W. */
@@ -38,8 +37,8 @@ export class ModelCache {
     this.#provider = provider;
   }
 
-  /** @param shape [C, H, W] of the images that it will see */
-  denoiser(model: DenoiserRef, shape: ImageShape): Promise<LoadedDenoiser> {
+  /** @param shape [C, H, W] of the images that it will see; of larger ones than it was made for it sees tiles */
+  denoiser(model: DenoiserRef, shape: ImageShape): Promise<DenoiserCall> {
     return this.#get(`denoiser ${model.id}`, () => this.#openDenoiser(model, shape));
   }
 
@@ -62,13 +61,16 @@ export class ModelCache {
   async #openDenoiser(
     model: DenoiserRef,
     shape: ImageShape,
-  ): Promise<readonly [LoadedDenoiser, () => Promise<void>]> {
+  ): Promise<readonly [DenoiserCall, () => Promise<void>]> {
+    const tile = denoiserShape(model, shape);
+    const fitted = (denoise: DenoiserCall) =>
+      tile.every((extent, i) => extent === shape[i]) ? denoise : tiled(denoise, shape, tile);
     if (model.kind === 'onnx') {
-      const foreign = await openForeignDenoiser(model, shape, this.#provider);
-      return [foreign.predict, foreign.dispose];
+      const foreign = await openForeignDenoiser(model, tile, this.#provider);
+      return [fitted(foreign.predict), foreign.dispose];
     }
     const network = await this.#open(model);
-    return [async (x, t) => (await network.run({ x, t })).noise!, () => network.dispose()];
+    return [fitted(async (x, t) => (await network.run({ x, t })).noise!), () => network.dispose()];
   }
 
   async #openClassifier(

@@ -17,6 +17,7 @@ import { membraneFill } from '../math/membrane.ts';
 import { classifyImages } from '../training/classify.ts';
 import type { Pool } from './pool.ts';
 import type { ClassifierRef, ImageBatch, Purifier } from './protocol.ts';
+import { tilesPerImage } from './tiling.ts';
 
 /** Candidates that were made before, uint8 [rounds × keep, C, H, W] a sample. */
 export interface CandidateCache {
@@ -52,7 +53,7 @@ export class PoolRunner implements Runner {
     this.concurrency = pool.workers;
   }
 
-  /** Network calls so far, counted for each image. */
+  /** Network calls so far, counted for each image or tile. */
   get denoiserCalls(): number {
     return this.#denoiserCalls;
   }
@@ -184,7 +185,8 @@ export class PoolRunner implements Runner {
 
   #make(batch: readonly Sample[]): Promise<Uint8Array> {
     const { rounds, steps } = this.#purifier.plan;
-    this.#denoiserCalls += batch.length * rounds * steps;
+    const tiles = tilesPerImage(this.#purifier.denoiser, batch[0]!.shape);
+    this.#denoiserCalls += batch.length * rounds * steps * tiles;
     return this.#pool.run<'diffuse'>({ kind: 'diffuse', purifier: this.#purifier, images: pack(batch) });
   }
 }

@@ -1,14 +1,24 @@
 // The end of the way: every settled sample is written, or left out where it was dropped, and gets its line in the
-// manifest, which says what was done to it and why. Images that leave raw leave with their own bytes. Then its credit returns to the reader.
+// manifest, which says what was done to it and why. Images that leave raw leave with their own bytes, and those that
+// networks saw in another size leave in their own. Then its credit returns to the reader.
 
 import { concatMap, type OperatorFunction, tap } from 'rxjs';
-import { withoutImage } from '../../src/datasets/origin.ts';
+import { type Origin, withoutImage } from '../../src/datasets/origin.ts';
+import { inOwnSize } from '../../src/datasets/own-size.ts';
 import type { SampleStore } from '../../src/datasets/sample-store.ts';
 import type { DatasetWriter } from '../../src/datasets/writer.ts';
 import type { Credit } from '../operators/credited.ts';
 import { Journal, journalled } from '../operators/journal.ts';
 import { counted, type Report } from '../progress.ts';
 import type { ManifestEntry, SettledSample } from '../records.ts';
+
+/** How images were fitted to the networks, as far as the samples do not say. */
+export interface Fitted {
+  /** Whether the writer takes images of all sizes; else they leave in the size that networks saw. */
+  readonly ownSizes?: boolean;
+  /** Tiles that each image was cut into for the denoiser, where there are several. */
+  readonly tiles?: number;
+}
 
 /** Writes in the order of the stream. Opening and closing the writer is left to whoever knows whether the run succeeded. */
 export function write({
@@ -18,6 +28,7 @@ export function write({
   credit,
   report,
   release,
+  fitted = {},
 }: {
   readonly writer: Pick<DatasetWriter, 'write'>;
   /** Path of the manifest, one JSON object a line. */
@@ -28,13 +39,17 @@ export function write({
   readonly report: Report;
   /** Notes what is given away, written or left out; awaited. */
   readonly release?: ((settled: SettledSample) => Promise<void>) | undefined;
+  readonly fitted?: Fitted | undefined;
 }): OperatorFunction<SettledSample, ManifestEntry> {
   const put = async (settled: SettledSample): Promise<ManifestEntry> => {
-    const { index, sample, entry } = settled;
-    await release?.(settled);
-    if (entry.image === 'none') return entry;
-    const origin = store.origin(index);
-    await writer.write(sample, entry.image === 'raw' ? origin : withoutImage(origin));
+    const origin = store.origin(settled.index);
+    const leaving = await sized(settled, origin, fitted);
+    const { sample, entry } = leaving;
+    await release?.(leaving);
+    if (entry.image !== 'none') {
+      const asItCame = entry.image === 'raw' && !(origin?.size && !fitted.ownSizes);
+      await writer.write(sample, asItCame ? origin : withoutImage(origin));
+    }
     return entry;
   };
   return (source) =>
@@ -44,4 +59,21 @@ export function write({
       tap(() => credit.give()),
       counted('write', report, () => store.count),
     );
+}
+
+/** A settled sample as it leaves, and says so. */
+async function sized(
+  settled: SettledSample,
+  origin: Origin | undefined,
+  { ownSizes = false, tiles = 1 }: Fitted,
+): Promise<SettledSample> {
+  if (!origin?.size && tiles === 1) return settled;
+  const resized = origin?.size && { resized: origin.size };
+  const entry = { ...settled.entry, ...resized, ...(tiles > 1 && { tiles }) };
+  const { sample } = settled;
+  return {
+    ...settled,
+    entry,
+    sample: ownSizes ? await inOwnSize(sample, origin, entry.image === 'purified') : sample,
+  };
 }

@@ -149,6 +149,31 @@ test('class folders: files keep name and bytes; those of another class keep thei
   ]);
 });
 
+test("Tiny-ImageNet's layout: the same files in the same folders", async () => {
+  const files: [string, Uint8Array][] = [
+    ['n01/images/n01_0.JPEG', await jpegOf(1, SHAPE)],
+    ['n02/images/n02_0.JPEG', await jpegOf(2, SHAPE)],
+    ['n02/images/n02_1.JPEG', await jpegOf(3, SHAPE)],
+    ['n03/images/n03_0.JPEG', await jpegOf(4, SHAPE)],
+  ];
+  for (const [name, bytes] of files) {
+    mkdirSync(dirname(join(root, 'in', name)), { recursive: true });
+    writeFileSync(join(root, 'in', name), bytes);
+  }
+  await pass(join(root, 'in'), join(root, 'same'), 'tiny-imagenet');
+  for (const [name, bytes] of files)
+    expect(readFileSync(join(root, 'same', name)).equals(bytes), name).toBe(true);
+
+  await pass(join(root, 'same'), join(root, 'moved'), 'tiny-imagenet', (_, i) =>
+    i === 1 ? { label: 1 } : {},
+  );
+  const read = async (name: string) => (await readAll(await openDataset(join(root, name)))).samples;
+  const [same, moved] = [await read('same'), await read('moved')];
+  expect(same.map(({ id }) => id).sort()).toEqual(files.map(([name]) => name.replace('.JPEG', '')));
+  expect(moved.map(({ id }) => id).sort()).toEqual(same.map(({ id }) => id).sort());
+  expect(moved.find(({ id }) => id === same[1]!.id)!.label).toBe(1);
+});
+
 test('images leave with their own bytes in another format too', async () => {
   const jpeg = await jpegOf(1, SHAPE);
   const path = join(root, 'a.ndjson');

@@ -172,7 +172,7 @@ describe('bad samples are set aside, the others are read', () => {
         ['bad.png', pngOf(1, [3, 6, 8])],
         ['bad.cls', '1'],
       ],
-      /expected images of \[3,8,6\], found \[3,6,8\] at sample bad; set dataset.channels or resize/,
+      /expected images of \[3,8,6\], found \[3,6,8\] at sample bad; set dataset.channels or dataset\.resize/,
     ],
     [
       'huge header',

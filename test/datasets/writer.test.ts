@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { decompress as unzstd } from 'fzstd';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { fileSink } from '../../src/datasets/byte-sink.ts';
 import { folderNames } from '../../src/datasets/class-folder-writer.ts';
@@ -111,14 +112,30 @@ describe('what is written is read back: ids, labels, pixels, names', () => {
   test.each([
     ['webdataset', '.tar'],
     ['ndjson', '.ndjson'],
-  ] as const)('%s gzipped is the same file, compressed', async (format, extension) => {
+  ] as const)('%s compressed is the same file', async (format, extension) => {
     const written = await write(`${target}${extension}`, 4, { format });
-    await write(`${target}${extension}.gz`, 4, { format });
-    const compressed = readFileSync(`${target}${extension}.gz`);
-    expect(gunzipSync(compressed).equals(readFileSync(`${target}${extension}`))).toBe(true);
-    const { samples } = await readAll(await openDataset(`${target}${extension}.gz`, { classes: 3 }));
-    expect(samples.map(({ pixels }) => pixels)).toEqual(written.map(({ pixels }) => pixels));
-    expect(readdirSync(folder).sort()).toEqual([`out${extension}`, `out${extension}.gz`]);
+    const plain = readFileSync(`${target}${extension}`);
+    for (const [ending, decompress] of [
+      ['.gz', gunzipSync],
+      ['.zst', unzstd],
+    ] as const) {
+      const path = `${target}${extension}${ending}`;
+      await write(path, 4, { format });
+      expect(plain.equals(decompress(readFileSync(path)))).toBe(true);
+      const { samples } = await readAll(await openDataset(path, { classes: 3 }));
+      expect(samples.map(({ pixels }) => pixels)).toEqual(written.map(({ pixels }) => pixels));
+    }
+    expect(readdirSync(folder).length).toBe(3);
+  });
+
+  test('Zstandard in many chunks, two files at a time', async () => {
+    const options = { format: 'ndjson', name: 'x' } as const;
+    const names = ['a', 'b'].map((name) => join(folder, `${name}.ndjson.zst`));
+    await Promise.all(names.map((path) => write(path, 1_500, options)));
+    await write(`${target}.ndjson`, 1_500, options);
+    const plain = readFileSync(`${target}.ndjson`);
+    expect(plain.length).toBeGreaterThan(4 * 65_536);
+    for (const path of names) expect(plain.equals(unzstd(readFileSync(path)))).toBe(true);
   });
 
   test('one shard', async () => {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { parquetWriteBuffer } from 'hyparquet-writer';
-import type { OutputFormat } from '../../src/datasets/description.ts';
+import { OUTPUT_FORMATS, type OutputFormat } from '../../src/datasets/description.ts';
 import type { Sample } from '../../src/datasets/sample.ts';
 import { openWriter } from '../../src/datasets/writer.ts';
 import { idx, jpegOf, pixelsOf, pngOf, ppmOf, rawPng, tar } from '../datasets/make.ts';
@@ -46,7 +46,6 @@ export async function makeSources(): Promise<Source[]> {
     files: { [file]: bytes },
     open: file,
   });
-  const own = ['class-folders', 'webdataset', 'ndjson', 'npz', 'parquet', 'idx', 'cifar-binary'] as const;
   const plain = [
     { name: 'class folders', files: images, open: '.' },
     one('webdataset tar', 'a.tar', await tar(shards)),
@@ -59,7 +58,7 @@ export async function makeSources(): Promise<Source[]> {
       open: 'a-images',
     },
     one('parquet', 'a.parquet', parquet(Object.values(images))),
-    ...(await Promise.all(own.map(written))),
+    ...(await Promise.all(OUTPUT_FORMATS.map(written))),
   ];
   const gzipped = plain.filter(({ name }) => GZIPPED.test(name));
   return [
@@ -72,15 +71,21 @@ export async function makeSources(): Promise<Source[]> {
 function parquet(images: readonly Buffer[]): Buffer {
   const bytes = parquetWriteBuffer({
     schema: [
-      { name: 'schema', num_children: 2 },
+      { name: 'schema', num_children: 4 },
       { name: 'image', repetition_type: 'OPTIONAL', num_children: 2 },
       { name: 'bytes', type: 'BYTE_ARRAY', repetition_type: 'OPTIONAL' },
       { name: 'path', type: 'BYTE_ARRAY', repetition_type: 'OPTIONAL', converted_type: 'UTF8' },
       { name: 'label', type: 'INT64' },
+      { name: 'caption', type: 'BYTE_ARRAY', repetition_type: 'OPTIONAL', converted_type: 'UTF8' },
+      { name: 'sizes', repetition_type: 'OPTIONAL', num_children: 1, converted_type: 'LIST' },
+      { name: 'list', repetition_type: 'REPEATED', num_children: 1 },
+      { name: 'element', type: 'DOUBLE', repetition_type: 'OPTIONAL' },
     ],
     columnData: [
       { name: 'image', data: images.map((image, i) => ({ bytes: image, path: `${i}.png` })) },
       { name: 'label', data: images.map((_, i) => BigInt(i)) },
+      { name: 'caption', data: images.map((_, i) => (i % 3 === 0 ? null : `caption ${i}`)) },
+      { name: 'sizes', data: images.map((_, i) => Array.from({ length: i }, () => i)) },
     ],
     rowGroupSize: 1,
   });

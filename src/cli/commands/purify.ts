@@ -11,7 +11,7 @@ import type { Pool } from '../../workers/pool.ts';
 import type { ClassifierRef } from '../../workers/protocol.ts';
 import type { Context } from '../commands.ts';
 import { fillStore, openTraining, withClasses } from '../datasets.ts';
-import { denoiserPath, prepareDenoiser } from '../denoiser.ts';
+import { denoiserPath, prepareDenoiser, sizeFor } from '../denoiser.ts';
 import { checkVerdict } from '../gate.ts';
 import { identityOf, RunMemory, withState } from '../memory.ts';
 import { classesOf, loadClassifier, trainedBefore, trainOn } from '../models.ts';
@@ -35,7 +35,7 @@ async function purifyWith(
 ): Promise<Verdict> {
   const { settings, log, stdout, tally } = context;
   const path = denoiserPath(context, true);
-  const dataset = await openTraining(context);
+  const dataset = await openTraining(context, await sizeFor(context, path));
   const folder = resolve(settings.recordRoot, settings.saveFolderName);
   const open = createRecord(context, settings.overwrite || (await state?.owns(folder)));
   await state?.claim(folder);

@@ -16,7 +16,7 @@ import type { ClassifierRef } from '../../workers/protocol.ts';
 import { labelsOf, poisoned, prepareAttack } from '../attack.ts';
 import type { Context } from '../commands.ts';
 import { fillStore, openTest, openTraining, withClasses } from '../datasets.ts';
-import { denoiserPath, prepareDenoiser } from '../denoiser.ts';
+import { denoiserPath, prepareDenoiser, sizeFor } from '../denoiser.ts';
 import { fillTestStores, ratesOf, type TestStores } from '../evaluation.ts';
 import { checkVerdict } from '../gate.ts';
 import { loadClassifier, trainOn, writeOnnx } from '../models.ts';
@@ -34,7 +34,7 @@ export async function run(context: Context): Promise<void> {
 async function runWith(context: Context, onWindow: Purification['onWindow']): Promise<void> {
   const { settings, log, stdout, tally } = context;
   const path = denoiserPath(context, true);
-  const dataset = withClasses(await openTraining(context));
+  const dataset = withClasses(await openTraining(context, await sizeFor(context, path)));
   const { info } = dataset;
   const makeAttack = await prepareAttack(context, info);
   const test = await openTest(context, info);
@@ -54,7 +54,8 @@ async function runWith(context: Context, onWindow: Purification['onWindow']): Pr
       const clean =
         attack && stores && (await clock.time('clean', () => cleanModel(pool, context, raw, info)));
       const observer = await clock.time('observer', () => observerOf(context, pool, observed.store, info));
-      const parts = { info, store: observed.store, observer, denoiser, open, scratch, clock, onWindow };
+      const seen = attack ? asNetworksSee(info) : info;
+      const parts = { info: seen, store: observed.store, observer, denoiser, open, scratch, clock, onWindow };
       const purified = await purifyInto(context, pool, parts);
       const rates = await clock.time('evaluate', () =>
         evaluate(pool, stores, { clean, backdoored: observer, defended: purified.benign }),
@@ -88,6 +89,11 @@ function attackFigures({ attack }: Settings): NonNullable<Metrics['attack']> {
   const { name, rate, target } = attack;
   const labels = labelsOf(attack);
   return { name, labels, rate, ...(labels !== 'all-to-all' && { target }) };
+}
+
+/** Poisoned images have no size of their own beside the one that they were stamped in. */
+function asNetworksSee({ came: _, ...info }: DatasetInfo): DatasetInfo {
+  return info;
 }
 
 /** What a defender sees, and what only the attacker knows. */

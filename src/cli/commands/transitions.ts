@@ -7,7 +7,7 @@ import { ConfigError } from '../../errors.ts';
 import { PoolRunner } from '../../workers/pool-runner.ts';
 import type { Context } from '../commands.ts';
 import { openTraining, refuseToLog, withClasses } from '../datasets.ts';
-import { denoiserPath } from '../denoiser.ts';
+import { denoiserPath, sizeFor } from '../denoiser.ts';
 import { classesOf, loadClassifier, loadDenoiser } from '../models.ts';
 import { reportTo } from '../report.ts';
 import { planOf } from '../rules.ts';
@@ -21,10 +21,15 @@ export async function transitions(context: Context): Promise<void> {
       'observer.path: expected a classifier, found none; make one with `dataelixir train`',
     );
   }
-  const opened = await openTraining(context);
+  const file = denoiserPath(context, false);
+  const opened = await openTraining(context, await sizeFor(context, file));
   const observer = await loadClassifier(context.locate(path), opened.info);
   const dataset = withClasses(opened, classesOf(observer));
-  const { model: denoiser, schedule } = await loadDenoiser(denoiserPath(context, false), dataset.info.shape);
+  const { model: denoiser, schedule } = await loadDenoiser(
+    file,
+    dataset.info.shape,
+    settings.dataset.resize === 'tile',
+  );
   const refuse = refuseToLog(context);
   await withPool(context, async (pool) => {
     const { quantile } = settings.repair;
