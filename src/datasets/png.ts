@@ -196,11 +196,9 @@ function toImage(png: DecodedPng): Image {
   if (stored !== channels) checkOpaque(samples, stored, full);
   if (png.transparency && !png.palette) checkNoColorKey(samples, stored, png);
   const pixels = new Uint8Array(channels * area);
-  for (let c = 0; c < channels; c++) {
-    for (let i = 0; i < area; i++) {
-      const value = samples[i * stored + c]!;
-      pixels[c * area + i] = full === 0xff ? value : Math.round(value / 257);
-    }
+  const scale = full / 0xff;
+  for (let c = 0, at = 0; c < channels; c++) {
+    for (let i = c; i < samples.length; i += stored) pixels[at++] = Math.round(samples[i]! / scale);
   }
   return { pixels, shape: [channels, height, width] };
 }
