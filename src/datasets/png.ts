@@ -1,20 +1,18 @@
 // PNG to and from 8-bit channel-major images with one or three channels; fast-png decodes and encodes. Because
 // fast-png trusts what it reads, the chunks are looked at first: sizes before anything is allocated, whole chunks,
-// and exactly as much image data as the header promises, which also stops decompression bombs. What zlib inflated for
-// that is handed on as it is: fast-png's own inflation takes several times as long and leaves much garbage behind.
+// and exactly as much image data as the header promises, which also stops decompression bombs. That inflates the image
+// data, and for gray and RGB of 8 bits, which nearly all are, only the filters of the rows are left to undo then.
 
 import { crc32, inflateSync } from 'node:zlib';
 import { convertIndexedToRgb, type DecodedPng, decode, encode, hasPngSignature } from 'fast-png';
 import { SampleError } from '../errors.ts';
 import type { Image } from './entry.ts';
+import { unfiltered } from './png-rows.ts';
 
 const INDEXED = 3;
 // other images may carry a palette as a hint for small screens
 const DECODED_CHUNKS = ['IHDR', 'tRNS', 'IDAT', 'IEND'];
 const DECODED_CHUNKS_INDEXED = [...DECODED_CHUNKS, 'PLTE'];
-const END = Buffer.from([0, 0, 0, 0, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82]);
-/** Bytes of a block that is not compressed, at most (RFC 1951, section 3.2.4). */
-const BLOCK_BYTES = 0xffff;
 /** Of what zlib puts out at a time: all of a small image, and no more. */
 const [LEAST_CHUNK, MOST_CHUNK] = [64, 1 << 20];
 const CHANNELS_OF_TYPE: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
@@ -33,14 +31,19 @@ export function decodePng(bytes: Uint8Array, maxPixels: number): Image {
     throw new SampleError(`expected a PNG image, found bytes ${start || '(none)'}; convert it to PNG`);
   }
   const chunks = chunksOf(bytes);
-  const { type, size } = checkHeader(chunks, maxPixels);
-  const needed = type === INDEXED ? DECODED_CHUNKS_INDEXED : DECODED_CHUNKS;
+  const header = headerOf(chunks, maxPixels);
+  const data = inflatedData(chunks, header.dataBytes);
+  const needed = header.type === INDEXED ? DECODED_CHUNKS_INDEXED : DECODED_CHUNKS;
   const kept = chunks.filter((chunk) => needed.includes(chunk.type));
-  for (const chunk of kept) checkSum(chunk);
-  const data = storedChunk(inflatedData(kept, size));
-  const before = kept.filter(({ type }) => type !== 'IDAT' && type !== 'IEND').map(({ whole }) => whole);
+  if (isPlain(header) && kept.every(isIntact) && !kept.some(({ type }) => type === 'tRNS')) {
+    const { width, height, channels } = header;
+    const rows = unfiltered(data, height, width * channels, channels);
+    if (rows) return { pixels: planar(rows, channels, channels), shape: [channels as 1 | 3, height, width] };
+  }
+  const parts = [bytes.subarray(0, 8), ...kept.map((chunk) => chunk.whole)];
   try {
-    return toImage(decode(Buffer.concat([bytes.subarray(0, 8), ...before, ...data, END])));
+    const png = decode(kept.length === chunks.length ? bytes : Buffer.concat(parts), { checkCrc: true });
+    return toImage(png);
   } catch (error) {
     if (error instanceof SampleError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
@@ -83,18 +86,30 @@ function chunksOf(bytes: Uint8Array): Chunk[] {
   return chunks;
 }
 
-function checkSum({ type, whole }: Chunk): void {
-  const end = whole.length - 4;
-  const expected = new DataView(whole.buffer, whole.byteOffset + end, 4).getUint32(0);
-  const found = crc32(whole.subarray(4, end));
-  if (found === expected) return;
-  throw new SampleError(
-    `expected a PNG that decodes, found a wrong checksum of chunk ${type}; fetch or export it again`,
-  );
+interface Header {
+  readonly width: number;
+  readonly height: number;
+  readonly depth: number;
+  /** Of colour. */
+  readonly type: number;
+  readonly channels: number;
+  readonly interlaced: boolean;
+  /** Bytes of the inflated image data. */
+  readonly dataBytes: number;
 }
 
-/** Compares the header with the limits. @returns the color type, and the bytes of image data that it promises */
-function checkHeader(chunks: readonly Chunk[], maxPixels: number): { type: number; size: number } {
+/** Gray or RGB of 8 bits, row after row. */
+function isPlain({ type, depth, interlaced }: Header): boolean {
+  return (type === 0 || type === 2) && depth === 8 && !interlaced;
+}
+
+function isIntact({ whole }: Chunk): boolean {
+  const end = whole.length - 4;
+  return crc32(whole.subarray(4, end)) === new DataView(whole.buffer, whole.byteOffset + end, 4).getUint32(0);
+}
+
+/** Reads the header and compares it with the limits. */
+function headerOf(chunks: readonly Chunk[], maxPixels: number): Header {
   const header = chunks[0]!;
   if (header.type !== 'IHDR' || header.data.length !== 13) {
     throw new SampleError('expected a PNG header of 13 bytes first, found another chunk; export it again');
@@ -121,13 +136,13 @@ function checkHeader(chunks: readonly Chunk[], maxPixels: number): { type: numbe
     );
   }
   const bits = channels * depth;
-  const size = passesOf(width, height, interlaced)
+  const dataBytes = passesOf(width, height, interlaced)
     .map(([columns, rows]) => (columns === 0 ? 0 : rows * (1 + Math.ceil((columns * bits) / 8))))
-    .reduce((sum, bytes) => sum + bytes, 0);
+    .reduce((sum, size) => sum + size, 0);
   if (type === INDEXED && !chunks.some((chunk) => chunk.type === 'PLTE')) {
     throw new SampleError('expected a palette in a PNG of indexed color, found none; export it again');
   }
-  return { type, size };
+  return { width, height, depth, type, channels, interlaced, dataBytes };
 }
 
 function inflatedData(chunks: readonly Chunk[], expected: number): Uint8Array {
@@ -138,9 +153,8 @@ function inflatedData(chunks: readonly Chunk[], expected: number): Uint8Array {
       maxOutputLength: expected + 1,
       chunkSize: Math.min(Math.max(expected + 1, LEAST_CHUNK), MOST_CHUNK),
     });
-    const { length } = inflated;
-    if (length === expected) return inflated;
-    found = length > expected ? 'more' : `${length}`;
+    if (inflated.length === expected) return inflated;
+    found = inflated.length > expected ? 'more' : `${inflated.length}`;
   } catch (error) {
     const tooLong = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
     found = tooLong ? 'more' : (error as Error).message;
@@ -148,23 +162,6 @@ function inflatedData(chunks: readonly Chunk[], expected: number): Uint8Array {
   throw new SampleError(
     `expected ${expected} bytes of PNG image data, found ${found}; fetch or export it again`,
   );
-}
-
-/** Image data as a chunk that holds them uncompressed (RFC 1950 and 1951); fast-png looks at no checksum here. */
-function storedChunk(data: Uint8Array): Uint8Array[] {
-  const parts: Uint8Array[] = [Buffer.of(0x78, 0x01)];
-  for (let from = 0; from < data.length; from += BLOCK_BYTES) {
-    const block = data.subarray(from, from + BLOCK_BYTES);
-    const head = Buffer.alloc(5);
-    head.writeUInt8(from + block.length === data.length ? 1 : 0);
-    head.writeUInt16LE(block.length, 1);
-    head.writeUInt16LE(block.length ^ 0xffff, 3);
-    parts.push(head, block);
-  }
-  const checksum = Buffer.alloc(4);
-  const head = Buffer.alloc(8, 'xxxxIDAT');
-  head.writeUInt32BE(parts.reduce((sum, { length }) => sum + length, checksum.length));
-  return [head, ...parts, checksum, Buffer.alloc(4)];
 }
 
 /** Columns and rows of the image, or of the seven passes of Adam7. */
@@ -195,12 +192,18 @@ function toImage(png: DecodedPng): Image {
   const full = png.depth === 16 ? 0xffff : 0xff;
   if (stored !== channels) checkOpaque(samples, stored, full);
   if (png.transparency && !png.palette) checkNoColorKey(samples, stored, png);
-  const pixels = new Uint8Array(channels * area);
+  const pixels = planar(samples, stored, channels, full);
+  return { pixels, shape: [channels, height, width] };
+}
+
+/** [H, W, stored] as 8-bit [channels, H, W]. @param full the largest value */
+function planar(samples: ArrayLike<number>, stored: number, channels: number, full = 0xff): Uint8Array {
+  const pixels = new Uint8Array((samples.length / stored) * channels);
   const scale = full / 0xff;
   for (let c = 0, at = 0; c < channels; c++) {
     for (let i = c; i < samples.length; i += stored) pixels[at++] = Math.round(samples[i]! / scale);
   }
-  return { pixels, shape: [channels, height, width] };
+  return pixels;
 }
 
 /** Gray of 1, 2 or 4 bits to 8 bits: rows begin at whole bytes, the highest bits come first. */

@@ -47,7 +47,11 @@ function memoryOf(pid: number, field: string): number | undefined {
 async function measure(folder: string, samples: number) {
   const args = ['purify', '-', '--config', 'config.yaml', '--save-folder-name', `${samples}`];
   const begin = performance.now();
-  const child = spawn(process.execPath, [...(process.env.FL ?? '').split(' ').filter(Boolean), PROGRAM, ...args], { cwd: folder, stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(
+    process.execPath,
+    [...(process.env.FL ?? '').split(' ').filter(Boolean), PROGRAM, ...args],
+    { cwd: folder, stdio: ['pipe', 'pipe', 'inherit'] },
+  );
   const ended = new Promise<number | null>((done) => child.once('close', done));
   Readable.from(identitySamples(samples, SHAPE)).pipe(child.stdin);
   let peak = 0;
@@ -58,7 +62,12 @@ async function measure(folder: string, samples: number) {
   const code = await ended;
   clearInterval(watch);
   if (code !== 0) throw new Error(`expected exit code 0 with ${samples} samples, found ${code}`);
-  return { samples, peakMiB: Math.round(peak), megabytes: bytes / 1e6, seconds: (performance.now() - begin) / 1000 };
+  return {
+    samples,
+    peakMiB: Math.round(peak),
+    megabytes: bytes / 1e6,
+    seconds: (performance.now() - begin) / 1000,
+  };
 }
 
 const counts = process.argv.length > 2 ? process.argv.slice(2).map(Number) : [10_000, 200_000];
