@@ -30,6 +30,8 @@ export async function openDatabase(folder: string): Promise<Database> {
     const database: Database = new ClassicLevel(folder, {
       valueEncoding: 'view',
       maxOpenFiles: MOST_OPEN_FILES,
+      // most of it is noisy images, which hardly shrink, and lookups take four times as long
+      compression: false,
     });
     await database.open();
     return database;
