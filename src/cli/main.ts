@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { type ConfigText, loadSettings } from '../../config/load.ts';
 import { didYouMean } from '../../config/nearest.ts';
 import type { Settings } from '../../config/schema.ts';
-import { ConfigError, DataElixirError } from '../errors.ts';
+import { ConfigError, DataElixirError, OutputError, recognised } from '../errors.ts';
 import { type CommandLine, parseCommandLine } from './arguments.ts';
 import { type Command, commands } from './commands.ts';
 import { commandHelp, programHelp } from './help.ts';
@@ -118,9 +118,10 @@ function interrupt(_: NodeJS.Signals, number: number): void {
   interruption.abort(new Error('interrupted'));
 }
 
-function fail(error: unknown): void {
+function fail(cause: unknown): void {
   // What breaks off on an interruption is no news.
   if (interruption.signal.aborted) return;
+  const error = recognised(cause);
   const message = error instanceof Error ? error.message : String(error);
   log.error('dataelixir', message.split('\n')[0]!);
   if (error instanceof Error) log.debug('dataelixir', error.stack ?? message);
@@ -129,10 +130,13 @@ function fail(error: unknown): void {
 
 // A reader that has seen enough (`dataelixir … | head`) is told nothing, but nobody may take the end for a success.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') fail(error);
+  if (error.code !== 'EPIPE') fail(OutputError.of('stdout', error));
   else process.exitCode ??= SIGNALLED + SIGPIPE;
   interruption.abort(error);
 });
+
+// Where nobody hears what is said, the results are still wanted.
+process.stderr.on('error', () => undefined);
 
 // What no code awaits ends the run like any other failure.
 process.on('uncaughtException', (error) => {

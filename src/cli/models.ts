@@ -7,7 +7,7 @@ import type { DatasetInfo } from '../datasets/open.ts';
 import type { ImageShape } from '../datasets/sample.ts';
 import type { SampleStore } from '../datasets/sample-store.ts';
 import type { SourceInfo } from '../datasets/stream.ts';
-import { WeightsError } from '../errors.ts';
+import { unwritten, WeightsError } from '../errors.ts';
 import { type ClassifierSpec, imageShape, parametersOf } from '../networks/network.ts';
 import { exportOnnx } from '../runtime/export-onnx.ts';
 import { type TrainingProgress, trainClassifier } from '../training/train-classifier.ts';
@@ -113,7 +113,7 @@ export async function loadDenoiser(path: string, shape: ImageShape): Promise<Den
 
 /** Writes a classifier as an ONNX file that any runtime opens; one that came as ONNX is written as it came. */
 export async function writeOnnx(path: string, model: ClassifierRef): Promise<void> {
-  await writeFile(path, onnxOf(model));
+  await writeFile(path, onnxOf(model)).catch(unwritten(path));
 }
 
 /** The same as bytes. */

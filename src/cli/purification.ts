@@ -18,6 +18,7 @@ import {
   STREAM_OUTPUTS,
   type WriterOptions,
 } from '../datasets/writer.ts';
+import { unwritten } from '../errors.ts';
 import type { Pool } from '../workers/pool.ts';
 import type { ClassifierRef } from '../workers/protocol.ts';
 import type { Context } from './commands.ts';
@@ -107,7 +108,7 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
     await memory?.conclude(summary);
     await writer.close();
     const published = toStandardOutput(context) ? record.path('manifest.ndjson') : manifestBeside(target);
-    await rename(manifest, published);
+    await rename(manifest, published).catch(unwritten(published));
     record.writeJson('verdict.json', summary.verdict);
     if (judgement?.knowledge) await writeEvidence(record.path('evidence'), judgement.knowledge, store);
     await writeOnnx(record.path('models', 'observer.onnx'), observer);

@@ -3,6 +3,7 @@
 // ended gets his bytes from a block that was read ahead.
 
 import { closeSync, fstatSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { writing } from '../errors.ts';
 
 const WRITE_BYTES = 1 << 20;
 const READ_BYTES = 1 << 16;
@@ -22,7 +23,7 @@ export class AppendFile {
 
   constructor(path: string) {
     this.#path = path;
-    this.#descriptor = openSync(path, 'w+');
+    this.#descriptor = writing(path, () => openSync(path, 'w+'));
   }
 
   append(bytes: Uint8Array): void {
@@ -99,6 +100,8 @@ export class AppendFile {
   }
 
   #write(bytes: Uint8Array): void {
-    for (let done = 0; done < bytes.length; ) done += writeSync(this.#descriptor, bytes, done);
+    writing(this.#path, () => {
+      for (let done = 0; done < bytes.length; ) done += writeSync(this.#descriptor, bytes, done);
+    });
   }
 }
