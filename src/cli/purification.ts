@@ -70,7 +70,9 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
   tally?.watch({ runner, credit, clock });
   const target = settings.output.path ?? record.path('purified');
   const writer = await openOutput(context, target, info, memory);
-  const manifest = join(scratch, 'manifest.ndjson');
+  const leaves = toStandardOutput(context);
+  // what has left through stdout cannot be taken back: the record tells of it, however the run ends
+  const manifest = leaves ? record.path('manifest.ndjson') : join(scratch, 'manifest.ndjson');
   const tellVerdict = verdictTo(log);
   const tellEstimate = estimateTo(log);
   let judgement: Judgement | undefined;
@@ -99,6 +101,7 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
         },
         onVerdict: (found) => {
           judgement = found;
+          record.writeJson('verdict.json', found.verdict);
           tellVerdict(found.verdict);
         },
         report: timed(reportTo(log, tally), clock),
@@ -107,9 +110,8 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
     );
     await memory?.conclude(summary);
     await writer.close();
-    const published = toStandardOutput(context) ? record.path('manifest.ndjson') : manifestBeside(target);
-    await rename(manifest, published).catch(unwritten(published));
-    record.writeJson('verdict.json', summary.verdict);
+    const published = leaves ? manifest : manifestBeside(target);
+    if (!leaves) await rename(manifest, published).catch(unwritten(published));
     if (judgement?.knowledge) await writeEvidence(record.path('evidence'), judgement.knowledge, store);
     await writeOnnx(record.path('models', 'observer.onnx'), observer);
     if (trainer.model) await writeOnnx(record.path('models', 'benign.onnx'), trainer.model);

@@ -1,12 +1,13 @@
 // The end of the way: every settled sample is written, or left out where it was dropped, and gets its line in the
-// manifest, which says what was done to it and why. Images that leave raw leave with their own bytes. Then its credit returns to the reader.
+// manifest, which says what was done to it and why, before it leaves: where a run ends early, nothing has left of which
+// the manifest does not know. Images that leave raw leave with their own bytes. Then its credit returns to the reader.
 
-import { concatMap, type OperatorFunction, tap } from 'rxjs';
+import { concatMap, defer, finalize, type OperatorFunction, tap } from 'rxjs';
 import { withoutImage } from '../../src/datasets/origin.ts';
 import type { SampleStore } from '../../src/datasets/sample-store.ts';
 import type { DatasetWriter } from '../../src/datasets/writer.ts';
 import type { Credit } from '../operators/credited.ts';
-import { Journal, journalled } from '../operators/journal.ts';
+import { Journal } from '../operators/journal.ts';
 import { counted, type Report } from '../progress.ts';
 import type { ManifestEntry, SettledSample } from '../records.ts';
 
@@ -29,8 +30,9 @@ export function write({
   /** Notes what is given away, written or left out; awaited. */
   readonly release?: ((settled: SettledSample) => Promise<void>) | undefined;
 }): OperatorFunction<SettledSample, ManifestEntry> {
-  const put = async (settled: SettledSample): Promise<ManifestEntry> => {
+  const put = async (settled: SettledSample, journal: Journal<ManifestEntry>): Promise<ManifestEntry> => {
     const { index, sample, entry } = settled;
+    journal.append(entry);
     await release?.(settled);
     if (entry.image === 'none') return entry;
     const origin = store.origin(index);
@@ -38,10 +40,13 @@ export function write({
     return entry;
   };
   return (source) =>
-    source.pipe(
-      concatMap(put),
-      journalled(new Journal<ManifestEntry>(manifest)),
-      tap(() => credit.give()),
-      counted('write', report, () => store.count),
-    );
+    defer(() => {
+      const journal = new Journal<ManifestEntry>(manifest);
+      return source.pipe(
+        concatMap((settled) => put(settled, journal)),
+        tap({ next: () => credit.give(), complete: () => journal.close() }),
+        finalize(() => journal.close()),
+        counted('write', report, () => store.count),
+      );
+    });
 }
