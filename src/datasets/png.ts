@@ -35,7 +35,7 @@ export function decodePng(bytes: Uint8Array, maxPixels: number): Image {
   const data = inflatedData(chunks, header.dataBytes);
   const needed = header.type === INDEXED ? DECODED_CHUNKS_INDEXED : DECODED_CHUNKS;
   const kept = chunks.filter((chunk) => needed.includes(chunk.type));
-  if (isPlain(header) && kept.every(isIntact) && !kept.some(({ type }) => type === 'tRNS')) {
+  if (header.plain && kept.every(isIntact) && !kept.some(({ type }) => type === 'tRNS')) {
     const { width, height, channels } = header;
     const rows = unfiltered(data, height, width * channels, channels);
     if (rows) return { pixels: planar(rows, channels, channels), shape: [channels as 1 | 3, height, width] };
@@ -89,18 +89,13 @@ function chunksOf(bytes: Uint8Array): Chunk[] {
 interface Header {
   readonly width: number;
   readonly height: number;
-  readonly depth: number;
   /** Of colour. */
   readonly type: number;
   readonly channels: number;
-  readonly interlaced: boolean;
+  /** Gray or RGB of 8 bits, row after row. */
+  readonly plain: boolean;
   /** Bytes of the inflated image data. */
   readonly dataBytes: number;
-}
-
-/** Gray or RGB of 8 bits, row after row. */
-function isPlain({ type, depth, interlaced }: Header): boolean {
-  return (type === 0 || type === 2) && depth === 8 && !interlaced;
 }
 
 function isIntact({ whole }: Chunk): boolean {
@@ -142,7 +137,10 @@ function headerOf(chunks: readonly Chunk[], maxPixels: number): Header {
   if (type === INDEXED && !chunks.some((chunk) => chunk.type === 'PLTE')) {
     throw new SampleError('expected a palette in a PNG of indexed color, found none; export it again');
   }
-  return { width, height, depth, type, channels, interlaced, dataBytes };
+  // the last three are the methods of compression, filtering and interlacing
+  const plain =
+    (type === 0 || type === 2) && depth === 8 && header.data.subarray(10).every((way) => way === 0);
+  return { width, height, type, channels, plain, dataBytes };
 }
 
 function inflatedData(chunks: readonly Chunk[], expected: number): Uint8Array {

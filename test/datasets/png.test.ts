@@ -168,3 +168,13 @@ test.each([
     /Unsupported filter: 5/,
   );
 });
+
+test('refuses ways of compressing, filtering and interlacing that do not exist', () => {
+  for (const at of [10, 11, 12]) {
+    const header = Buffer.from([0, 0, 0, 1, 0, 0, 0, 1, 8, 0, 0, 0, 0]);
+    header[at] = 7;
+    const file = rawPng({ width: 1, height: 1, depth: 8, type: 0 }, Buffer.alloc(2));
+    const damaged = Buffer.concat([file.subarray(0, 8), pngChunk('IHDR', header), file.subarray(33)]);
+    expect(() => decodePng(damaged, 100)).toThrow(/expected a PNG that decodes/);
+  }
+});
