@@ -47,11 +47,10 @@ function memoryOf(pid: number, field: string): number | undefined {
 async function measure(folder: string, samples: number) {
   const args = ['purify', '-', '--config', 'config.yaml', '--save-folder-name', `${samples}`];
   const begin = performance.now();
-  const child = spawn(
-    process.execPath,
-    [...(process.env.FL ?? '').split(' ').filter(Boolean), PROGRAM, ...args],
-    { cwd: folder, stdio: ['pipe', 'pipe', 'inherit'] },
-  );
+  const child = spawn(process.execPath, [PROGRAM, ...args], {
+    cwd: folder,
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   const ended = new Promise<number | null>((done) => child.once('close', done));
   Readable.from(identitySamples(samples, SHAPE)).pipe(child.stdin);
   let peak = 0;
