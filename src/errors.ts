@@ -69,13 +69,40 @@ export class OutputError extends DataElixirError {
   override readonly code = 'output';
   override readonly exitCode = 7;
 
-  /** @param cause what the system said */
-  static of(path: string, cause: Error): OutputError {
+  /** @param cause what the system said; an error that is one of this project's already stays as it is */
+  static of(path: string, cause: Error): DataElixirError {
+    if (cause instanceof DataElixirError) return cause;
     return new OutputError(
       `expected to write ${path}, found: ${cause.message}; check disk space and rights, or choose another place`,
       { cause },
     );
   }
+}
+
+/** Writes, and throws what the system has against that as an {@link OutputError}. */
+export function writing<T>(path: string, write: () => T): T {
+  try {
+    return write();
+  } catch (error) {
+    throw OutputError.of(path, error as Error);
+  }
+}
+
+/** The same for a promise: `.catch(unwritten(path))`. */
+export function unwritten(path: string): (cause: Error) => never {
+  return (cause) => {
+    throw OutputError.of(path, cause);
+  };
+}
+
+/** What only who writes is told: the disk, the quota or the largest size of a file is reached, or nothing may be written. */
+const WRITE_CODES: readonly unknown[] = ['ENOSPC', 'EDQUOT', 'EFBIG', 'EROFS'];
+
+/** The error as one of this project's where it can be told that an output was refused. */
+export function recognised(error: unknown): unknown {
+  if (error instanceof DataElixirError || !(error instanceof Error)) return error;
+  const { code, path } = error as NodeJS.ErrnoException;
+  return WRITE_CODES.includes(code) ? OutputError.of(path ?? 'the results', error) : error;
 }
 
 /** A verdict that the user asked to fail on; all results are written. Exit code 8. */

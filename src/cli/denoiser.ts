@@ -9,7 +9,7 @@ import type { ImageSize } from '../datasets/resize.ts';
 import type { ImageShape } from '../datasets/sample.ts';
 import type { SampleStore } from '../datasets/sample-store.ts';
 import type { SourceInfo } from '../datasets/stream.ts';
-import { ConfigError, WeightsError } from '../errors.ts';
+import { ConfigError, unwritten, WeightsError } from '../errors.ts';
 import type { DenoiserSpec } from '../networks/network.ts';
 import { type DenoiserCheckpoint, type DenoiserTraining, trainDenoiser } from '../training/train-denoiser.ts';
 import { networkMetadata } from '../weights/network-metadata.ts';
@@ -73,7 +73,7 @@ export async function trainDenoiserTo(
   const state = new StateFile(path, spec);
   const resume = settings.denoiser.resume ? await state.read() : undefined;
   if (resume !== undefined) log.info('denoiser', `going on after step ${resume.step}`);
-  await mkdir(dirname(path), { recursive: true });
+  await mkdir(dirname(path), { recursive: true }).catch(unwritten(path));
   const weights = await trainDenoiser(pool, spec, store, denoiserTraining(settings), {
     ...(resume && { resume }),
     checkpoint: { every: settings.denoiser.checkpointEvery, save: (checkpoint) => state.write(checkpoint) },

@@ -8,6 +8,7 @@ import type { ImageShape } from '../datasets/sample.ts';
 import type { SampleStore } from '../datasets/sample-store.ts';
 import type { Knowledge, Weighty } from '../defense/knowledge.ts';
 import type { Trigger } from '../defense/trigger.ts';
+import { unwritten } from '../errors.ts';
 
 const NO_DIFFERENCE = 127.5;
 const COLUMNS = 8;
@@ -23,15 +24,17 @@ export async function writeEvidence(
   { triggers, heaviest }: Pick<Knowledge, 'triggers' | 'heaviest'>,
   store: SampleStore,
 ): Promise<void> {
-  await mkdir(folder, { recursive: true });
+  const write = (name: string, content: Uint8Array | string) =>
+    writeFile(join(folder, name), content).catch(unwritten(join(folder, name)));
+  await mkdir(folder, { recursive: true }).catch(unwritten(folder));
   for (const [label, trigger] of triggers) {
-    await writeFile(join(folder, `trigger-${label}.png`), triggerPicture(trigger, store.shape));
+    await write(`trigger-${label}.png`, triggerPicture(trigger, store.shape));
   }
   for (const [label, samples] of heaviest) {
     if (samples.length === 0) continue;
-    await writeFile(join(folder, `samples-${label}.png`), samplesPicture(samples, store));
+    await write(`samples-${label}.png`, samplesPicture(samples, store));
     const lines = samples.map(({ id, name, weight }) => JSON.stringify({ id, name, weight }));
-    await writeFile(join(folder, `samples-${label}.ndjson`), `${lines.join('\n')}\n`);
+    await write(`samples-${label}.ndjson`, `${lines.join('\n')}\n`);
   }
 }
 

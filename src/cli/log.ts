@@ -126,7 +126,7 @@ export class Log {
     const marked = level === 'error' || level === 'warn' ? level : undefined;
     const time = new Date(this.#now()).toISOString();
     if (level !== 'debug' || this.#level === 'debug') {
-      this.#file?.(`${time} [${stage}] ${marked ? `${marked}: ` : ''}${text}\n`);
+      this.#keep(level, `${time} [${stage}] ${marked ? `${marked}: ` : ''}${text}\n`);
     }
     if (LEVELS.indexOf(level) > LEVELS.indexOf(this.#level)) return;
     this.clear();
@@ -136,6 +136,17 @@ export class Log {
     }
     const painted = marked && this.#color ? `\u001b[${COLORS[marked]}m${marked}:\u001b[0m ` : `${marked}: `;
     this.#terminal.write(`[${stage}] ${marked ? painted : ''}${text}\n`);
+  }
+
+  /** A file that is refused ends the run once; who is at his end already is not stopped from saying why. */
+  #keep(level: LogLevel, line: string): void {
+    const file = this.#file;
+    try {
+      file?.(line);
+    } catch (error) {
+      this.#file = undefined;
+      if (level !== 'error') throw error;
+    }
   }
 
   #bar(stage: string, share: number | undefined, text: string): void {

@@ -9,7 +9,7 @@ import type { Estimate } from '../../streams/stages/detect.ts';
 import type { DatasetInfo } from '../datasets/open.ts';
 import { ConfigError } from '../errors.ts';
 import { CandidateStore, digestOf } from '../state/candidates.ts';
-import { JSON_VALUE } from '../state/database.ts';
+import { JSON_VALUE, onDatabase } from '../state/database.ts';
 import { type Correction, Ledger } from '../state/ledger.ts';
 import { NetworkStore } from '../state/networks.ts';
 import { type Identity, State } from '../state/state.ts';
@@ -32,12 +32,15 @@ export async function withState<T>(
       `state.models: expected a state for ${models} models to come from, found none; pass --state FOLDER`,
     );
   }
-  const state = await State.open(resolve(path), versions().dataelixir);
-  try {
-    return await work(state);
-  } finally {
-    await state.close();
-  }
+  const folder = resolve(path);
+  return onDatabase(folder, async () => {
+    const state = await State.open(folder, versions().dataelixir);
+    try {
+      return await work(state);
+    } finally {
+      await state.close();
+    }
+  });
 }
 
 /** What one run asks of a state and leaves in it. */
@@ -85,7 +88,10 @@ export class RunMemory {
     if (!this.#keepWindows) return;
     const key = this.state.windowKey(window);
     const value = { samples: count, table };
-    this.#windows.push(this.state.database.put<string, unknown>(key, value, JSON_VALUE));
+    const put = this.state.database.put<string, unknown>(key, value, JSON_VALUE);
+    // who concludes is told
+    put.catch(() => undefined);
+    this.#windows.push(put);
   }
 
   /** Notes the verdict and completes the corrections, before anything is published. */

@@ -8,7 +8,7 @@ import type { ImageSize } from '../datasets/resize.ts';
 import type { ImageShape } from '../datasets/sample.ts';
 import type { SampleStore } from '../datasets/sample-store.ts';
 import type { SourceInfo } from '../datasets/stream.ts';
-import { WeightsError } from '../errors.ts';
+import { unwritten, WeightsError } from '../errors.ts';
 import { type ClassifierSpec, imageShape, parametersOf } from '../networks/network.ts';
 import { exportOnnx } from '../runtime/export-onnx.ts';
 import { type TrainingProgress, trainClassifier } from '../training/train-classifier.ts';
@@ -131,7 +131,7 @@ function tileOf([, ...extents]: readonly (number | null)[], [channels, ...image]
 
 /** Writes a classifier as an ONNX file that any runtime opens; one that came as ONNX is written as it came. */
 export async function writeOnnx(path: string, model: ClassifierRef): Promise<void> {
-  await writeFile(path, onnxOf(model));
+  await writeFile(path, onnxOf(model)).catch(unwritten(path));
 }
 
 /** The same as bytes. */

@@ -20,6 +20,7 @@ import {
   STREAM_OUTPUTS,
   type WriterOptions,
 } from '../datasets/writer.ts';
+import { unwritten } from '../errors.ts';
 import type { Pool } from '../workers/pool.ts';
 import type { ClassifierRef } from '../workers/protocol.ts';
 import { tilesPerImage } from '../workers/tiling.ts';
@@ -74,7 +75,9 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
   const writer = await openOutput(context, target, info, memory);
   const ownSizes = holdsImageFiles(outputOf(context, info).format) || info.came !== undefined;
   const fitted = { ownSizes, tiles: tilesPerImage(denoiser.model, info.shape) };
-  const manifest = join(scratch, 'manifest.ndjson');
+  const leaves = toStandardOutput(context);
+  // what has left through stdout cannot be taken back: the record tells of it, however the run ends
+  const manifest = leaves ? record.path('manifest.ndjson') : join(scratch, 'manifest.ndjson');
   const tellVerdict = verdictTo(log);
   const tellEstimate = estimateTo(log);
   let judgement: Judgement | undefined;
@@ -104,6 +107,7 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
         },
         onVerdict: (found) => {
           judgement = found;
+          record.writeJson('verdict.json', found.verdict);
           tellVerdict(found.verdict);
         },
         report: timed(reportTo(log, tally), clock),
@@ -112,9 +116,8 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
     );
     await memory?.conclude(summary);
     await writer.close();
-    const published = toStandardOutput(context) ? record.path('manifest.ndjson') : manifestBeside(target);
-    await rename(manifest, published);
-    record.writeJson('verdict.json', summary.verdict);
+    const published = leaves ? manifest : manifestBeside(target);
+    if (!leaves) await rename(manifest, published).catch(unwritten(published));
     if (judgement?.knowledge) await writeEvidence(record.path('evidence'), judgement.knowledge, store);
     await writeOnnx(record.path('models', 'observer.onnx'), observer);
     if (trainer.model) await writeOnnx(record.path('models', 'benign.onnx'), trainer.model);

@@ -5,7 +5,7 @@ import { createWriteStream, existsSync, fstatSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Estimate } from '../../streams/stages/detect.ts';
 import type { Verdict } from '../defense/verdict.ts';
-import { ConfigError, DataElixirError } from '../errors.ts';
+import { ConfigError, OutputError } from '../errors.ts';
 import type { State } from '../state/state.ts';
 import type { Context } from './commands.ts';
 
@@ -86,12 +86,11 @@ class SideStream {
     stream.on('error', (error: NodeJS.ErrnoException) => {
       this.#over = true;
       if (error.code === 'EPIPE') log.warn('detect', `nobody reads ${name} any more; windows go nowhere`);
-      else
-        this.#failure = new DataElixirError(`expected to write windows to ${name}, found: ${error.message}`);
+      else this.#failure = OutputError.of(name, error);
     });
   }
 
-  /** @throws {DataElixirError} when an earlier line could not be written */
+  /** @throws {OutputError} when an earlier line could not be written */
   write(line: object): void {
     if (this.#failure) throw this.#failure;
     if (!this.#over) this.#stream.write(`${JSON.stringify(line)}\n`);

@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Settings } from '../../config/schema.ts';
-import { ConfigError } from '../errors.ts';
+import { ConfigError, unwritten } from '../errors.ts';
 import { Pool } from '../workers/pool.ts';
 import type { Context } from './commands.ts';
 
@@ -46,7 +46,7 @@ function workersOf({ engine, executionProvider, tfjsBackend, workers }: Settings
 
 /** Runs `work` with a folder of its own, which is removed afterwards. */
 export async function withScratch<T>(work: (folder: string) => Promise<T>, parent = tmpdir()): Promise<T> {
-  const folder = await mkdtemp(join(parent, 'scratch-'));
+  const folder = await mkdtemp(join(parent, 'scratch-')).catch(unwritten(parent));
   try {
     return await work(folder);
   } finally {

@@ -1,7 +1,9 @@
 // A scratch file that is written at its end and read anywhere at the same time. Calls are synchronous: they cost
-// microseconds in the page cache, much less than a promise through the thread pool.
+// microseconds in the page cache, much less than a promise through the thread pool. Who reads on where the last read
+// ended gets his bytes from a block that was read ahead.
 
 import { closeSync, fstatSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { writing } from '../errors.ts';
 
 const WRITE_BYTES = 1 << 20;
 const READ_BYTES = 1 << 16;
@@ -12,10 +14,16 @@ export class AppendFile {
   readonly #descriptor: number;
   #buffer: Buffer | undefined;
   #buffered = 0;
+  /** What was read ahead: its first bytes are those of the file from `#aheadFrom` to `#aheadTo`. */
+  #ahead: Buffer | undefined;
+  #aheadFrom = 0;
+  #aheadTo = 0;
+  /** Where the last read ended. */
+  #readTo = 0;
 
   constructor(path: string) {
     this.#path = path;
-    this.#descriptor = openSync(path, 'w+');
+    this.#descriptor = writing(path, () => openSync(path, 'w+'));
   }
 
   append(bytes: Uint8Array): void {
@@ -31,13 +39,37 @@ export class AppendFile {
 
   /** Fills `target` from byte `position`; what was appended is there, written or not. */
   read(target: Uint8Array, position: number): void {
+    const end = position + target.length;
+    if (position === this.#readTo && !this.#hasAhead(position, end)) this.#readAhead(position);
+    this.#readTo = end;
+    if (this.#hasAhead(position, end)) {
+      this.#ahead?.copy(target, 0, position - this.#aheadFrom, end - this.#aheadFrom);
+    } else if (this.#readInto(target, position) < target.length) {
+      throw new RangeError(`${this.#path} ends before byte ${end}`);
+    }
+  }
+
+  #hasAhead(position: number, end: number): boolean {
+    return position >= this.#aheadFrom && end <= this.#aheadTo;
+  }
+
+  /** What is in the file never changes, so that a block stays true. */
+  #readAhead(position: number): void {
+    this.#ahead ??= Buffer.allocUnsafeSlow(READ_BYTES);
+    this.#aheadFrom = position;
+    this.#aheadTo = position + this.#readInto(this.#ahead, position);
+  }
+
+  /** @returns bytes read: fewer than wanted at the end of the file */
+  #readInto(target: Uint8Array, position: number): number {
     this.#flush();
     let done = 0;
     while (done < target.length) {
       const read = readSync(this.#descriptor, target, done, target.length - done, position + done);
-      if (read === 0) throw new RangeError(`${this.#path} ends before byte ${position + target.length}`);
+      if (read === 0) break;
       done += read;
     }
+    return done;
   }
 
   *lines(): Generator<string> {
@@ -68,6 +100,8 @@ export class AppendFile {
   }
 
   #write(bytes: Uint8Array): void {
-    for (let done = 0; done < bytes.length; ) done += writeSync(this.#descriptor, bytes, done);
+    writing(this.#path, () => {
+      for (let done = 0; done < bytes.length; ) done += writeSync(this.#descriptor, bytes, done);
+    });
   }
 }

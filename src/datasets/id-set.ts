@@ -1,9 +1,11 @@
-// Remembers which ids were seen, in 16 to 32 bytes an id whatever its length: open addressing over 53-bit hashes.
+// Remembers which ids were seen, in 10 to 20 bytes an id whatever its length: open addressing over 53-bit hashes.
 // Among a million ids two different ones share a hash with a chance of 1 in 20,000.
 
 import { randomKey } from '../math/random.ts';
 
 const FIRST_SLOTS = 1 << 10;
+/** Share of the slots in use from which on there are twice as many. */
+const MOST_USED = 0.8;
 
 export class IdSet {
   #slots = new Float64Array(FIRST_SLOTS);
@@ -14,7 +16,7 @@ export class IdSet {
     const { high, low } = randomKey(0, id);
     const hash = high * 2 ** 21 + (low >>> 11) || 1; // 0 marks a free slot
     if (!insert(this.#slots, hash)) return false;
-    if (++this.#used * 2 > this.#slots.length) this.#grow();
+    if (++this.#used > MOST_USED * this.#slots.length) this.#grow();
     return true;
   }
 

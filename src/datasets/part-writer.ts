@@ -50,6 +50,6 @@ export function openShardWriter(
 }
 
 /** The error of a file that the disk does not take. */
-export function unwritable(path: string, cause: Error): OutputError {
+export function unwritable(path: string, cause: Error): Error {
   return OutputError.of(path, cause);
 }

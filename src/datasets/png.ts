@@ -1,16 +1,20 @@
 // PNG to and from 8-bit channel-major images with one or three channels; fast-png decodes and encodes. Because
 // fast-png trusts what it reads, the chunks are looked at first: sizes before anything is allocated, whole chunks,
-// and exactly as much image data as the header promises, which also stops decompression bombs.
+// and exactly as much image data as the header promises, which also stops decompression bombs. That inflates the image
+// data, and for gray and RGB of 8 bits, which nearly all are, only the filters of the rows are left to undo then.
 
-import { inflateSync } from 'node:zlib';
+import { crc32, inflateSync } from 'node:zlib';
 import { convertIndexedToRgb, type DecodedPng, decode, encode, hasPngSignature } from 'fast-png';
 import { SampleError } from '../errors.ts';
 import type { Image } from './entry.ts';
+import { unfiltered } from './png-rows.ts';
 
 const INDEXED = 3;
 // other images may carry a palette as a hint for small screens
 const DECODED_CHUNKS = ['IHDR', 'tRNS', 'IDAT', 'IEND'];
 const DECODED_CHUNKS_INDEXED = [...DECODED_CHUNKS, 'PLTE'];
+/** Of what zlib puts out at a time: all of a small image, and no more. */
+const [LEAST_CHUNK, MOST_CHUNK] = [64, 1 << 20];
 const CHANNELS_OF_TYPE: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
 
 /**
@@ -27,9 +31,15 @@ export function decodePng(bytes: Uint8Array, maxPixels: number): Image {
     throw new SampleError(`expected a PNG image, found bytes ${start || '(none)'}; convert it to PNG`);
   }
   const chunks = chunksOf(bytes);
-  const type = checkHeader(chunks, maxPixels);
-  const needed = type === INDEXED ? DECODED_CHUNKS_INDEXED : DECODED_CHUNKS;
+  const header = headerOf(chunks, maxPixels);
+  const data = inflatedData(chunks, header.dataBytes);
+  const needed = header.type === INDEXED ? DECODED_CHUNKS_INDEXED : DECODED_CHUNKS;
   const kept = chunks.filter((chunk) => needed.includes(chunk.type));
+  if (header.plain && kept.every(isIntact) && !kept.some(({ type }) => type === 'tRNS')) {
+    const { width, height, channels } = header;
+    const rows = unfiltered(data, height, width * channels, channels);
+    if (rows) return { pixels: planar(rows, channels, channels), shape: [channels as 1 | 3, height, width] };
+  }
   const parts = [bytes.subarray(0, 8), ...kept.map((chunk) => chunk.whole)];
   try {
     const png = decode(kept.length === chunks.length ? bytes : Buffer.concat(parts), { checkCrc: true });
@@ -76,8 +86,25 @@ function chunksOf(bytes: Uint8Array): Chunk[] {
   return chunks;
 }
 
-/** Compares the header with the limits and with the length of the image data; returns the color type. */
-function checkHeader(chunks: readonly Chunk[], maxPixels: number): number {
+interface Header {
+  readonly width: number;
+  readonly height: number;
+  /** Of colour. */
+  readonly type: number;
+  readonly channels: number;
+  /** Gray or RGB of 8 bits, row after row. */
+  readonly plain: boolean;
+  /** Bytes of the inflated image data. */
+  readonly dataBytes: number;
+}
+
+function isIntact({ whole }: Chunk): boolean {
+  const end = whole.length - 4;
+  return crc32(whole.subarray(4, end)) === new DataView(whole.buffer, whole.byteOffset + end, 4).getUint32(0);
+}
+
+/** Reads the header and compares it with the limits. */
+function headerOf(chunks: readonly Chunk[], maxPixels: number): Header {
   const header = chunks[0]!;
   if (header.type !== 'IHDR' || header.data.length !== 13) {
     throw new SampleError('expected a PNG header of 13 bytes first, found another chunk; export it again');
@@ -104,25 +131,28 @@ function checkHeader(chunks: readonly Chunk[], maxPixels: number): number {
     );
   }
   const bits = channels * depth;
-  const expected = passesOf(width, height, interlaced)
+  const dataBytes = passesOf(width, height, interlaced)
     .map(([columns, rows]) => (columns === 0 ? 0 : rows * (1 + Math.ceil((columns * bits) / 8))))
     .reduce((sum, size) => sum + size, 0);
-  checkImageData(chunks, expected);
   if (type === INDEXED && !chunks.some((chunk) => chunk.type === 'PLTE')) {
     throw new SampleError('expected a palette in a PNG of indexed color, found none; export it again');
   }
-  return type;
+  // the last three are the methods of compression, filtering and interlacing
+  const plain =
+    (type === 0 || type === 2) && depth === 8 && header.data.subarray(10).every((way) => way === 0);
+  return { width, height, type, channels, plain, dataBytes };
 }
 
-function checkImageData(chunks: readonly Chunk[], expected: number): void {
+function inflatedData(chunks: readonly Chunk[], expected: number): Uint8Array {
   const data = chunks.filter((chunk) => chunk.type === 'IDAT').map((chunk) => chunk.data);
   let found: string;
   try {
-    const { length } = inflateSync(data.length === 1 ? data[0]! : Buffer.concat(data), {
+    const inflated = inflateSync(data.length === 1 ? data[0]! : Buffer.concat(data), {
       maxOutputLength: expected + 1,
+      chunkSize: Math.min(Math.max(expected + 1, LEAST_CHUNK), MOST_CHUNK),
     });
-    if (length === expected) return;
-    found = length > expected ? 'more' : `${length}`;
+    if (inflated.length === expected) return inflated;
+    found = inflated.length > expected ? 'more' : `${inflated.length}`;
   } catch (error) {
     const tooLong = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
     found = tooLong ? 'more' : (error as Error).message;
@@ -160,14 +190,18 @@ function toImage(png: DecodedPng): Image {
   const full = png.depth === 16 ? 0xffff : 0xff;
   if (stored !== channels) checkOpaque(samples, stored, full);
   if (png.transparency && !png.palette) checkNoColorKey(samples, stored, png);
-  const pixels = new Uint8Array(channels * area);
-  for (let c = 0; c < channels; c++) {
-    for (let i = 0; i < area; i++) {
-      const value = samples[i * stored + c]!;
-      pixels[c * area + i] = full === 0xff ? value : Math.round(value / 257);
-    }
-  }
+  const pixels = planar(samples, stored, channels, full);
   return { pixels, shape: [channels, height, width] };
+}
+
+/** [H, W, stored] as 8-bit [channels, H, W]. @param full the largest value */
+function planar(samples: ArrayLike<number>, stored: number, channels: number, full = 0xff): Uint8Array {
+  const pixels = new Uint8Array((samples.length / stored) * channels);
+  const scale = full / 0xff;
+  for (let c = 0, at = 0; c < channels; c++) {
+    for (let i = c; i < samples.length; i += stored) pixels[at++] = Math.round(samples[i]! / scale);
+  }
+  return pixels;
 }
 
 /** Gray of 1, 2 or 4 bits to 8 bits: rows begin at whole bytes, the highest bits come first. */

@@ -5,7 +5,7 @@
 
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { ShapeError } from '../errors.ts';
+import { ShapeError, writing } from '../errors.ts';
 import { AppendFile } from './append-file.ts';
 import type { Origin } from './origin.ts';
 import { OriginStore } from './origin-store.ts';
@@ -37,7 +37,7 @@ export class SampleStore {
    * @param shape of every image
    */
   constructor(path: string, shape: ImageShape) {
-    mkdirSync(dirname(path), { recursive: true });
+    writing(path, () => mkdirSync(dirname(path), { recursive: true }));
     this.shape = shape;
     this.#path = path;
     this.#pixelBytes = shape[0] * shape[1] * shape[2];

@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
-import { ConfigError, DatasetError, OutputError } from '../errors.ts';
+import { ConfigError, DatasetError, OutputError, unwritten } from '../errors.ts';
 import { openBackdoorBenchWriter } from './backdoorbench-writer.ts';
 import { type ByteSink, fileSink, streamSink } from './byte-sink.ts';
 import { openCifarBinaryWriter } from './cifar-binary-writer.ts';
@@ -69,7 +69,7 @@ export interface DatasetWriter {
    * @throws {DatasetError} when the sample does not fit; {OutputError} when the disk refuses it
    */
   write(sample: Sample, origin?: Origin): Promise<void>;
-  /** Gives the dataset its name. @returns how many samples it holds */
+  /** Gives the dataset its name. @returns how many samples it holds. @throws {OutputError} when the disk refuses it */
   close(): Promise<number>;
   /** Removes what was written. */
   abort(): Promise<void>;
@@ -107,19 +107,22 @@ export async function openWriter(target: string, options: WriterOptions): Promis
     );
   });
   const { write, count } = checked(parts, options);
+  const finish = async () => {
+    await parts.close();
+    if (compression) await compressFile(temporary, compression);
+    if (!single) await describe(temporary, target, parts, count(), options);
+    await publish(temporary, target, options.replace === true);
+  };
   return {
     write,
     close: async () => {
-      await parts.close();
-      if (compression) await compressFile(temporary, compression);
-      if (!single) await describe(temporary, target, parts, count(), options);
-      await publish(temporary, target, options.replace === true);
+      await finish().catch(unwritten(target));
       return count();
     },
     abort: async () => {
       // what the disk refuses now is lost anyway
       await parts.close().catch(() => undefined);
-      await rm(temporary, { recursive: true, force: true });
+      await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
     },
   };
 }

@@ -8,7 +8,7 @@
 import { logBinomialTail, wilsonInterval } from '../math/binomial.ts';
 import { combineLogPs } from '../math/fisher.ts';
 import { median } from '../math/robust.ts';
-import { type Calibration, calibratedLabel, fitCalibration } from './calibration.ts';
+import { type Calibration, calibratedLabel, calibrationOf } from './calibration.ts';
 import type { ScoreTable } from './score-sample.ts';
 
 /** Counts of samples by given label (row) and by label after purification (column). */
@@ -46,9 +46,9 @@ const LEAST_SEEN = 0.05;
 
 /** Counts where the samples go in the eyes of an observer that is calibrated on these very samples. */
 export function calibratedFlows(sample: ScoreTable): FlowTable {
-  const { classes, labels, scores } = sample;
+  const { classes, labels } = sample;
   if (labels.length === 0) return { classes, counts: new Array<number>(classes * classes).fill(0) };
-  return countFlows(sample, fitCalibration(scores, labels, classes));
+  return countFlows(sample, calibrationOf(sample));
 }
 
 /** Counts where the samples go in the eyes of a calibrated observer. */

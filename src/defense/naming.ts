@@ -3,7 +3,7 @@
 // far, honest samples by little, and about as many honest ones come the other way; so the further samples leave, the
 // fewer of them are honest, and from some margin on nearly all are poison.
 
-import { type Calibration, calibratedLabel, fitCalibration } from './calibration.ts';
+import { type Calibration, calibratedLabel, calibrationOf } from './calibration.ts';
 import { HONEST_RATIO } from './flow-test.ts';
 import type { ScoreTable } from './score-sample.ts';
 
@@ -29,10 +29,10 @@ export class Naming {
    * @param targets flagged labels
    */
   constructor(sample: ScoreTable, targets: readonly number[] = []) {
-    const { scores, labels, classes } = sample;
-    const first = fitCalibration(scores, labels, classes);
+    const { classes } = sample;
+    const first = calibrationOf(sample);
     const honest = 2 * targets.length > classes ? sample : withoutLeaving(sample, first, targets);
-    this.#calibration = honest === sample ? first : fitCalibration(honest.scores, honest.labels, classes);
+    this.#calibration = calibrationOf(honest);
     const margins = marginsOf(sample, this.#calibration, targets);
     this.#sureFrom = new Map(
       targets.map((target) => [
@@ -82,6 +82,7 @@ function withoutLeaving(
   calibration: Calibration,
   targets: readonly number[],
 ): ScoreTable {
+  if (targets.length === 0) return sample;
   const { classes, labels, scores } = sample;
   const rowOf = (n: number) => scores.subarray(n * classes, (n + 1) * classes);
   const kept = [...labels.keys()].filter((n) => {

@@ -9,6 +9,8 @@ import { murmur3 } from '../math/random.ts';
 const CAPACITY = 4_000_000;
 const MOST_SAMPLES = 50_000;
 const FIRST_ROWS = 1024;
+/** Rows against the capacity from which on those beyond it are forgotten: fewer cost memory, more cost sorting. */
+const MOST_ROWS = 1.25;
 const NO_INDEX = -1;
 
 /** The observer's scores of one purified sample. */
@@ -45,6 +47,7 @@ const encoder = new TextEncoder();
 export class ScoreSample {
   readonly classes: number;
   readonly #capacity: number;
+  readonly #mostRows: number;
   #columns: Columns;
   #count = 0;
   #sorted = true;
@@ -53,7 +56,8 @@ export class ScoreSample {
   constructor(classes: number, capacity = Math.min(MOST_SAMPLES, Math.ceil(CAPACITY / classes))) {
     this.classes = classes;
     this.#capacity = capacity;
-    this.#columns = emptyColumns(classes, Math.min(FIRST_ROWS, 2 * capacity));
+    this.#mostRows = Math.ceil(MOST_ROWS * capacity) + 1;
+    this.#columns = emptyColumns(classes, Math.min(FIRST_ROWS, this.#mostRows));
   }
 
   add({ id, label, index = NO_INDEX, scores }: Scored): void {
@@ -123,9 +127,9 @@ export class ScoreSample {
   }
 
   #put(rank: number, id: string, label: number, index: number, scores: ArrayLike<number>): void {
-    if (this.#count === 2 * this.#capacity) this.#sort();
+    if (this.#count === this.#mostRows) this.#sort();
     if (this.#count === this.#columns.ranks.length) {
-      this.#rebuild(this.#order(), Math.min(2 * this.#count, 2 * this.#capacity));
+      this.#rebuild(this.#order(), Math.min(2 * this.#count, this.#mostRows));
     }
     const { ids, ranks, labels, indices, scores: all } = this.#columns;
     const n = this.#count++;

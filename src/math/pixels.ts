@@ -12,5 +12,7 @@ export function toUnit(
 
 /** [−1, 1] to bytes, rounded to the nearest and limited to [0, 255]; `toBytes(toUnit(p))` is p. */
 export function toBytes(values: Float32Array): Uint8Array {
-  return new Uint8Array(new Uint8ClampedArray(values.map((value) => value * 127.5 + 127.5)).buffer);
+  const bytes = new Uint8ClampedArray(values.length);
+  for (let i = 0; i < values.length; i++) bytes[i] = Math.fround(values[i]! * 127.5 + 127.5);
+  return new Uint8Array(bytes.buffer);
 }

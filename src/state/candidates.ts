@@ -2,7 +2,7 @@
 // calls. Keys begin with the id, so that runs over a source in its order read and write neighbours. Images that a run
 // makes up, to test itself (canaries) or with a trigger's place filled, are kept apart and only for as long as runs ask for the same ones.
 
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { CandidateKind } from '../../streams/runner.ts';
 import type { Sample } from '../datasets/sample.ts';
 import type { CandidateCache } from '../workers/pool-runner.ts';
@@ -50,5 +50,5 @@ function candidateKey({ id, pixels }: Sample, kind: CandidateKind): string {
 
 /** Names bytes in a state: the first half of their SHA-256. */
 export function digestOf(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex').slice(0, 32);
+  return hash('sha256', bytes, 'hex').slice(0, 32);
 }

@@ -24,17 +24,29 @@ const MOST_OPEN_FILES = 64;
  * @throws {StateError} when another process uses it, it is damaged, or the folder holds something else
  */
 export async function openDatabase(folder: string): Promise<Database> {
-  if (!holdsDatabase(folder)) checkFree(folder, 'a state or an empty folder');
   try {
+    if (!holdsDatabase(folder)) checkFree(folder, 'a state or an empty folder');
     mkdirSync(folder, { recursive: true });
     const database: Database = new ClassicLevel(folder, {
       valueEncoding: 'view',
       maxOpenFiles: MOST_OPEN_FILES,
+      // most of it is noisy images, which hardly shrink, and lookups take four times as long
+      compression: false,
     });
     await database.open();
     return database;
   } catch (error) {
-    throw refusal(folder, error as Error);
+    throw error instanceof StateError ? error : refusal(folder, error as Error);
+  }
+}
+
+/** Runs `work` on a database. @throws {StateError} in place of what the database has against it */
+export async function onDatabase<T>(folder: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const { code } = error as { readonly code?: unknown };
+    throw String(code).startsWith('LEVEL_') ? refusal(folder, error as Error) : error;
   }
 }
 

@@ -4,7 +4,7 @@
 
 import { rename, rm } from 'node:fs/promises';
 import { StateError } from '../errors.ts';
-import { checkFree, holdsDatabase, JSON_VALUE, rangeOf } from './database.ts';
+import { checkFree, holdsDatabase, JSON_VALUE, onDatabase, rangeOf } from './database.ts';
 import type { Released } from './ledger.ts';
 import { differencesOf, State } from './state.ts';
 
@@ -41,8 +41,10 @@ export async function mergeStates(
   try {
     for (const folder of folders) parts.push(await openPart(folder, version));
     for (const part of parts) checkAlike(parts[0]!, part);
-    const merged = await State.open(temporary, version);
-    const counts = await fill(merged, parts).finally(() => merged.close());
+    const counts = await onDatabase(target, async () => {
+      const merged = await State.open(temporary, version);
+      return fill(merged, parts).finally(() => merged.close());
+    });
     // takes the place of an empty folder, and of nothing else
     await rename(temporary, target);
     return counts;

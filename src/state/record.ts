@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { ConfigError } from '../errors.ts';
+import { ConfigError, writing } from '../errors.ts';
 
 const CONFIG = 'config.yaml';
 /** Written last: a record that holds it is finished. */
@@ -97,6 +97,7 @@ export class RunRecord {
    * Starts a record.
    *
    * @throws {ConfigError} when the folder holds a finished record and `overwrite` is not set, or holds something else
+   * @throws {OutputError} when the disk refuses it
    */
   static create(
     root: string,
@@ -104,7 +105,7 @@ export class RunRecord {
     { overwrite, config }: { readonly overwrite: boolean; readonly config: object },
   ): RunRecord {
     const folder = join(root, name);
-    const found = existsSync(folder) ? readdirSync(folder) : [];
+    const found = writing(folder, () => (existsSync(folder) ? readdirSync(folder) : []));
     const foreign = found.find((entry) => !isPart(entry));
     if (foreign !== undefined) {
       throw new ConfigError(
@@ -116,8 +117,10 @@ export class RunRecord {
         `expected a new record folder, found a finished record at ${folder}; choose another --save-folder-name or pass --overwrite`,
       );
     }
-    for (const entry of found) rmSync(join(folder, entry), { recursive: true });
-    mkdirSync(join(folder, 'models'), { recursive: true });
+    writing(folder, () => {
+      for (const entry of found) rmSync(join(folder, entry), { recursive: true });
+      mkdirSync(join(folder, 'models'), { recursive: true });
+    });
     const record = new RunRecord(folder);
     writeAtomic(record.path(CONFIG), stringify(config));
     return record;
@@ -128,7 +131,8 @@ export class RunRecord {
   }
 
   log(line: string): void {
-    appendFileSync(this.path('log.txt'), line);
+    const path = this.path('log.txt');
+    writing(path, () => appendFileSync(path, line));
   }
 
   writeJson(name: string, value: unknown): void {
@@ -149,6 +153,8 @@ function isPart(entry: string): boolean {
 /** Writes beside the file and renames, so that no reader and no crash ever sees half of it. */
 function writeAtomic(path: string, text: string): void {
   const temporary = `${path}.tmp`;
-  writeFileSync(temporary, text);
-  renameSync(temporary, path);
+  writing(path, () => {
+    writeFileSync(temporary, text);
+    renameSync(temporary, path);
+  });
 }

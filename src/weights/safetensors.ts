@@ -3,7 +3,7 @@
 // holes, no overlaps. Writing goes through a side file, so that a crash leaves the old file or the new one.
 
 import { open, rename } from 'node:fs/promises';
-import { WeightsError } from '../errors.ts';
+import { unwritten, WeightsError } from '../errors.ts';
 import { sizeOf } from '../graph/graph.ts';
 import type { ByteSource } from './byte-source.ts';
 import { withFile } from './byte-source.ts';
@@ -72,13 +72,22 @@ export async function readSafetensorsFrom(source: ByteSource): Promise<Safetenso
  * Writes float32 tensors in the order of `weights`: the same weights and metadata give the same bytes.
  *
  * @param metadata strings for `__metadata__`
+ * @throws {OutputError} when the disk refuses it
  */
 export async function writeSafetensors(
   path: string,
   weights: Weights,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  const partial = `${path}.partial`;
+  await writeBeside(`${path}.partial`, path, weights, metadata).catch(unwritten(path));
+}
+
+async function writeBeside(
+  partial: string,
+  path: string,
+  weights: Weights,
+  metadata: Readonly<Record<string, string>>,
+): Promise<void> {
   const handle = await open(partial, 'w');
   try {
     await handle.writeFile(encodeHeader(weights, metadata));

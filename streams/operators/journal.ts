@@ -6,6 +6,7 @@
 import { closeSync, createReadStream, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { finalize, type MonoTypeOperatorFunction, tap } from 'rxjs';
+import { writing } from '../../src/errors.ts';
 import { lines } from './lines.ts';
 
 /** Characters gathered before they are written, so that a line does not cost a system call. */
@@ -23,6 +24,8 @@ export class Journal<T> implements Sink<T>, AsyncIterable<T> {
   readonly path: string;
   #descriptor: number | undefined;
   #closed = false;
+  /** Set while a block is written: what the disk refused once is not tried again. */
+  #refused = false;
   #pending: string[] = [];
   #size = 0;
   #count = 0;
@@ -37,7 +40,7 @@ export class Journal<T> implements Sink<T>, AsyncIterable<T> {
     return this.#count;
   }
 
-  /** Appends one record, which is anything that JSON can hold. */
+  /** Appends one record, which is anything that JSON can hold. @throws {OutputError} when the disk refuses it */
   append(record: T): void {
     const line = `${JSON.stringify(record)}\n`;
     this.#pending.push(line);
@@ -51,7 +54,7 @@ export class Journal<T> implements Sink<T>, AsyncIterable<T> {
     if (this.#closed) return;
     this.#closed = true;
     try {
-      this.#flush();
+      if (!this.#refused) this.#flush();
     } finally {
       if (this.#descriptor !== undefined) closeSync(this.#descriptor);
     }
@@ -68,11 +71,15 @@ export class Journal<T> implements Sink<T>, AsyncIterable<T> {
     const block = this.#pending.join('');
     this.#pending = [];
     this.#size = 0;
-    if (this.#descriptor === undefined) {
-      mkdirSync(dirname(this.path), { recursive: true });
-      this.#descriptor = openSync(this.path, 'w');
-    }
-    writeFileSync(this.#descriptor, block);
+    this.#refused = true;
+    writing(this.path, () => {
+      if (this.#descriptor === undefined) {
+        mkdirSync(dirname(this.path), { recursive: true });
+        this.#descriptor = openSync(this.path, 'w');
+      }
+      writeFileSync(this.#descriptor, block);
+    });
+    this.#refused = false;
   }
 }
 

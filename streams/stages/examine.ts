@@ -55,13 +55,15 @@ export function examination(parts: ExaminationParts): Examine {
   return async (evidence) => {
     const { counts, scores } = evidence;
     const stamps = stampTest(await trialsOf(evidence, parts), counts.classes);
-    const concluded = parts.conclude(counts.table(), scores.table(), stamps);
+    // one table for all, so that the observer is calibrated once
+    const table = scores.table();
+    const concluded = parts.conclude(counts.table(), table, stamps);
     if (scores.count === 0) return { verdict: concluded };
-    const naming = new Naming(scores.table());
+    const naming = new Naming(table);
     const verdict = withCanaries(concluded, await canariesOf(evidence, naming, parts));
     const { targetLabels } = verdict;
     if (targetLabels.length === 0) return { verdict };
-    const informed = new Naming(scores.table(), targetLabels);
+    const informed = new Naming(table, targetLabels);
     return { verdict, knowledge: await knowledgeOf(evidence, verdict, informed, parts) };
   };
 }

@@ -1,14 +1,15 @@
 // The end of the way: every settled sample is written, or left out where it was dropped, and gets its line in the
-// manifest, which says what was done to it and why. Images that leave raw leave with their own bytes, and those that
-// networks saw in another size leave in their own. Then its credit returns to the reader.
+// manifest, which says what was done to it and why, before it leaves: where a run ends early, nothing has left of which
+// the manifest does not know. Images that leave raw leave with their own bytes, and those that networks saw in another
+// size leave in their own. Then its credit returns to the reader.
 
-import { concatMap, type OperatorFunction, tap } from 'rxjs';
+import { concatMap, defer, finalize, type OperatorFunction, tap } from 'rxjs';
 import { type Origin, withoutImage } from '../../src/datasets/origin.ts';
 import { inOwnSize } from '../../src/datasets/own-size.ts';
 import type { SampleStore } from '../../src/datasets/sample-store.ts';
 import type { DatasetWriter } from '../../src/datasets/writer.ts';
 import type { Credit } from '../operators/credited.ts';
-import { Journal, journalled } from '../operators/journal.ts';
+import { Journal } from '../operators/journal.ts';
 import { counted, type Report } from '../progress.ts';
 import type { ManifestEntry, SettledSample } from '../records.ts';
 
@@ -41,10 +42,11 @@ export function write({
   readonly release?: ((settled: SettledSample) => Promise<void>) | undefined;
   readonly fitted?: Fitted | undefined;
 }): OperatorFunction<SettledSample, ManifestEntry> {
-  const put = async (settled: SettledSample): Promise<ManifestEntry> => {
+  const put = async (settled: SettledSample, journal: Journal<ManifestEntry>): Promise<ManifestEntry> => {
     const origin = store.origin(settled.index);
     const leaving = await sized(settled, origin, fitted);
     const { sample, entry } = leaving;
+    journal.append(entry);
     await release?.(leaving);
     if (entry.image !== 'none') {
       const asItCame = entry.image === 'raw' && !(origin?.size && !fitted.ownSizes);
@@ -53,12 +55,15 @@ export function write({
     return entry;
   };
   return (source) =>
-    source.pipe(
-      concatMap(put),
-      journalled(new Journal<ManifestEntry>(manifest)),
-      tap(() => credit.give()),
-      counted('write', report, () => store.count),
-    );
+    defer(() => {
+      const journal = new Journal<ManifestEntry>(manifest);
+      return source.pipe(
+        concatMap((settled) => put(settled, journal)),
+        tap({ next: () => credit.give(), complete: () => journal.close() }),
+        finalize(() => journal.close()),
+        counted('write', report, () => store.count),
+      );
+    });
 }
 
 /** A settled sample as it leaves, and says so. */

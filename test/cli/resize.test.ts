@@ -89,7 +89,9 @@ it('resize: formats of bare pixels take what networks saw, or the one size that 
 
   const shape = [1, 12, 10] as const;
   const writer = await openWriter(at('whole.npz'), { format: 'npz', classes: 4, shape });
-  const given = [0, 1, 2, 3].map((i): Sample => ({ id: `n${i}`, label: i, pixels: pixelsOf(i, shape), shape }));
+  const given = [0, 1, 2, 3].map(
+    (i): Sample => ({ id: `n${i}`, label: i, pixels: pixelsOf(i, shape), shape }),
+  );
   for (const sample of given) await writer.write(sample);
   await writer.close();
   args[1] = 'whole.npz';

@@ -74,6 +74,10 @@ describe('purify - into a pipe', () => {
     expect(lines.length).toBeLessThan(20);
     expect(lines.map((line) => JSON.parse(line).id)).toEqual(lines.map((_, i) => `n${i}`));
     expect(readdirSync(at('record/term')).filter((name) => /scratch|partial|metrics/.test(name))).toEqual([]);
+    // the manifest knows of every line, and the verdict of why
+    const manifest = readFileSync(at('record/term/manifest.ndjson'), 'utf8').trim().split('\n');
+    expect(manifest.map((line) => JSON.parse(line).id)).toEqual(lines.map((line) => JSON.parse(line).id));
+    expect(JSON.parse(readFileSync(at('record/term/verdict.json'), 'utf8'))).toMatchObject({ samples: 20 });
   });
 
   it('ends at once on a second signal, though nobody reads', async () => {

@@ -142,3 +142,39 @@ test.each([
   expect(() => decodePng(bytes, MAX)).toThrow(SampleError);
   expect(() => decodePng(bytes, MAX)).toThrow(message);
 });
+
+test.each([
+  ['gray', 0, 1],
+  ['RGB', 2, 3],
+])('%s: rows with every filter come out as fast-png decodes them', (_, type, channels) => {
+  const [width, height] = [7, 11];
+  const data = Uint8Array.from(
+    { length: height * (1 + width * channels) },
+    (_, i) => Math.imul(i + 5, 2654435761) >>> 24,
+  );
+  // the first row has each filter once: nothing stands above it
+  for (let first = 0; first <= 4; first++) {
+    for (let y = 0; y < height; y++) data[y * (1 + width * channels)] = (first + y) % 5;
+    const file = rawPng({ width, height, depth: 8, type }, data);
+    const { pixels, shape } = decodePng(file, 100);
+    expect(shape).toEqual([channels, height, width]);
+    const interleaved = pixels.map(
+      (_, i) => pixels[(i % channels) * width * height + Math.floor(i / channels)]!,
+    );
+    expect(interleaved).toEqual(decode(file).data);
+  }
+  data[0] = 5;
+  expect(() => decodePng(rawPng({ width, height, depth: 8, type }, data), 100)).toThrow(
+    /Unsupported filter: 5/,
+  );
+});
+
+test('refuses ways of compressing, filtering and interlacing that do not exist', () => {
+  for (const at of [10, 11, 12]) {
+    const header = Buffer.from([0, 0, 0, 1, 0, 0, 0, 1, 8, 0, 0, 0, 0]);
+    header[at] = 7;
+    const file = rawPng({ width: 1, height: 1, depth: 8, type: 0 }, Buffer.alloc(2));
+    const damaged = Buffer.concat([file.subarray(0, 8), pngChunk('IHDR', header), file.subarray(33)]);
+    expect(() => decodePng(damaged, 100)).toThrow(/expected a PNG that decodes/);
+  }
+});

@@ -74,7 +74,7 @@ async function purifyWith(
       if (!toStandardOutput(context)) stdout.write(`${JSON.stringify(verdict)}\n`);
       return verdict;
     });
-  }, record.folder);
+  }, record.folder).finally(() => quarantine.close());
 }
 
 /** Images are nothing for a screen. */

@@ -80,7 +80,7 @@ async function runWith(context: Context, onWindow: Purification['onWindow']): Pr
       stdout.write(comparison(metrics));
       return purified.verdict;
     });
-  }, open.record.folder);
+  }, open.record.folder).finally(() => open.quarantine.close());
   checkVerdict(settings, verdict);
 }
 
