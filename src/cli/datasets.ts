@@ -1,10 +1,13 @@
 // The datasets of the configuration: where they are, what part of them is meant, and how they get into a store.
 
+import { statSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { addAbortSignal, type Readable } from 'node:stream';
+import { isDynamicPattern } from 'tinyglobby';
 import type { Settings } from '../../config/schema.ts';
 import type { Refuse } from '../../streams/records.ts';
 import { type Dataset, type DatasetInfo, type DatasetOptions, openDataset } from '../datasets/open.ts';
+import type { ImageShape } from '../datasets/sample.ts';
 import { SampleStore } from '../datasets/sample-store.ts';
 import { openStream, type Source, type SourceInfo } from '../datasets/stream.ts';
 import type { WriterOptions } from '../datasets/writer.ts';
@@ -15,17 +18,35 @@ import { expandSource } from './globs.ts';
 /** Names standard input as a source, and standard output as a sink. */
 export const STANDARD = '-';
 
+/** Begins the names of procedural datasets. */
+export const SHAPES = 'shapes:';
+
 /** What part of the sources is meant, and what to call it. */
 interface Part {
   readonly name?: string | null;
   readonly offset?: number;
   readonly limit?: number | null;
+  readonly growing?: Growing | undefined;
+}
+
+/** How a dataset is opened that a state follows. */
+export interface Growing {
+  /** Seconds without a change that make a file a finished one, where others write at this moment. */
+  readonly quiet?: number;
+  /** Of every image, where it is known from before. */
+  readonly shape?: ImageShape | undefined;
 }
 
 /** The dataset to work on. @throws {ConfigError} when none is named */
-export function openTraining(context: Opening): Promise<Source> {
+export function openTraining(context: Opening, growing?: Growing): Promise<Source> {
   const { train, name, offset, limit } = context.settings.dataset;
-  return open(context, 'dataset.train', train, { name, offset, limit });
+  return open(context, 'dataset.train', train, { name, offset, limit, growing });
+}
+
+/** Paths of the files and folders that are to be worked on, as they stand there now. */
+export async function trainingPaths({ settings, locate }: Opening): Promise<string[]> {
+  const { train } = settings.dataset;
+  return (await Promise.all(train.map((source) => pathsOf(source, settings, locate)))).flat();
 }
 
 /** The test set; undefined when none is named. */
@@ -57,7 +78,7 @@ async function open(
   { settings, locate, stdin, signal }: Opening,
   option: string,
   sources: readonly string[],
-  { name, offset, limit }: Part,
+  { name, offset, limit, growing }: Part,
   like?: SourceInfo,
 ): Promise<Source> {
   if (sources.length === 0) {
@@ -77,12 +98,31 @@ async function open(
   };
   if (!sources.includes(STANDARD)) {
     const paths = await Promise.all(sources.map((source) => pathsOf(source, settings, locate)));
-    return openDataset(paths.flat(), options);
+    return openDataset(paths.flat(), {
+      ...options,
+      ...(growing && optionsOf(growing, sources, paths.flat())),
+    });
   }
   checkStandardInput(settings, option, sources, stdin);
   // a producer that stalls must not keep an interrupted run waiting
   if (signal) addAbortSignal(signal, stdin as Readable);
   return openStream('stdin', stdin as Readable, options);
+}
+
+/** Ids stay what they are when a folder, or what matches a pattern, comes to hold more than one file. */
+function optionsOf(
+  { quiet, shape }: Growing,
+  sources: readonly string[],
+  paths: readonly string[],
+): DatasetOptions {
+  const one =
+    paths.length === 1 && !sources.some((source) => isDynamicPattern(source)) ? paths[0]! : undefined;
+  const alone = one !== undefined && (one.startsWith(SHAPES) || isFile(one));
+  return { ...(quiet !== undefined && { quiet }), ...(shape && { shape }), named: !alone };
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
 }
 
 /** Standard input is one stream, read once. */
@@ -119,7 +159,7 @@ export function withClasses(source: Source, told?: number): Dataset {
 }
 
 async function pathsOf(source: string, { dataset }: Settings, locate: Context['locate']): Promise<string[]> {
-  if (source.startsWith('shapes:')) return [source];
+  if (source.startsWith(SHAPES)) return [source];
   return expandSource(locate(isAbsolute(source) ? source : join(dataset.root, source)));
 }
 
@@ -151,11 +191,16 @@ export async function fillStore(
 ): Promise<SampleStore> {
   const store = new SampleStore(path, dataset.info.shape);
   let done = 0;
-  for await (const result of dataset.read()) {
-    signal.throwIfAborted();
-    if (result.ok) store.append(result.sample, origins ? result.origin : undefined);
-    else await refuse(result.quarantined);
-    log.progress('read', ++done, undefined, 'samples');
+  try {
+    for await (const result of dataset.read()) {
+      signal.throwIfAborted();
+      if (result.ok) store.append(result.sample, origins ? result.origin : undefined);
+      else await refuse(result.quarantined);
+      log.progress('read', ++done, undefined, 'samples');
+    }
+  } catch (error) {
+    store.dispose();
+    throw error;
   }
   log.info(
     'read',

@@ -1,7 +1,7 @@
 // The networks of a run: loaded from what the user brings or trained here, as references that workers can run,
 // and written as ONNX files.
 
-import { writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import type { Settings } from '../../config/schema.ts';
 import type { DatasetInfo } from '../datasets/open.ts';
 import type { ImageShape } from '../datasets/sample.ts';
@@ -113,7 +113,9 @@ export async function loadDenoiser(path: string, shape: ImageShape): Promise<Den
 
 /** Writes a classifier as an ONNX file that any runtime opens; one that came as ONNX is written as it came. */
 export async function writeOnnx(path: string, model: ClassifierRef): Promise<void> {
-  await writeFile(path, onnxOf(model));
+  // whoever serves the model may load it at any moment
+  await writeFile(`${path}.tmp`, onnxOf(model));
+  await rename(`${path}.tmp`, path);
 }
 
 /** The same as bytes. */

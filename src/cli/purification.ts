@@ -1,7 +1,7 @@
 // The purification as `run` and `purify` share it: the parts are put together, the stream runs, and verdict,
 // purified dataset, manifest and models end up in the record.
 
-import { rename } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { Credit } from '../../streams/operators/credited.ts';
@@ -43,6 +43,8 @@ export interface Purification {
   readonly clock: StageClock;
   /** What earlier runs left. */
   readonly memory?: RunMemory | undefined;
+  /** Takes the purified dataset; where left out, it goes where the configuration says. */
+  readonly writer?: DatasetWriter | undefined;
   /** Told of each window as it closes. */
   readonly onWindow: (estimate: Estimate) => void;
 }
@@ -68,7 +70,7 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
   const credit = new Credit(method.inFlight);
   tally?.watch({ runner, credit, clock });
   const target = settings.output.path ?? record.path('purified');
-  const writer = await openOutput(context, target, info, memory);
+  const writer = parts.writer ?? (await openOutput(context, target, info, memory));
   const manifest = join(scratch, 'manifest.ndjson');
   const tellVerdict = verdictTo(log);
   const tellEstimate = estimateTo(log);
@@ -109,6 +111,7 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
     const published = toStandardOutput(context) ? record.path('manifest.ndjson') : manifestBeside(target);
     await rename(manifest, published);
     record.writeJson('verdict.json', summary.verdict);
+    await rm(record.path('evidence'), { recursive: true, force: true });
     if (judgement?.knowledge) await writeEvidence(record.path('evidence'), judgement.knowledge, store);
     await writeOnnx(record.path('models', 'observer.onnx'), observer);
     if (trainer.model) await writeOnnx(record.path('models', 'benign.onnx'), trainer.model);

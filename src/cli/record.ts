@@ -16,14 +16,15 @@ export interface OpenRecord {
   readonly refuse: Refuse;
 }
 
-/** Starts the record that the configuration names; log lines go there from now on. */
+/** Starts the record that the configuration names; log lines go there from now on. @param keep parts that stay */
 export function createRecord(
   { settings, log, tally }: Context,
   overwrite: boolean = settings.overwrite,
+  keep: readonly string[] = [],
 ): OpenRecord {
   const { recordRoot, saveFolderName } = settings;
   const config = { ...settings, versions: versions() };
-  const record = RunRecord.create(recordRoot, saveFolderName, { overwrite, config });
+  const record = RunRecord.create(recordRoot, saveFolderName, { overwrite, config, keep });
   log.writeTo((line) => record.log(line));
   const quarantine = new Journal<unknown>(record.path('quarantine.ndjson'));
   const refuse: Refuse = async (bad) => {

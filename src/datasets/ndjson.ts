@@ -15,12 +15,20 @@ const ROOM_BYTES = 2 ** 20;
 const NEWLINE = 10;
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 
-/** Reads one file or stream, gzipped or not; paths in a stream start from the working folder. Empty lines are passed over; a sample without an id is named by its line. */
-export async function* readNdjson(file: ByteSource, maxPixels: number): AsyncGenerator<Entry> {
+/**
+ * Reads one file or stream, gzipped or not; paths in a stream start from the working folder. Empty lines are passed over; a sample without an id is named by its line.
+ *
+ * @param growing others still write: a last line without its end is left for later
+ */
+export async function* readNdjson(
+  file: ByteSource,
+  maxPixels: number,
+  growing = false,
+): AsyncGenerator<Entry> {
   const path = nameOf(file);
   const folder = dirname(path);
   let index = 0;
-  for await (const line of linesOf(file, maxLineBytes(maxPixels))) {
+  for await (const line of linesOf(file, maxLineBytes(maxPixels), growing)) {
     const place = { source: path, offset: line.offset };
     if ('damage' in line) {
       yield damagedEntry(place, `expected whole lines, found: ${line.damage}; fetch the file again`);
@@ -50,7 +58,7 @@ type Line =
   | { readonly offset: number; readonly damage: string };
 
 /** Lines with their places; of those that are too long only the size is kept. */
-async function* linesOf(file: ByteSource, maxBytes: number): AsyncGenerator<Line> {
+async function* linesOf(file: ByteSource, maxBytes: number, growing = false): AsyncGenerator<Line> {
   const reader = new ByteReader(file);
   let offset = 0;
   let size = 0;
@@ -78,7 +86,7 @@ async function* linesOf(file: ByteSource, maxBytes: number): AsyncGenerator<Line
     }
     // of a damaged file the last line is not whole
     if (reader.damage !== undefined) yield { offset, damage: reader.damage };
-    else if (size > 0) yield take();
+    else if (size > 0 && !growing) yield take();
   } finally {
     await reader.close();
   }

@@ -10,6 +10,7 @@ import { folderLabels, nameClasses } from './class-names.ts';
 import { unescapeId } from './description.ts';
 import { damagedEntry, type Entry } from './entry.ts';
 import { idOfFile, pathId } from './file-ids.ts';
+import { isFinished, readable } from './finished.ts';
 import { IdSet } from './id-set.ts';
 import { countIdxClasses, labelsBeside, readIdx } from './idx.ts';
 import { countNdjsonClasses, readNdjson } from './ndjson.ts';
@@ -49,6 +50,13 @@ export interface DatasetOptions {
   readonly limit?: number;
   /** Larger images are refused before they are decoded; 2²⁴ when absent. */
   readonly maxPixels?: number;
+  /**
+   * Others still write: files that changed in the last so many seconds are left out, but for NDJSON and tar files,
+   * which are read up to their last whole sample. When absent, everything counts.
+   */
+  readonly quiet?: number;
+  /** Whether ids begin with the name of the file even where there is only one: the next time there may be more. */
+  readonly named?: boolean;
 }
 
 export interface DatasetInfo {
@@ -79,8 +87,8 @@ export async function openDataset(
   source: string | readonly string[],
   options: DatasetOptions = {},
 ): Promise<Dataset> {
-  const sources = typeof source === 'string' ? [source] : source;
-  const found = await Promise.all(sources.map((path) => recognise(path, options.format)));
+  const sources = typeof source === 'string' ? [source] : await readable(source, options.quiet);
+  const found = await Promise.all(sources.map((path) => recognise(path, options.format, options.quiet)));
   const parts = nameClasses(found, options.classNames);
   const [first] = parts;
   if (!first || parts.some((part) => part.format !== first.format)) {
@@ -174,12 +182,13 @@ function channelsOf([first]: readonly Recognised[], options: DatasetOptions): 1 
 }
 
 async function* entriesOf(parts: readonly Recognised[], options: DatasetOptions): AsyncGenerator<Entry> {
-  const prefixes = prefixesOf(parts);
+  const prefixes = prefixesOf(parts, options.named);
   const seen = NUMBERED.includes(parts[0]!.format) ? undefined : new IdSet();
   for (const [i, part] of parts.entries()) {
     for (const [j, file] of part.files.entries()) {
       const prefix = prefixes[i]![j]!;
-      for await (const found of entriesOfFile(part, file, i, options)) {
+      const growing = !(await isFinished(file, options.quiet));
+      for await (const found of entriesOfFile(part, file, i, options, growing)) {
         const entry = prefix && found.id !== undefined ? { ...found, id: `${prefix}/${found.id}` } : found;
         const again = entry.id !== undefined && seen?.add(entry.id) === false;
         yield again ? repeated(entry) : entry;
@@ -196,13 +205,19 @@ export function repeated(entry: Entry): Entry {
   );
 }
 
-function entriesOfFile(part: Recognised, file: string, index: number, options: DatasetOptions) {
+function entriesOfFile(
+  part: Recognised,
+  file: string,
+  index: number,
+  options: DatasetOptions,
+  growing: boolean,
+) {
   const maxPixels = options.maxPixels ?? DEFAULT_MAX_PIXELS;
   switch (part.format) {
     case 'class-folders':
       return part.archived
-        ? readClassFolderTar(file, folderLabels(part), maxPixels)
-        : readClassFolders(file, folderLabels(part), idsOf(part), maxPixels);
+        ? readClassFolderTar(file, folderLabels(part), maxPixels, growing)
+        : readClassFolders(file, folderLabels(part), idsOf(part), maxPixels, options.quiet);
     case 'idx':
       return readIdx(file, labelsOf(file, index, options), maxPixels);
     case 'cifar-binary':
@@ -211,9 +226,11 @@ function entriesOfFile(part: Recognised, file: string, index: number, options: D
         labelBytes: options.labelBytes ?? 1,
       });
     case 'webdataset':
-      return part.description ? unescaped(readWebDataset(file, maxPixels)) : readWebDataset(file, maxPixels);
+      return part.description
+        ? unescaped(readWebDataset(file, maxPixels, growing))
+        : readWebDataset(file, maxPixels, growing);
     case 'ndjson':
-      return readNdjson(file, maxPixels);
+      return readNdjson(file, maxPixels, growing);
     case 'npz':
       return readNpz(file, maxPixels);
     case 'parquet':
@@ -239,9 +256,12 @@ function labelsOf(images: string, index: number, { labels }: DatasetOptions): st
 }
 
 /** What makes ids unique over several files: each file's name, numbered where it occurs again. */
-function prefixesOf(parts: readonly Recognised[]): string[][] {
+function prefixesOf(parts: readonly Recognised[], named = false): string[][] {
   const unique = ({ format, description }: Recognised) => description && !NUMBERED.includes(format);
-  const several = parts.length > 1 || parts.some((part) => part.files.length > 1 && !unique(part));
+  const files = ({ format, archived }: Recognised) => format !== 'class-folders' || archived;
+  const several =
+    parts.length > 1 ||
+    parts.some((part) => !unique(part) && (part.files.length > 1 || (named && files(part))));
   const seen = new Map<string, number>();
   return parts.map((part) =>
     part.files.map((file) => {

@@ -14,8 +14,16 @@ const MAX_CLS_BYTES = 64;
 const MAX_MEMBERS = 100;
 const MAX_OTHER_BYTES = 2 ** 24;
 
-/** Reads one shard or stream, gzipped or not. Damage of the archive makes one damaged entry for what is lost. */
-export async function* readWebDataset(file: ByteSource, maxPixels: number): AsyncGenerator<Entry> {
+/**
+ * Reads one shard or stream, gzipped or not. Damage of the archive makes one damaged entry for what is lost.
+ *
+ * @param growing others still write: where the archive is cut off, the rest and the last sample are left for later
+ */
+export async function* readWebDataset(
+  file: ByteSource,
+  maxPixels: number,
+  growing = false,
+): AsyncGenerator<Entry> {
   const path = nameOf(file);
   let group: Group | undefined;
   const wanted = (name: string, size: number) => {
@@ -24,6 +32,7 @@ export async function* readWebDataset(file: ByteSource, maxPixels: number): Asyn
     return key !== undefined && size <= MAX_OTHER_BYTES - (key === group?.key ? group.otherBytes : 0);
   };
   for await (const member of readTar(file, wanted)) {
+    if (growing && member.kind === 'damage') return;
     const name = member.kind === 'member' ? splitMember(member.name) : undefined;
     if (member.kind === 'member' && name === undefined) continue;
     if (group && (group.key !== name?.key || group.members.has(name.extension))) {

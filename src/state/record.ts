@@ -19,7 +19,7 @@ const CONFIG = 'config.yaml';
 /** Written last: a record that holds it is finished. */
 const METRICS = 'metrics.json';
 /** Everything that a record may hold; a folder that holds anything else is left alone. */
-const PARTS = [
+export const RECORD_PARTS: readonly string[] = [
   CONFIG,
   METRICS,
   'log.txt',
@@ -96,12 +96,17 @@ export class RunRecord {
   /**
    * Starts a record.
    *
+   * @param keep parts of an earlier record that stay until they are written again
    * @throws {ConfigError} when the folder holds a finished record and `overwrite` is not set, or holds something else
    */
   static create(
     root: string,
     name: string,
-    { overwrite, config }: { readonly overwrite: boolean; readonly config: object },
+    {
+      overwrite,
+      config,
+      keep = [],
+    }: { readonly overwrite: boolean; readonly config: object; readonly keep?: readonly string[] },
   ): RunRecord {
     const folder = join(root, name);
     const found = existsSync(folder) ? readdirSync(folder) : [];
@@ -116,7 +121,7 @@ export class RunRecord {
         `expected a new record folder, found a finished record at ${folder}; choose another --save-folder-name or pass --overwrite`,
       );
     }
-    for (const entry of found) rmSync(join(folder, entry), { recursive: true });
+    for (const entry of found) if (!keep.includes(entry)) rmSync(join(folder, entry), { recursive: true });
     mkdirSync(join(folder, 'models'), { recursive: true });
     const record = new RunRecord(folder);
     writeAtomic(record.path(CONFIG), stringify(config));
@@ -143,7 +148,7 @@ export class RunRecord {
 
 /** A part, whole or half written, or a folder for temporary files. */
 function isPart(entry: string): boolean {
-  return PARTS.includes(entry.replace(/\.(tmp|partial)$/, '')) || entry.startsWith('scratch-');
+  return RECORD_PARTS.includes(entry.replace(/\.(tmp|partial)$/, '')) || entry.startsWith('scratch-');
 }
 
 /** Writes beside the file and renames, so that no reader and no crash ever sees half of it. */

@@ -1,0 +1,128 @@
+// `--follow`: a run with a state, again and again, as often as something has come. Each pass is what calling the
+// program again would be, on the same state, and costs what is new; so there is nothing that only a program which
+// runs for days could get wrong. Ends with the signal that interrupts it.
+
+import { follow } from '../../streams/follow.ts';
+import { scan } from '../datasets/finished.ts';
+import type { DatasetInfo } from '../datasets/open.ts';
+import type { ImageShape } from '../datasets/sample.ts';
+import { ConfigError, DatasetError } from '../errors.ts';
+import { RECORD_PARTS } from '../state/record.ts';
+import type { State } from '../state/state.ts';
+import { CORRECTIONS } from './changes.ts';
+import type { Context } from './commands.ts';
+import { type Growing, SHAPES, STANDARD, trainingPaths } from './datasets.ts';
+import { withState } from './memory.ts';
+
+/** How a pass differs from a run of its own. */
+export interface Pass extends Growing {
+  /** Parts of the record that stay until they are written again. */
+  readonly keep: readonly string[];
+}
+
+/** Works on all that is finished. */
+type OnePass = (state: State, pass: Pass) => Promise<DatasetInfo>;
+
+/** Milliseconds between two looks at the files. */
+const PAUSE = { least: 100, most: 1000 };
+
+/**
+ * Passes over the sources until the context's signal aborts.
+ *
+ * @param onePass where it finds no dataset that can be read, it is tried again
+ * @throws {ConfigError} when there is no state, or no file or folder to watch; whatever else `onePass` throws
+ */
+export async function followSources(context: Context, onePass: OnePass): Promise<void> {
+  const { settings, signal } = context;
+  checkFollowed(context);
+  const { quiet, interval } = settings.follow;
+  await withState(context, (state) => {
+    const sources = new Sources(context);
+    const pause = Math.min(PAUSE.most, Math.max(PAUSE.least, 500 * quiet));
+    const pass = passing(context, state!, onePass);
+    return follow({ look: () => sources.look(), pass, pause, interval: 1000 * interval }, signal);
+  });
+}
+
+function checkFollowed({ settings: { state, dataset } }: Context): void {
+  if (state.path === null) {
+    throw new ConfigError(
+      'follow.enabled: expected a state that keeps what was worked out, found none; pass --state FOLDER',
+    );
+  }
+  const fixed = dataset.train.find((source) => source === STANDARD || source.startsWith(SHAPES));
+  if (fixed === undefined && dataset.train.length > 0) return;
+  throw new ConfigError(
+    `follow.enabled: expected files or folders to watch, found ${fixed ?? 'none'}; name them as dataset.train`,
+  );
+}
+
+/** The files of the sources, looked at from time to time. */
+class Sources {
+  readonly #context: Context;
+  #shards: ReadonlySet<string> = new Set();
+  #said = '';
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  /** A name of what may be read now; undefined where that is nothing, or a file is about to be replaced. */
+  async look(): Promise<string | undefined> {
+    const found = await scan(await this.#paths(), this.#context.settings.follow.quiet);
+    const { version, count, shards, unfinished } = found;
+    if (count === 0) return this.#wait('for the first finished file');
+    // leaving it out would take back all of its samples
+    const known = unfinished.find((path) => this.#shards.has(path));
+    if (known !== undefined) return this.#wait(`until ${known} is finished`);
+    this.#said = '';
+    this.#shards = new Set(shards);
+    return version;
+  }
+
+  /** Patterns may match nothing yet. */
+  #paths(): Promise<readonly string[]> {
+    return trainingPaths(this.#context).catch((error: Error) => {
+      if (error instanceof DatasetError) return [];
+      throw error;
+    });
+  }
+
+  #wait(text: string): undefined {
+    if (this.#said !== text) this.#context.log.info('follow', `waiting ${text}`);
+    this.#said = text;
+  }
+}
+
+/** Makes the passes: the first begins the record, the later ones write over it. */
+function passing(context: Context, state: State, onePass: OnePass): () => Promise<boolean> {
+  const { log, tally, settings } = context;
+  const { quiet } = settings.follow;
+  let keep: readonly string[] = [CORRECTIONS];
+  let names: readonly string[] = [];
+  return async () => {
+    try {
+      tally?.restart();
+      const { classNames = [] } = await onePass(state, { quiet, shape: shapeOf(state), keep });
+      if (names.some((name, label) => name !== classNames[label])) log.warn('follow', MOVED);
+      names = classNames;
+      keep = RECORD_PARTS.filter((part) => part !== 'log.txt');
+      return true;
+    } catch (error) {
+      if (!(error instanceof DatasetError)) throw error;
+      log.warn('follow', `${error.message} (trying again)`);
+      return false;
+    }
+  };
+}
+
+const MOVED =
+  'expected class folders that come after those there were, found that labels have moved and samples were corrected; ' +
+  'name class folders by numbers, or make all of them before';
+
+/** Of the images that a state is bound to. */
+function shapeOf({ identity }: State): ImageShape | undefined {
+  if (!identity) return undefined;
+  const [channels, height, width] = String(identity.shape).split('×').map(Number) as [number, number, number];
+  return [channels, height, width];
+}
