@@ -444,11 +444,11 @@ export const schema = {
       5,
       { min: 0, max: 86_400, unit: 'seconds' },
     ),
-    interval: real('Time from the end of one pass to the beginning of the next, at least.', 30, {
-      min: 0,
-      max: 1e6,
-      unit: 'seconds',
-    }),
+    interval: real(
+      'Time from the end of one pass to the beginning of the next, at least; and the time that a pass waits for files that keep coming, at most.',
+      30,
+      { min: 0, max: 1e6, unit: 'seconds' },
+    ),
   },
 
   metrics: {

@@ -3,14 +3,25 @@
 
 import { setTimeout } from 'node:timers/promises';
 
+/** What is there at one moment. */
+export interface Look {
+  /** Equal where a pass would find the same. */
+  readonly version: string;
+  /** Whether nothing is on its way at this moment. */
+  readonly settled: boolean;
+}
+
 export interface Followed {
-  /** What is there now, by a name that changes with it; undefined where there is nothing to pass over. */
-  look(): Promise<string | undefined>;
+  /** Undefined where there is nothing to pass over. */
+  look(): Promise<Look | undefined>;
   /** Works on all that is there. @returns whether that is done; else it is tried again */
   pass(): Promise<boolean>;
   /** Milliseconds between two looks, at least. */
   readonly pause: number;
-  /** Milliseconds from the end of a pass to the beginning of the next, at least. */
+  /**
+   * Milliseconds from the end of a pass to the beginning of the next, at least; and at most from when something new
+   * is there until it is passed over, though more may be on its way.
+   */
   readonly interval: number;
 }
 
@@ -24,16 +35,22 @@ const LOOKING = 0.1;
  */
 export async function follow({ look, pass, pause, interval }: Followed, signal: AbortSignal): Promise<never> {
   let done: string | undefined;
-  let next = Number.NEGATIVE_INFINITY;
+  let ended = Number.NEGATIVE_INFINITY;
+  let newsAt: number | undefined;
   for (;;) {
     signal.throwIfAborted();
     const begin = performance.now();
     const found = await look();
     const now = performance.now();
-    if (found !== undefined && found !== done && now >= next) {
-      signal.throwIfAborted();
-      done = (await pass()) ? found : undefined;
-      next = performance.now() + interval;
+    const isNew = found !== undefined && found.version !== done;
+    newsAt = isNew ? (newsAt ?? now) : undefined;
+    if (found && newsAt !== undefined && now >= ended + interval) {
+      if (found.settled || now >= newsAt + interval) {
+        signal.throwIfAborted();
+        done = (await pass()) ? found.version : undefined;
+        ended = performance.now();
+        newsAt = undefined;
+      }
     }
     await wait(Math.max(pause, (now - begin) / LOOKING), signal);
   }

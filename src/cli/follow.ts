@@ -2,7 +2,7 @@
 // program again would be, on the same state, and costs what is new; so there is nothing that only a program which
 // runs for days could get wrong. Ends with the signal that interrupts it.
 
-import { follow } from '../../streams/follow.ts';
+import { follow, type Look } from '../../streams/follow.ts';
 import { scan } from '../datasets/finished.ts';
 import type { DatasetInfo } from '../datasets/open.ts';
 import type { ImageShape } from '../datasets/sample.ts';
@@ -67,17 +67,17 @@ class Sources {
     this.#context = context;
   }
 
-  /** A name of what may be read now; undefined where that is nothing, or a file is about to be replaced. */
-  async look(): Promise<string | undefined> {
+  /** What may be read now; undefined where that is nothing, or a file is about to be replaced. */
+  async look(): Promise<Look | undefined> {
     const found = await scan(await this.#paths(), this.#context.settings.follow.quiet);
-    const { version, count, shards, unfinished } = found;
+    const { version, count, shards, unfinished, settled } = found;
     if (count === 0) return this.#wait('for the first finished file');
     // leaving it out would take back all of its samples
     const known = unfinished.find((path) => this.#shards.has(path));
     if (known !== undefined) return this.#wait(`until ${known} is finished`);
     this.#said = '';
     this.#shards = new Set(shards);
-    return version;
+    return { version, settled };
   }
 
   /** Patterns may match nothing yet. */

@@ -41,7 +41,7 @@ export async function* readClassFolderTar(
     labels.has(classOf(name) ?? '') && size <= maxImageBytes(maxPixels);
   for await (const member of readTar(path, wanted)) {
     if (member.kind === 'damage') {
-      if (!growing) yield damagedArchive(path, member);
+      if (!(growing && member.cut)) yield damagedArchive(path, member);
       continue;
     }
     const label = labels.get(classOf(member.name) ?? '');

@@ -14,20 +14,17 @@ const SHARD = /\.(tar|tgz|ndjson|jsonl|npz|parquet|bin)(\.gz|\.zst)?$/;
 /** Files that are asked at a time. */
 const BLOCK = 64;
 
-/** Whether a file is finished. @param quiet seconds without a change; every file is finished where undefined */
-export async function isFinished(path: string, quiet: number | undefined): Promise<boolean> {
-  if (quiet === undefined) return true;
-  const found = await statOf(path);
-  return found !== undefined && isQuiet(found, quiet);
-}
-
 /** Of names in a folder those of finished files. */
 export async function finished(
   folder: string,
   names: readonly string[],
   quiet: number | undefined,
 ): Promise<readonly string[]> {
-  return quiet === undefined ? names : filtered(names, (name) => isFinished(join(folder, name), quiet));
+  if (quiet === undefined) return names;
+  return filtered(names, async (name) => {
+    const found = await statOf(join(folder, name));
+    return found !== undefined && isQuiet(found, quiet);
+  });
 }
 
 /** Of paths those that may be read: folders, finished files, and files that grow at their end. What is gone stays, to be missed. */
@@ -65,6 +62,8 @@ export interface Scan {
   readonly shards: readonly string[];
   /** Files that must not be read yet. */
   readonly unfinished: readonly string[];
+  /** Whether all files are finished. */
+  readonly settled: boolean;
 }
 
 /**
@@ -74,10 +73,10 @@ export interface Scan {
  */
 export async function scan(sources: readonly string[], quiet: number): Promise<Scan> {
   const hash = createHash('sha256');
-  const found: Found = { hash, quiet, count: 0, shards: [], unfinished: [] };
+  const found: Found = { hash, quiet, count: 0, shards: [], unfinished: [], settled: true };
   for (const source of sources) await look(source, found);
-  const { count, shards, unfinished } = found;
-  return { version: hash.digest('hex'), count, shards, unfinished };
+  const { count, shards, unfinished, settled } = found;
+  return { version: hash.digest('hex'), count, shards, unfinished, settled };
 }
 
 interface Found {
@@ -86,6 +85,7 @@ interface Found {
   readonly shards: string[];
   readonly unfinished: string[];
   count: number;
+  settled: boolean;
 }
 
 async function look(path: string, found: Found): Promise<void> {
@@ -106,8 +106,6 @@ async function lookInto(folder: string, found: Found): Promise<void> {
     );
     for (const [i, name] of block.entries()) {
       const path = join(folder, name);
-      // an empty folder may be a class
-      if (folders.has(name)) found.hash.update(`${path}/\0`);
       if (folders.has(name)) await lookInto(path, found);
       else if (stats[i]?.isFile()) note(path, stats[i], found);
     }
@@ -116,12 +114,13 @@ async function lookInto(folder: string, found: Found): Promise<void> {
 
 function note(path: string, stats: Stats, found: Found): void {
   const finished = isQuiet(stats, found.quiet);
+  if (!finished) found.settled = false;
   if (!finished && !GROWING.test(path)) {
     found.unfinished.push(path);
     return;
   }
   const { size, ino, ctimeMs } = stats;
-  found.hash.update(JSON.stringify([path, size, ino, ctimeMs, finished]));
+  found.hash.update(JSON.stringify([path, size, ino, ctimeMs]));
   found.count += 1;
   if (SHARD.test(path)) found.shards.push(path);
 }

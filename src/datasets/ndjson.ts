@@ -18,7 +18,7 @@ const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 /**
  * Reads one file or stream, gzipped or not; paths in a stream start from the working folder. Empty lines are passed over; a sample without an id is named by its line.
  *
- * @param growing others still write: a last line without its end is left for later
+ * @param growing others still write: a last line without its end that is no object yet is left for later
  */
 export async function* readNdjson(
   file: ByteSource,
@@ -86,7 +86,7 @@ async function* linesOf(file: ByteSource, maxBytes: number, growing = false): As
     }
     // of a damaged file the last line is not whole
     if (reader.damage !== undefined) yield { offset, damage: reader.damage };
-    else if (size > 0 && !growing) yield take();
+    else if (size > 0 && (!growing || parse(Buffer.concat(parts)))) yield take();
   } finally {
     await reader.close();
   }

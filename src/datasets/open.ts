@@ -10,7 +10,7 @@ import { folderLabels, nameClasses } from './class-names.ts';
 import { unescapeId } from './description.ts';
 import { damagedEntry, type Entry } from './entry.ts';
 import { idOfFile, pathId } from './file-ids.ts';
-import { isFinished, readable } from './finished.ts';
+import { readable } from './finished.ts';
 import { IdSet } from './id-set.ts';
 import { countIdxClasses, labelsBeside, readIdx } from './idx.ts';
 import { countNdjsonClasses, readNdjson } from './ndjson.ts';
@@ -187,8 +187,7 @@ async function* entriesOf(parts: readonly Recognised[], options: DatasetOptions)
   for (const [i, part] of parts.entries()) {
     for (const [j, file] of part.files.entries()) {
       const prefix = prefixes[i]![j]!;
-      const growing = !(await isFinished(file, options.quiet));
-      for await (const found of entriesOfFile(part, file, i, options, growing)) {
+      for await (const found of entriesOfFile(part, file, i, options)) {
         const entry = prefix && found.id !== undefined ? { ...found, id: `${prefix}/${found.id}` } : found;
         const again = entry.id !== undefined && seen?.add(entry.id) === false;
         yield again ? repeated(entry) : entry;
@@ -205,13 +204,8 @@ export function repeated(entry: Entry): Entry {
   );
 }
 
-function entriesOfFile(
-  part: Recognised,
-  file: string,
-  index: number,
-  options: DatasetOptions,
-  growing: boolean,
-) {
+function entriesOfFile(part: Recognised, file: string, index: number, options: DatasetOptions) {
+  const growing = options.quiet !== undefined;
   const maxPixels = options.maxPixels ?? DEFAULT_MAX_PIXELS;
   switch (part.format) {
     case 'class-folders':

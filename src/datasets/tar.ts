@@ -25,7 +25,12 @@ export interface TarDamage {
   readonly kind: 'damage';
   readonly offset: number;
   readonly reason: string;
+  /** Whether it merely ends too early, as one does that is still being written. */
+  readonly cut: boolean;
 }
+
+/** What tar-stream says of an archive that ends within a member. */
+const CUT = 'Unexpected end of data';
 
 // old archives lack the magic of POSIX tar; the type of the options does not know this one
 const EXTRACT_OPTIONS: object = { allowUnknownFormat: true };
@@ -58,8 +63,9 @@ export async function* readTar(
     archive.destroy();
   }
   const end = await fed;
+  const cut = end.damage === undefined && (damage === CUT || (damage === undefined && !end.marked));
   damage = end.damage ?? damage ?? (end.marked ? undefined : 'its end-of-archive mark is missing');
-  if (damage !== undefined) yield { kind: 'damage', offset, reason: damage };
+  if (damage !== undefined) yield { kind: 'damage', offset, reason: damage, cut };
 }
 
 /** The entry that stands for what damage of an archive took. */

@@ -32,7 +32,7 @@ export async function* readWebDataset(
     return key !== undefined && size <= MAX_OTHER_BYTES - (key === group?.key ? group.otherBytes : 0);
   };
   for await (const member of readTar(file, wanted)) {
-    if (growing && member.kind === 'damage') return;
+    if (growing && member.kind === 'damage' && member.cut) return;
     const name = member.kind === 'member' ? splitMember(member.name) : undefined;
     if (member.kind === 'member' && name === undefined) continue;
     if (group && (group.key !== name?.key || group.members.has(name.extension))) {
