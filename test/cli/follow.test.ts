@@ -179,3 +179,20 @@ it('tells changes of a growing file on stdout, and goes on where it ended', asyn
   ]);
   expect(await running.end()).toEqual({ code: 143, rest: '' });
 });
+
+it('refuses what cannot be followed', async () => {
+  const refused = async (...args: string[]) => {
+    const { code, stderr } = await dataelixir(['purify', ...args, '--config', 'config.yaml', '--follow'], {
+      cwd: folder,
+    });
+    return [code, stderr.trim()];
+  };
+  expect(await refused('classes')).toEqual([2, expect.stringMatching(/found none; pass --state FOLDER$/)]);
+  expect(await refused('-', '--state', 'other.state')).toEqual([
+    2,
+    expect.stringMatching(/folders to watch, found -/),
+  ]);
+  expect(
+    await refused('classes', '--state', 'other.state', '--output-path', '-', '--output-format', 'webdataset'),
+  ).toEqual([2, expect.stringMatching(/expected ndjson, in which changes are written/)]);
+});

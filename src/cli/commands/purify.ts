@@ -26,6 +26,9 @@ export async function purify(context: Context): Promise<void> {
   checkTerminal(context);
   const { settings } = context;
   if (settings.follow.enabled) {
+    // before the first file is waited for, which may be long
+    denoiserPath(context, true);
+    writesChanges(context);
     return followSources(context, async (state, pass) => {
       const { verdict, info } = await purifyOnce(context, state, pass);
       checkVerdict(settings, verdict);
