@@ -3,6 +3,7 @@
 // runs for days could get wrong. Ends with the signal that interrupts it.
 
 import { follow, type Look } from '../../streams/follow.ts';
+import type { Refuse } from '../../streams/records.ts';
 import { scan } from '../datasets/finished.ts';
 import type { DatasetInfo } from '../datasets/open.ts';
 import type { ImageShape } from '../datasets/sample.ts';
@@ -113,6 +114,18 @@ function passing(context: Context, state: State, onePass: OnePass): () => Promis
       log.warn('follow', `${error.message} (trying again)`);
       return false;
     }
+  };
+}
+
+/**
+ * Refuses samples, but for those that could not be read at this moment: to leave them out would take them back.
+ *
+ * @throws {DatasetError} for these, so that the pass is tried again
+ */
+export function patient(refuse: Refuse): Refuse {
+  return async (bad) => {
+    if (bad.code !== 'unreadable') return refuse(bad);
+    throw new DatasetError(`${'source' in bad ? bad.source : bad.id}: ${bad.message}`);
   };
 }
 

@@ -1,9 +1,18 @@
 // Files that are still being written: wherever they are cut, what is read is whole, and nothing is refused.
 
-import { appendFileSync, linkSync, mkdirSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  linkSync,
+  mkdirSync,
+  renameSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { patient } from '../../src/cli/follow.ts';
 import { scan } from '../../src/datasets/finished.ts';
 import { openDataset } from '../../src/datasets/open.ts';
 import { pngOf, readAll, tar, temporaryFolder } from './make.ts';
@@ -36,7 +45,8 @@ describe('a file that grows', () => {
       (_, n) => Array.from({ length: n + 1 }, (_, i) => line(i)).join('').length,
     );
     const whole = Buffer.from(Array.from({ length: COUNT }, (_, n) => line(n)).join(''));
-    const cuts = Array.from({ length: whole.length - ends[0]! + 2 }, (_, i) => ends[0]! - 1 + i);
+    const every = Array.from({ length: whole.length + 1 }, (_, i) => i).filter((i) => i >= ends[0]! - 1);
+    const cuts = every.filter((cut) => cut % 20 === 0 || ends.some((end) => Math.abs(end - cut) < 2));
     const expected = cuts.map((cut) => ends.filter((end) => end - 1 <= cut).length);
     expect(await counts('a.ndjson', whole, cuts)).toEqual(expected);
   });
@@ -120,5 +130,25 @@ describe('a folder that grows', () => {
     expect(await ids()).toEqual(['a/n0']);
     writeFileSync(join(root, 'b.ndjson'), line(1));
     expect(await ids()).toEqual(['a/n0', 'b/n1']);
+  });
+
+  // where Linux shows the memory of a process as a file, its first byte is an input/output error
+  it.runIf(process.platform === 'linux')('tells what cannot be read now from what is no image', async () => {
+    const root = temporaryFolder();
+    mkdirSync(join(root, 'cat'));
+    writeFileSync(join(root, 'cat/0.png'), pngOf(0, SHAPE));
+    symlinkSync('/proc/self/mem', join(root, 'cat/1.png'));
+    symlinkSync('nowhere', join(root, 'cat/2.png'));
+    const { samples, bad } = await readAll(await openDataset([root], { classes: 2 }));
+    expect(samples).toHaveLength(1);
+    expect(bad.map(({ id, code }) => [id, code])).toEqual([
+      ['cat/1', 'unreadable'],
+      ['cat/2', 'sample'],
+    ]);
+    const refused: string[] = [];
+    const refuse = patient(async ({ code }) => void refused.push(code));
+    await expect(refuse(bad[0]!)).rejects.toThrow(/cat\/1\.png: .*EIO/);
+    await refuse(bad[1]!);
+    expect(refused).toEqual(['sample']);
   });
 });

@@ -13,7 +13,7 @@ import { CORRECTIONS, deliverChanges, openNowhere, releaseLines, writesChanges }
 import type { Context } from '../commands.ts';
 import { fillStore, openTraining, withClasses } from '../datasets.ts';
 import { denoiserPath, prepareDenoiser } from '../denoiser.ts';
-import { followSources, type Pass } from '../follow.ts';
+import { followSources, type Pass, patient } from '../follow.ts';
 import { checkVerdict } from '../gate.ts';
 import { identityOf, RunMemory, withState } from '../memory.ts';
 import { classesOf, loadClassifier, trainedBefore, trainOn } from '../models.ts';
@@ -60,7 +60,8 @@ async function purifyWith(
   const path = denoiserPath(context, true);
   const dataset = await openTraining(context, pass ?? (state && {}));
   const folder = resolve(settings.recordRoot, settings.saveFolderName);
-  const open = createRecord(context, settings.overwrite || (await state?.owns(folder)), pass?.keep);
+  const created = createRecord(context, settings.overwrite || (await state?.owns(folder)), pass?.keep);
+  const open = pass ? { ...created, refuse: patient(created.refuse) } : created;
   await state?.claim(folder);
   const tell = async () => state && deliverChanges(context, state, open.record.path(CORRECTIONS));
   await tell();
