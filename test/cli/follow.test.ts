@@ -135,6 +135,17 @@ it('takes in what is finished, also in new folders, and takes back what goes', a
     { op: 'retract', id: '2/0' },
   ]);
   expect(await running.end()).toEqual({ code: 143, rest: '' });
+  // the last pass is what a run from scratch makes of all that is there, and the next one needs nothing new
+  const scratch = ['purify', 'classes', '--save-folder-name', 'scratch', '--config', 'config.yaml'];
+  expect(await dataelixir(scratch, { cwd: folder })).toMatchObject({ code: 0 });
+  for (const part of [
+    'verdict.json',
+    'transitions.ndjson',
+    'purified/manifest.ndjson',
+    'models/benign.onnx',
+  ]) {
+    expect(readFileSync(at('record/classes', part))).toEqual(readFileSync(at('record/scratch', part)));
+  }
   const again = await dataelixir(['purify', ...args, '--config', 'config.yaml'], { cwd: folder });
   expect(again.code).toBe(0);
   expect(metrics('classes').cost.denoiserCallsPerSample).toBe(0);
