@@ -149,7 +149,7 @@ it('takes in what is finished, also in new folders, and takes back what goes', a
   const again = await dataelixir(['purify', ...args, '--config', 'config.yaml'], { cwd: folder });
   expect(again.code).toBe(0);
   expect(metrics('classes').cost.denoiserCallsPerSample).toBe(0);
-});
+}, 120_000);
 
 it('tells changes of a growing file on stdout, and goes on where it ended', async () => {
   const all = tinySamples(12).split(/(?<=\n)/);
@@ -189,7 +189,7 @@ it('tells changes of a growing file on stdout, and goes on where it ended', asyn
     ...[0, 1, 2, 3, 4, 5].map((n) => `retract n${n}`),
   ]);
   expect(await running.end()).toEqual({ code: 143, rest: '' });
-});
+}, 120_000);
 
 it('refuses what cannot be followed', async () => {
   const refused = async (...args: string[]) => {
