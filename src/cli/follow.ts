@@ -59,32 +59,36 @@ function checkFollowed({ settings: { state, dataset } }: Context): void {
 }
 
 /** The files of the sources, looked at from time to time. */
-class Sources {
-  readonly #context: Context;
-  #shards: ReadonlySet<string> = new Set();
+export class Sources {
+  readonly #context: Pick<Context, 'settings' | 'locate' | 'log'>;
+  /** Files of several samples that were there; any may have been before the first look. */
+  #shards: ReadonlySet<string> | undefined;
   #said = '';
 
-  constructor(context: Context) {
+  constructor(context: Pick<Context, 'settings' | 'locate' | 'log'>) {
     this.#context = context;
   }
 
   /** What may be read now; undefined where that is nothing, or a file is about to be replaced. */
   async look(): Promise<Look | undefined> {
-    const found = await scan(await this.#paths(), this.#context.settings.follow.quiet);
-    const { version, count, shards, unfinished, settled } = found;
-    if (count === 0) return this.#wait('for the first finished file');
+    const paths = await this.#paths();
+    if (paths === undefined) return undefined;
+    const found = await scan(paths, this.#context.settings.follow.quiet);
+    const { version, count, shards, unfinished, missing, settled } = found;
+    if (missing.length > 0) return this.#wait(`for ${missing[0]}`);
     // leaving it out would take back all of its samples
-    const known = unfinished.find((path) => this.#shards.has(path));
+    const known = unfinished.find((path) => this.#shards?.has(path) ?? true);
     if (known !== undefined) return this.#wait(`until ${known} is finished`);
+    if (count === 0) return this.#wait('for the first finished file');
     this.#said = '';
     this.#shards = new Set(shards);
     return { version, settled };
   }
 
-  /** Patterns may match nothing yet. */
-  #paths(): Promise<readonly string[]> {
+  /** Patterns may match nothing yet, or nothing any more where a mount is gone. */
+  #paths(): Promise<readonly string[] | undefined> {
     return trainingPaths(this.#context).catch((error: Error) => {
-      if (error instanceof DatasetError) return [];
+      if (error instanceof DatasetError) return this.#wait(`for a source: ${error.message}`);
       throw error;
     });
   }

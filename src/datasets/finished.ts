@@ -60,23 +60,25 @@ export interface Scan {
   readonly count: number;
   /** Of these, files that hold more than one sample. */
   readonly shards: readonly string[];
-  /** Files that must not be read yet. */
+  /** Such files that must not be read yet. */
   readonly unfinished: readonly string[];
+  /** Sources that are not there. */
+  readonly missing: readonly string[];
   /** Whether all files are finished. */
   readonly settled: boolean;
 }
 
 /**
- * Looks through files and folders, at all depths; what is hidden or gone is left out.
+ * Looks through files and folders, at all depths; what is hidden is left out.
  *
  * @param quiet seconds without a change that make a file a finished one
  */
 export async function scan(sources: readonly string[], quiet: number): Promise<Scan> {
   const hash = createHash('sha256');
-  const found: Found = { hash, quiet, count: 0, shards: [], unfinished: [], settled: true };
+  const found: Found = { hash, quiet, count: 0, shards: [], unfinished: [], missing: [], settled: true };
   for (const source of sources) await look(source, found);
-  const { count, shards, unfinished, settled } = found;
-  return { version: hash.digest('hex'), count, shards, unfinished, settled };
+  const { hash: _, quiet: __, ...rest } = found;
+  return { version: hash.digest('hex'), ...rest };
 }
 
 interface Found {
@@ -84,6 +86,7 @@ interface Found {
   readonly quiet: number;
   readonly shards: string[];
   readonly unfinished: string[];
+  readonly missing: string[];
   count: number;
   settled: boolean;
 }
@@ -92,6 +95,7 @@ async function look(path: string, found: Found): Promise<void> {
   const stats = await statOf(path);
   if (stats?.isDirectory()) await lookInto(path, found);
   else if (stats?.isFile()) note(path, stats, found);
+  else found.missing.push(path);
 }
 
 async function lookInto(folder: string, found: Found): Promise<void> {
@@ -116,7 +120,7 @@ function note(path: string, stats: Stats, found: Found): void {
   const finished = isQuiet(stats, found.quiet);
   if (!finished) found.settled = false;
   if (!finished && !GROWING.test(path)) {
-    found.unfinished.push(path);
+    if (SHARD.test(path)) found.unfinished.push(path);
     return;
   }
   const { size, ino, ctimeMs } = stats;
