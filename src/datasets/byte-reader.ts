@@ -20,7 +20,7 @@ const CHUNK_BYTES = 1 << 15;
  */
 export async function* readBytes(source: ByteSource): AsyncGenerator<Buffer, void, undefined> {
   if (typeof source !== 'string') {
-    yield* unpacked(source.bytes);
+    yield* source.plain ? source.bytes : unpacked(source.bytes);
     return;
   }
   const file = await open(source).catch((error: Error) => {
