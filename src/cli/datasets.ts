@@ -35,6 +35,8 @@ export interface Growing {
   readonly quiet?: number;
   /** Of every image, where it is known from before. */
   readonly shape?: ImageShape | undefined;
+  /** More than there are, where somebody counts them while they are read. */
+  readonly classes?: number | undefined;
 }
 
 /** The dataset to work on. @throws {ConfigError} when none is named */
@@ -85,7 +87,7 @@ async function open(
     throw new ConfigError(`${option}: expected at least one source, found none; name a file or a folder`);
   }
   const { format, channels } = settings.dataset;
-  const classes = like?.classes ?? settings.dataset.classes;
+  const classes = like?.classes ?? settings.dataset.classes ?? growing?.classes ?? null;
   const options: DatasetOptions = {
     ...(name && { name }),
     ...(format !== 'auto' && { format }),

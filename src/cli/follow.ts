@@ -2,6 +2,8 @@
 // program again would be, on the same state, and costs what is new; so there is nothing that only a program which
 // runs for days could get wrong. Ends with the signal that interrupts it.
 
+import { mkdir } from 'node:fs/promises';
+import { basename, resolve } from 'node:path';
 import { follow, type Look } from '../../streams/follow.ts';
 import type { Refuse } from '../../streams/records.ts';
 import { scan } from '../datasets/finished.ts';
@@ -14,11 +16,17 @@ import { CORRECTIONS } from './changes.ts';
 import type { Context } from './commands.ts';
 import { type Growing, SHAPES, STANDARD, trainingPaths } from './datasets.ts';
 import { withState } from './memory.ts';
+import { growingFile, TailedStore } from './tailed-store.ts';
+import { withScratch } from './workspace.ts';
 
 /** How a pass differs from a run of its own. */
 export interface Pass extends Growing {
   /** Parts of the record that stay until they are written again. */
   readonly keep: readonly string[];
+  /** Samples that stay from pass to pass, where the source is a file that grows. */
+  readonly tail: TailedStore | undefined;
+  /** Whether that holds what passes before have read. */
+  readonly goesOn: boolean;
 }
 
 /** Works on all that is finished. */
@@ -40,9 +48,27 @@ export async function followSources(context: Context, onePass: OnePass): Promise
   await withState(context, (state) => {
     const sources = new Sources(context);
     const pause = Math.min(PAUSE.most, Math.max(PAUSE.least, 500 * quiet));
-    const pass = passing(context, state!, onePass);
-    return follow({ look: () => sources.look(), pass, pause, interval: 1000 * interval }, signal);
+    return withTail(context, (tail, keep) => {
+      const pass = passing(context, state!, onePass, tail, keep);
+      return follow({ look: () => sources.look(), pass, pause, interval: 1000 * interval }, signal);
+    });
   });
+}
+
+/** Runs `work` with what keeps samples between passes, where there is use for that, and the part of the record that it takes. */
+async function withTail(
+  context: Context,
+  work: (tail: TailedStore | undefined, keep: readonly string[]) => Promise<never>,
+): Promise<never> {
+  const { settings } = context;
+  const path = growingFile(settings, await trainingPaths(context).catch(() => []));
+  if (path === undefined) return work(undefined, []);
+  const record = resolve(settings.recordRoot, settings.saveFolderName);
+  await mkdir(record, { recursive: true });
+  return withScratch((scratch) => {
+    const tail = new TailedStore(path, scratch);
+    return work(tail, [basename(scratch)]).finally(() => tail.reset());
+  }, record);
 }
 
 function checkFollowed({ settings: { state, dataset } }: Context): void {
@@ -100,18 +126,26 @@ export class Sources {
 }
 
 /** Makes the passes: the first begins the record, the later ones write over it. */
-function passing(context: Context, state: State, onePass: OnePass): () => Promise<boolean> {
+function passing(
+  context: Context,
+  state: State,
+  onePass: OnePass,
+  tail: TailedStore | undefined,
+  always: readonly string[],
+): () => Promise<boolean> {
   const { log, tally, settings } = context;
   const { quiet } = settings.follow;
-  let keep: readonly string[] = [CORRECTIONS];
+  let keep: readonly string[] = [CORRECTIONS, ...always];
   let names: readonly string[] = [];
   return async () => {
     try {
       tally?.restart();
-      const { classNames = [] } = await onePass(state, { quiet, shape: shapeOf(state), keep });
+      const goesOn = (await tail?.goesOn()) ?? false;
+      const growing = { quiet, shape: shapeOf(state), classes: tail?.classes };
+      const { classNames = [] } = await onePass(state, { ...growing, keep, tail, goesOn });
       if (names.some((name, label) => name !== classNames[label])) log.warn('follow', MOVED);
       names = classNames;
-      keep = RECORD_PARTS.filter((part) => part !== 'log.txt');
+      keep = [...RECORD_PARTS.filter((part) => part !== 'log.txt'), ...always];
       return true;
     } catch (error) {
       if (!(error instanceof DatasetError)) throw error;

@@ -16,17 +16,18 @@ export interface OpenRecord {
   readonly refuse: Refuse;
 }
 
-/** Starts the record that the configuration names; log lines go there from now on. @param keep parts that stay */
+/** Starts the record that the configuration names; log lines go there from now on. @param keep parts that stay; @param goesOn whether quarantine does */
 export function createRecord(
   { settings, log, tally }: Context,
   overwrite: boolean = settings.overwrite,
   keep: readonly string[] = [],
+  goesOn = false,
 ): OpenRecord {
   const { recordRoot, saveFolderName } = settings;
   const config = { ...settings, versions: versions() };
   const record = RunRecord.create(recordRoot, saveFolderName, { overwrite, config, keep });
   log.writeTo((line) => record.log(line));
-  const quarantine = new Journal<unknown>(record.path('quarantine.ndjson'));
+  const quarantine = new Journal<unknown>(record.path('quarantine.ndjson'), goesOn);
   const refuse: Refuse = async (bad) => {
     tally?.count('quarantined');
     quarantine.append(bad);

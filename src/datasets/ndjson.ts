@@ -143,7 +143,7 @@ function toEntry(
     const rest = { format: 'ndjson' as const, line: bytes, folder };
     return { label, ...(await decodeImage(image, maxPixels)), origin: { image, rest } };
   };
-  return { ...place, id, decode };
+  return { ...place, id, ...(isLabel(fields.label) && { label: fields.label }), decode };
 }
 
 function labelIn({ label }: Fields): number {

@@ -38,11 +38,13 @@ export class Tail {
 
   /** Whether nothing is to be read again. Else the next reading begins at the beginning. */
   async goesOn(): Promise<boolean> {
-    if (!this.#place) return false;
+    const place = this.#place;
     const file = await openFile(this.path);
     try {
-      const { offset, file: name, print } = this.#place;
-      const same = (await nameOf(file)) === name && (await printOf(file, offset)) === print;
+      const same =
+        place !== undefined &&
+        (await nameOf(file)) === place.file &&
+        (await printOf(file, place.offset)) === place.print;
       if (!same) this.reset();
       return same;
     } finally {

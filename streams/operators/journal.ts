@@ -21,15 +21,20 @@ export interface Sink<T> {
 /** A file of JSON lines: first appended to, then closed, then replayed as often as one likes. */
 export class Journal<T> implements Sink<T>, AsyncIterable<T> {
   readonly path: string;
+  readonly #flags: 'a' | 'w';
   #descriptor: number | undefined;
   #closed = false;
   #pending: string[] = [];
   #size = 0;
   #count = 0;
 
-  /** @param path is created, or emptied, with the first block; folders on the way are made. */
-  constructor(path: string) {
+  /**
+   * @param path is created, or emptied, with the first block; folders on the way are made
+   * @param more  whether what is there stays, and is followed
+   */
+  constructor(path: string, more = false) {
     this.path = path;
+    this.#flags = more ? 'a' : 'w';
   }
 
   /** Records appended so far. */
@@ -70,7 +75,7 @@ export class Journal<T> implements Sink<T>, AsyncIterable<T> {
     this.#size = 0;
     if (this.#descriptor === undefined) {
       mkdirSync(dirname(this.path), { recursive: true });
-      this.#descriptor = openSync(this.path, 'w');
+      this.#descriptor = openSync(this.path, this.#flags);
     }
     writeFileSync(this.#descriptor, block);
   }

@@ -181,13 +181,22 @@ it('tells changes of a growing file on stdout, and goes on where it ended', asyn
   appendFileSync(at('log.ndjson'), all[7]!.slice(40));
   running = run();
   expect(await take(1)).toEqual(['release n7']);
+  // only what has come is read, and what was refused stays refused
+  appendFileSync(at('log.ndjson'), `{"id": "bad", "label": 9}\n${all[10]!}`);
+  expect(await take(1)).toEqual(['release n10']);
+  appendFileSync(at('log.ndjson'), all[11]!);
+  expect(await take(1)).toEqual(['release n11']);
+  expect(running.said.stderr).toMatch(/1 more of 10 samples usable/);
+  expect(lines('record/log/quarantine.ndjson').map(({ id }) => id)).toEqual(['bad']);
+  expect(metrics('log').dataset.train).toBe(10);
   // another file takes its place
   writeFileSync(at('log.new'), all.slice(6, 10).join(''));
   renameSync(at('log.new'), at('log.ndjson'));
-  expect((await take(8)).sort()).toEqual([
-    ...[8, 9].map((n) => `release n${n}`),
-    ...[0, 1, 2, 3, 4, 5].map((n) => `retract n${n}`),
+  expect((await take(10)).sort()).toEqual([
+    ...['n8', 'n9'].map((id) => `release ${id}`),
+    ...['n0', 'n1', 'n10', 'n11', 'n2', 'n3', 'n4', 'n5'].map((id) => `retract ${id}`),
   ]);
+  expect(lines('record/log/quarantine.ndjson')).toEqual([]);
   expect(await running.end()).toEqual({ code: 143, rest: '' });
 }, 120_000);
 

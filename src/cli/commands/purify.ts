@@ -60,13 +60,18 @@ async function purifyWith(
   const path = denoiserPath(context, true);
   const dataset = await openTraining(context, pass ?? (state && {}));
   const folder = resolve(settings.recordRoot, settings.saveFolderName);
-  const created = createRecord(context, settings.overwrite || (await state?.owns(folder)), pass?.keep);
+  const created = createRecord(
+    context,
+    settings.overwrite || (await state?.owns(folder)),
+    pass?.keep,
+    pass?.goesOn,
+  );
   const open = pass ? { ...created, refuse: patient(created.refuse) } : created;
   await state?.claim(folder);
   const tell = async () => state && deliverChanges(context, state, open.record.path(CORRECTIONS));
   await tell();
   const clock = new StageClock();
-  const run = { state, open, clock, onWindow, least: pass && state?.classes, tell };
+  const run = { state, open, clock, onWindow, least: pass && state?.classes, tail: pass?.tail, tell };
   try {
     return await withScratch(
       (scratch) =>
@@ -88,6 +93,8 @@ interface Run extends Pick<Purification, 'denoiser' | 'open' | 'clock' | 'scratc
   readonly state: State | undefined;
   /** Classes at least. */
   readonly least: number | undefined;
+  /** Samples that stay when the run ends. */
+  readonly tail: Pass['tail'];
   /** Hands over what the state has to say. */
   readonly tell: () => Promise<void>;
 }
@@ -110,7 +117,7 @@ async function repair(context: Context, pool: Pool, dataset: Source, run: Run): 
     return { verdict: purified.verdict, info };
   } finally {
     memory?.dispose();
-    store.dispose();
+    begun.dispose();
   }
 }
 
@@ -158,18 +165,29 @@ function checkTerminal(context: Context): void {
 async function begin(
   context: Context,
   dataset: Source,
-  { scratch, open: { refuse }, least = 0 }: Run,
-): Promise<Pick<Purification, 'store' | 'source' | 'info'> & { readonly observer?: ClassifierRef }> {
+  { scratch, open: { refuse }, least = 0, tail }: Run,
+): Promise<Begun> {
   const { path } = context.settings.observer;
   const file = join(scratch, 'raw');
+  const tailed = await tail?.fill(context, dataset.info, refuse);
   if (path !== null) {
-    const observer = await loadClassifier(context.locate(path), dataset.info);
-    const { info, read } = withClasses(dataset, classesOf(observer));
-    return { observer, info, store: new SampleStore(file, info.shape), source: read() };
+    const found = tailed ? { ...dataset.info, classes: tailed.classes } : dataset.info;
+    const observer = await loadClassifier(context.locate(path), found);
+    const { info, read } = withClasses(dataset, classesOf(observer) ?? tailed?.classes);
+    if (tailed) return { observer, info, store: tailed.store, dispose: () => undefined };
+    const store = new SampleStore(file, info.shape);
+    return { observer, info, store, source: read(), dispose: () => store.dispose() };
   }
-  const store = await fillStore(context, file, dataset, refuse, true);
-  const { info } = withClasses(dataset);
-  return { info: { ...info, classes: Math.max(info.classes, least) }, store };
+  const store = tailed?.store ?? (await fillStore(context, file, dataset, refuse, true));
+  const { info } = withClasses(dataset, tailed?.classes);
+  const dispose = () => (tailed ? undefined : store.dispose());
+  return { info: { ...info, classes: Math.max(info.classes, least) }, store, dispose };
+}
+
+interface Begun extends Pick<Purification, 'store' | 'source' | 'info'> {
+  readonly observer?: ClassifierRef;
+  /** Lets go of the store, where it is the run's own. */
+  dispose(): void;
 }
 
 /** The observer of these samples; with a state that keeps models warm, the one that was trained first. */
