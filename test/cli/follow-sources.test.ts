@@ -1,12 +1,15 @@
-// What a program that follows sees of its sources from moment to moment.
+// What a program that follows sees of its sources from moment to moment, and what it refuses to follow.
 
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { loadSettings } from '../../config/load.ts';
+import { purify } from '../../src/cli/commands/purify.ts';
 import { Sources } from '../../src/cli/follow.ts';
 import { Log } from '../../src/cli/log.ts';
+import { ConfigError } from '../../src/errors.ts';
 import { temporaryFolder } from '../datasets/make.ts';
 
 const QUIET = 0.6;
@@ -65,4 +68,41 @@ it('takes new shards in when they are finished, and waits for those that are wri
   expect((await sources.look())?.version).not.toBe(second?.version);
   rmSync(path('b.parquet'));
   expect(await sources.look()).toMatchObject({ settled: true });
+});
+
+it.each([
+  ['no state', { 'dataset.train': 'a' }, /found none; pass --state FOLDER$/],
+  ['a stream', { 'dataset.train': '-', 'state.path': 's' }, /folders to watch, found -/],
+  [
+    'what is made here',
+    { 'dataset.train': 'shapes:train', 'state.path': 's' },
+    /folders to watch, found shapes/,
+  ],
+  [
+    'changes in another format',
+    { 'dataset.train': 'a', 'state.path': 's', 'output.path': '-', 'output.format': 'webdataset' },
+    /expected ndjson, in which changes are written/,
+  ],
+  [
+    'changes to nowhere',
+    { 'follow.enabled': 'false', 'dataset.train': 'a', 'output.changes': 'true' },
+    /--output-path - --state FOLDER$/,
+  ],
+])('refuses %s', async (_, options, reason) => {
+  const args = new Map(
+    Object.entries({ 'follow.enabled': 'true', 'denoiser.path': 'package.json', ...options }),
+  );
+  const settings = loadSettings({ args, readPreset: (name) => ({ name, text: '' }) });
+  const log = new Log({ write: () => undefined }, 'error');
+  const { signal } = new AbortController();
+  const context = {
+    settings,
+    log,
+    signal,
+    locate: (path: string) => path,
+    stdin: new PassThrough(),
+    stdout: new PassThrough(),
+  };
+  await expect(purify(context)).rejects.toThrow(ConfigError);
+  await expect(purify(context)).rejects.toThrow(reason);
 });

@@ -24,11 +24,12 @@ import { StageClock, withPool, withScratch } from '../workspace.ts';
 
 export async function purify(context: Context): Promise<void> {
   checkTerminal(context);
+  // refuses what cannot be, before anything is read
+  writesChanges(context);
   const { settings } = context;
   if (settings.follow.enabled) {
     // before the first file is waited for, which may be long
     denoiserPath(context, true);
-    writesChanges(context);
     return followSources(context, async (state, pass) => {
       const { verdict, info } = await purifyOnce(context, state, pass);
       checkVerdict(settings, verdict);
