@@ -1,6 +1,7 @@
 // `--follow`: a run with a state, again and again, as often as something has come. Each pass is what calling the
-// program again would be, on the same state, and costs what is new; so there is nothing that only a program which
-// runs for days could get wrong. Ends with the signal that interrupts it.
+// program again would be, on the same state, and costs what is new. Nothing but the samples of a file that grows is held
+// from pass to pass, so that there is little that only a program which runs for days could get wrong. Ends with the
+// signal that interrupts it.
 
 import { mkdir } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
@@ -149,6 +150,7 @@ function passing(
       return true;
     } catch (error) {
       if (!(error instanceof DatasetError)) throw error;
+      tail?.reset();
       log.warn('follow', `${error.message} (trying again)`);
       return false;
     }
