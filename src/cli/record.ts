@@ -1,6 +1,7 @@
 // The record of a run, opened: its folder with the resolved configuration, the log, and the quarantine. Also what
 // every record says in the end about cost.
 
+import { resolve } from 'node:path';
 import { Journal } from '../../streams/operators/journal.ts';
 import type { Refuse } from '../../streams/records.ts';
 import { type Metrics, RunRecord } from '../state/record.ts';
@@ -25,7 +26,8 @@ export function createRecord(
 ): OpenRecord {
   const { recordRoot, saveFolderName } = settings;
   const config = { ...settings, versions: versions() };
-  const record = RunRecord.create(recordRoot, saveFolderName, { overwrite, config, keep });
+  // Node makes folders in a working folder that is gone for ever, where the path is not absolute
+  const record = RunRecord.create(resolve(recordRoot), saveFolderName, { overwrite, config, keep });
   log.writeTo((line) => record.log(line));
   const quarantine = new Journal<unknown>(record.path('quarantine.ndjson'), goesOn);
   const refuse: Refuse = async (bad) => {
