@@ -29,6 +29,7 @@ beforeAll(async () => {
 });
 afterEach(() => {
   for (const child of open) child.kill('SIGKILL');
+  open.clear();
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -108,7 +109,7 @@ it('takes in what is finished, also in new folders, and takes back what goes', a
   writeFileSync(at('classes/0/half.png'), half.subarray(0, 20));
   const control = new AbortController();
   const writing = (async () => {
-    while (!control.signal.aborted) {
+    while (!control.signal.aborted && open.size > 0) {
       await setTimeout(100);
       writeFileSync(at('classes/0/half.png'), half.subarray(0, 20));
     }
@@ -145,7 +146,7 @@ it('takes in what is finished, also in new folders, and takes back what goes', a
   ]) {
     expect(readFileSync(at('record/classes', part))).toEqual(readFileSync(at('record/scratch', part)));
   }
-}, 120_000);
+}, 240_000);
 
 it('tells changes of a growing file on stdout, and goes on where it ended', async () => {
   const all = tinySamples(12).split(/(?<=\n)/);
@@ -194,4 +195,4 @@ it('tells changes of a growing file on stdout, and goes on where it ended', asyn
   ]);
   expect(lines('record/log/quarantine.ndjson')).toEqual([]);
   expect(await running.end()).toEqual({ code: 143, rest: '' });
-}, 120_000);
+}, 240_000);
