@@ -92,8 +92,8 @@ export function optionalReal(doc: string, range: Range): Option<number | null> {
 }
 
 /** Yes or no. */
-export function flag(doc: string, value: boolean): Option<boolean> {
-  return { doc, default: value, format: 'de-flag' };
+export function flag(doc: string, value: boolean, rest: { arg?: string } = {}): Option<boolean> {
+  return { doc, default: value, format: 'de-flag', ...rest };
 }
 
 /** A list of strings; in the environment and on the command line separated by commas. */

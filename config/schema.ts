@@ -456,6 +456,24 @@ export const schema = {
     parts: texts('States that merge makes one of, in state.path.', []),
   },
 
+  follow: {
+    enabled: flag(
+      'Keep watching the files and folders of dataset.train until SIGINT or SIGTERM: after what is there is purified, each pass takes in what has come since, with state.path; docs/growing.md.',
+      false,
+      { arg: 'follow' },
+    ),
+    quiet: real(
+      'Time without a change after which a file counts as finished; files that are not are left alone, but for NDJSON and tar files, which are read up to their last whole sample.',
+      5,
+      { min: 0, max: 86_400, unit: 'seconds' },
+    ),
+    interval: real(
+      'Time from the end of one pass to the beginning of the next, at least; and the time that a pass waits for files that keep coming, at most.',
+      30,
+      { min: 0, max: 1e6, unit: 'seconds' },
+    ),
+  },
+
   metrics: {
     port: optionalInteger(
       'Port on which Prometheus finds counters of the run at /metrics while it lasts; 0 takes any free one and logs it.',
@@ -490,6 +508,10 @@ export const schema = {
         'cifar-binary',
       ],
       'class-folders',
+    ),
+    changes: flag(
+      'Write to stdout, as NDJSON, only what changed since the last run with the same state.path: new samples, and corrections of released ones; docs/growing.md. With follow.enabled that is always so.',
+      false,
     ),
   },
 } as const;

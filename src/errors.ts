@@ -43,7 +43,12 @@ export class DatasetError extends DataElixirError {
 
 /** One sample that cannot be read or does not fit; the sample is quarantined and the run goes on. */
 export class SampleError extends DataElixirError {
-  override readonly code = 'sample';
+  override readonly code: string = 'sample';
+}
+
+/** A sample whose file could not be read at this moment, though nothing may be wrong with it. */
+export class UnreadableError extends SampleError {
+  override readonly code = 'unreadable';
 }
 
 /** A checkpoint or weight file that is damaged, unsafe, or does not fit the network. Exit code 4. */

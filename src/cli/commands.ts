@@ -55,7 +55,7 @@ export const commands: readonly Command[] = [
     summary:
       'Repair a dataset: verdict, purified dataset and benign model in the record folder, verdict on stdout; with - as source, the purified dataset on stdout.',
     positional: SOURCES,
-    sections: ['dataset', ...PURIFYING, 'state', 'output'],
+    sections: ['dataset', ...PURIFYING, 'state', 'follow', 'output'],
     load: async () => (await import('./commands/purify.ts')).purify,
   },
   {

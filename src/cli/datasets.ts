@@ -1,11 +1,14 @@
 // The datasets of the configuration: where they are, what part of them is meant, and how they get into a store.
 
+import { statSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { addAbortSignal, type Readable } from 'node:stream';
+import { isDynamicPattern } from 'tinyglobby';
 import type { Settings } from '../../config/schema.ts';
 import type { Refuse } from '../../streams/records.ts';
 import { type Dataset, type DatasetInfo, type DatasetOptions, openDataset } from '../datasets/open.ts';
 import type { ImageSize } from '../datasets/resize.ts';
+import type { ImageShape } from '../datasets/sample.ts';
 import { SampleStore } from '../datasets/sample-store.ts';
 import { openStream, type Source, type SourceInfo } from '../datasets/stream.ts';
 import type { WriterOptions } from '../datasets/writer.ts';
@@ -16,12 +19,26 @@ import { expandSource } from './globs.ts';
 /** Names standard input as a source, and standard output as a sink. */
 export const STANDARD = '-';
 
+/** Begins the names of procedural datasets. */
+export const SHAPES = 'shapes:';
+
 /** What part of the sources is meant, and what to call it. */
 interface Part {
   readonly name?: string | null;
   readonly offset?: number;
   readonly limit?: number | null;
   readonly size?: ImageSize;
+  readonly growing?: Growing | undefined;
+}
+
+/** How a dataset is opened that a state follows. */
+export interface Growing {
+  /** Seconds without a change that make a file a finished one, where others write at this moment. */
+  readonly quiet?: number;
+  /** Of every image, where it is known from before. */
+  readonly shape?: ImageShape | undefined;
+  /** More than there are, where somebody counts them while they are read. */
+  readonly classes?: number | undefined;
 }
 
 /**
@@ -30,9 +47,15 @@ interface Part {
  * @param size that images are to be resized to, where neither the options nor the images tell
  * @throws {ConfigError} when none is named
  */
-export function openTraining(context: Opening, size?: ImageSize): Promise<Source> {
+export function openTraining(context: Opening, size?: ImageSize, growing?: Growing): Promise<Source> {
   const { train, name, offset, limit } = context.settings.dataset;
-  return open(context, 'dataset.train', train, { name, offset, limit, ...(size && { size }) });
+  return open(context, 'dataset.train', train, { name, offset, limit, growing, ...(size && { size }) });
+}
+
+/** Paths of the files and folders that are to be worked on, as they stand there now. */
+export async function trainingPaths({ settings, locate }: Opening): Promise<string[]> {
+  const { train } = settings.dataset;
+  return (await Promise.all(train.map((source) => pathsOf(source, settings, locate)))).flat();
 }
 
 /** The test set; undefined when none is named. */
@@ -64,7 +87,7 @@ async function open(
   { settings, locate, stdin, signal }: Opening,
   option: string,
   sources: readonly string[],
-  { name, offset, limit, size }: Part,
+  { name, offset, limit, size, growing }: Part,
   like?: SourceInfo,
 ): Promise<Source> {
   if (sources.length === 0) {
@@ -74,7 +97,7 @@ async function open(
   const clean = (
     await Promise.all(settings.dataset.clean.map((source) => pathsOf(source, settings, locate)))
   ).flat();
-  const classes = like?.classes ?? settings.dataset.classes;
+  const classes = like?.classes ?? settings.dataset.classes ?? growing?.classes ?? null;
   const options: DatasetOptions = {
     ...(name && { name }),
     ...(format !== 'auto' && { format }),
@@ -89,7 +112,10 @@ async function open(
   };
   if (!sources.includes(STANDARD)) {
     const paths = await Promise.all(sources.map((source) => pathsOf(source, settings, locate)));
-    return openDataset(paths.flat(), options);
+    return openDataset(paths.flat(), {
+      ...options,
+      ...(growing && optionsOf(growing, sources, paths.flat())),
+    });
   }
   checkStandardInput(settings, option, sources, stdin);
   // a producer that stalls must not keep an interrupted run waiting
@@ -105,6 +131,22 @@ function sizing({ dataset }: Settings, size?: ImageSize): Pick<DatasetOptions, '
   throw new ConfigError(
     `dataset.size: expected dataset.resize to be resize or tile, found refuse; set it, or leave dataset.size out`,
   );
+}
+
+/** Ids stay what they are when a folder, or what matches a pattern, comes to hold more than one file. */
+function optionsOf(
+  { quiet, shape }: Growing,
+  sources: readonly string[],
+  paths: readonly string[],
+): DatasetOptions {
+  const one =
+    paths.length === 1 && !sources.some((source) => isDynamicPattern(source)) ? paths[0]! : undefined;
+  const alone = one !== undefined && (one.startsWith(SHAPES) || isFile(one));
+  return { ...(quiet !== undefined && { quiet }), ...(shape && { shape }), named: !alone };
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
 }
 
 /** Standard input is one stream, read once. */
@@ -141,7 +183,7 @@ export function withClasses(source: Source, told?: number): Dataset {
 }
 
 async function pathsOf(source: string, { dataset }: Settings, locate: Context['locate']): Promise<string[]> {
-  if (source.startsWith('shapes:')) return [source];
+  if (source.startsWith(SHAPES)) return [source];
   return expandSource(locate(isAbsolute(source) ? source : join(dataset.root, source)));
 }
 
@@ -173,11 +215,16 @@ export async function fillStore(
 ): Promise<SampleStore> {
   const store = new SampleStore(path, dataset.info.shape);
   let done = 0;
-  for await (const result of dataset.read()) {
-    signal.throwIfAborted();
-    if (result.ok) store.append(result.sample, origins ? result.origin : undefined);
-    else await refuse(result.quarantined);
-    log.progress('read', ++done, undefined, 'samples');
+  try {
+    for await (const result of dataset.read()) {
+      signal.throwIfAborted();
+      if (result.ok) store.append(result.sample, origins ? result.origin : undefined);
+      else await refuse(result.quarantined);
+      log.progress('read', ++done, undefined, 'samples');
+    }
+  } catch (error) {
+    store.dispose();
+    throw error;
   }
   log.info(
     'read',

@@ -3,21 +3,21 @@
 
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
-import { Journal } from '../../streams/operators/journal.ts';
 import type { PurifySummary } from '../../streams/purify.ts';
+import type { SettledSample } from '../../streams/records.ts';
 import type { Estimate } from '../../streams/stages/detect.ts';
 import type { DatasetInfo } from '../datasets/open.ts';
 import { ConfigError } from '../errors.ts';
 import { CandidateStore, digestOf } from '../state/candidates.ts';
 import { JSON_VALUE, onDatabase } from '../state/database.ts';
-import { type Correction, Ledger } from '../state/ledger.ts';
+import { Ledger } from '../state/ledger.ts';
 import { NetworkStore } from '../state/networks.ts';
+import { Outbox } from '../state/outbox.ts';
 import { type Identity, State } from '../state/state.ts';
 import type { DenoiserRef } from '../workers/protocol.ts';
 import type { Context } from './commands.ts';
 import type { Denoiser } from './models.ts';
 import { versions } from './paths.ts';
-import type { OpenRecord } from './record.ts';
 import { planOf } from './rules.ts';
 
 /** Runs `work` with the configured state, or with none. The state is closed at the end, and unharmed by failures. */
@@ -51,22 +51,28 @@ export class RunMemory {
   /** The networks where trainings go on from those of the last run. */
   readonly warm: NetworkStore | undefined;
   readonly ledger: Ledger;
-  readonly #corrections: Journal<Correction>;
+  readonly #outbox: Outbox;
   /** Windows by time differ from run to run. */
   readonly #keepWindows: boolean;
   readonly #windows: Promise<void>[] = [];
   #corrected = 0;
 
-  constructor({ settings }: Context, state: State, { record }: OpenRecord) {
+  /** @param lineOf a sample that is released first, as a line; left out where only corrections are told */
+  constructor({ settings }: Context, state: State, lineOf?: (settled: SettledSample) => string) {
     this.state = state;
     this.#keepWindows = settings.detect.windowSeconds === null;
     this.candidates = new CandidateStore(state.database);
     this.networks = new NetworkStore(state);
     this.warm = settings.state.models === 'warm' ? this.networks : undefined;
-    this.#corrections = new Journal<Correction>(record.path('corrections.ndjson'));
-    this.ledger = new Ledger(state, (correction) => {
-      this.#corrected += 1;
-      this.#corrections.append(correction);
+    this.#outbox = new Outbox(state);
+    this.ledger = new Ledger(state, {
+      correct: (correction) => {
+        this.#corrected += 1;
+        this.#outbox.append(JSON.stringify(correction));
+      },
+      add: (settled) => {
+        if (lineOf) this.#outbox.append(lineOf(settled));
+      },
     });
   }
 
@@ -100,7 +106,12 @@ export class RunMemory {
     await Promise.all(this.#windows);
     await database.put<string, unknown>(`${next}verdict`, verdict, JSON_VALUE);
     await this.ledger.finish();
-    this.#corrections.close();
+    this.#outbox.close();
+  }
+
+  /** Lets go of what a run leaves open that did not come to its end. */
+  dispose(): void {
+    this.#outbox.dispose();
   }
 
   /** Makes the run the state's last one; after it is published, so that a killed run corrects again. */

@@ -1,7 +1,7 @@
 // The networks of a run: loaded from what the user brings or trained here, as references that workers can run,
 // and written as ONNX files.
 
-import { writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import type { Settings } from '../../config/schema.ts';
 import type { DatasetInfo } from '../datasets/open.ts';
 import type { ImageSize } from '../datasets/resize.ts';
@@ -131,7 +131,10 @@ function tileOf([, ...extents]: readonly (number | null)[], [channels, ...image]
 
 /** Writes a classifier as an ONNX file that any runtime opens; one that came as ONNX is written as it came. */
 export async function writeOnnx(path: string, model: ClassifierRef): Promise<void> {
-  await writeFile(path, onnxOf(model)).catch(unwritten(path));
+  // whoever serves the model may load it at any moment
+  await writeFile(`${path}.tmp`, onnxOf(model))
+    .then(() => rename(`${path}.tmp`, path))
+    .catch(unwritten(path));
 }
 
 /** The same as bytes. */

@@ -2,7 +2,7 @@
 // purified dataset, manifest and models end up in the record.
 
 import { statSync } from 'node:fs';
-import { rename } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { Credit } from '../../streams/operators/credited.ts';
@@ -47,6 +47,8 @@ export interface Purification {
   readonly clock: StageClock;
   /** What earlier runs left. */
   readonly memory?: RunMemory | undefined;
+  /** Takes the purified dataset; where left out, it goes where the configuration says. */
+  readonly writer?: DatasetWriter | undefined;
   /** Told of each window as it closes. */
   readonly onWindow: (estimate: Estimate) => void;
 }
@@ -72,7 +74,7 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
   const credit = new Credit(method.inFlight);
   tally?.watch({ runner, credit, clock });
   const target = settings.output.path ?? record.path('purified');
-  const writer = await openOutput(context, target, info, memory);
+  const writer = parts.writer ?? (await openOutput(context, target, info, memory));
   const ownSizes = holdsImageFiles(outputOf(context, info).format) || info.came !== undefined;
   const fitted = { ownSizes, tiles: tilesPerImage(denoiser.model, info.shape) };
   const leaves = toStandardOutput(context);
@@ -118,6 +120,7 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
     await writer.close();
     const published = leaves ? manifest : manifestBeside(target);
     if (!leaves) await rename(manifest, published).catch(unwritten(published));
+    await rm(record.path('evidence'), { recursive: true, force: true });
     if (judgement?.knowledge) await writeEvidence(record.path('evidence'), judgement.knowledge, store);
     await writeOnnx(record.path('models', 'observer.onnx'), observer);
     if (trainer.model) await writeOnnx(record.path('models', 'benign.onnx'), trainer.model);

@@ -1,6 +1,7 @@
 // The record of a run, opened: its folder with the resolved configuration, the log, and the quarantine. Also what
 // every record says in the end about cost.
 
+import { resolve } from 'node:path';
 import { Journal } from '../../streams/operators/journal.ts';
 import type { Refuse } from '../../streams/records.ts';
 import { type Metrics, RunRecord } from '../state/record.ts';
@@ -16,16 +17,19 @@ export interface OpenRecord {
   readonly refuse: Refuse;
 }
 
-/** Starts the record that the configuration names; log lines go there from now on. */
+/** Starts the record that the configuration names; log lines go there from now on. @param keep parts that stay; @param goesOn whether quarantine does */
 export function createRecord(
   { settings, log, tally }: Context,
   overwrite: boolean = settings.overwrite,
+  keep: readonly string[] = [],
+  goesOn = false,
 ): OpenRecord {
   const { recordRoot, saveFolderName } = settings;
   const config = { ...settings, versions: versions() };
-  const record = RunRecord.create(recordRoot, saveFolderName, { overwrite, config });
+  // Node makes folders in a working folder that is gone for ever, where the path is not absolute
+  const record = RunRecord.create(resolve(recordRoot), saveFolderName, { overwrite, config, keep });
   log.writeTo((line) => record.log(line));
-  const quarantine = new Journal<unknown>(record.path('quarantine.ndjson'));
+  const quarantine = new Journal<unknown>(record.path('quarantine.ndjson'), goesOn);
   const refuse: Refuse = async (bad) => {
     tally?.count('quarantined');
     quarantine.append(bad);

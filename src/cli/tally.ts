@@ -35,6 +35,12 @@ export class Tally {
     this.#passed.set(stage, samples);
   }
 
+  /** Samples are counted from 0 again: another pass begins. */
+  restart(): void {
+    Object.assign(this.#samples, { raw: 0, purified: 0, dropped: 0, quarantined: 0 });
+    this.#passed.clear();
+  }
+
   watch(watched: Watched): void {
     Object.assign(this.#watched, watched);
   }

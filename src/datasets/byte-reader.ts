@@ -20,7 +20,7 @@ const CHUNK_BYTES = 1 << 15;
  */
 export async function* readBytes(source: ByteSource): AsyncGenerator<Buffer, void, undefined> {
   if (typeof source !== 'string') {
-    yield* unpacked(source.bytes);
+    yield* source.plain ? source.bytes : unpacked(source.bytes);
     return;
   }
   const file = await open(source).catch((error: Error) => {
@@ -43,7 +43,7 @@ async function* unpacked(
   else yield* bytes;
 }
 
-/** The bytes of an open file from `start` up to `end`, or to its end. */
+/** The bytes of an open file from `start` up to `end`, or to its end. @throws {DatasetError} when the disk fails */
 export async function* chunksOf(
   file: FileHandle,
   start = 0,
@@ -51,7 +51,11 @@ export async function* chunksOf(
 ): AsyncGenerator<Buffer, void, undefined> {
   for (let position = start; position < end; ) {
     const size = Math.min(CHUNK_BYTES, end - position);
-    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(size), 0, size, position);
+    const { bytesRead, buffer } = await file
+      .read(Buffer.allocUnsafe(size), 0, size, position)
+      .catch((error: Error) => {
+        throw new DatasetError(`expected a readable file, found: ${error.message}; check the disk`);
+      });
     if (bytesRead === 0) return;
     position += bytesRead;
     yield buffer.subarray(0, bytesRead);

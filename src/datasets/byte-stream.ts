@@ -5,6 +5,8 @@
 export interface ByteStream {
   readonly name: string;
   readonly bytes: AsyncGenerator<Buffer, void, undefined>;
+  /** Whether the bytes are what they are, however they begin: the rest of a file. */
+  readonly plain?: boolean;
 }
 
 /** A file by its path, or a stream. */

@@ -29,17 +29,19 @@ export async function listTarClasses(path: string): Promise<string[]> {
  * folders is passed over. Damage of the archive makes one damaged entry for what is lost.
  *
  * @param labels of the class folders
+ * @param growing others still write: what is not whole yet is left for later
  */
 export async function* readClassFolderTar(
   path: string,
   labels: ReadonlyMap<string, number>,
   maxPixels: number,
+  growing = false,
 ): AsyncGenerator<Entry> {
   const wanted = (name: string, size: number) =>
     labels.has(classOf(name) ?? '') && size <= maxImageBytes(maxPixels);
   for await (const member of readTar(path, wanted)) {
     if (member.kind === 'damage') {
-      yield damagedArchive(path, member);
+      if (!(growing && member.cut)) yield damagedArchive(path, member);
       continue;
     }
     const label = labels.get(classOf(member.name) ?? '');

@@ -6,6 +6,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatasetError } from '../errors.ts';
 import { damagedEntry, type Entry } from './entry.ts';
+import { finished } from './finished.ts';
 import { decodeImage, imageStem, isImageName, readImageFile } from './image.ts';
 
 /** The extra level of Tiny-ImageNet: `n01443537/images/n01443537_0.JPEG`. */
@@ -23,15 +24,17 @@ export async function listClassFolders(root: string): Promise<string[]> {
  *
  * @param labels  of the class folders
  * @param idOf of a file by its folder and its name without the image's extension
+ * @param quiet others still write: files that changed in the last so many seconds are left out
  */
 export async function* readClassFolders(
   root: string,
   labels: ReadonlyMap<string, number>,
   idOf: (folder: string, stem: string) => string,
   maxPixels: number,
+  quiet?: number,
 ): AsyncGenerator<Entry> {
   const queues: Queue[] = [];
-  for (const [folder, label] of labels) queues.push(await listFiles(root, folder, label));
+  for (const [folder, label] of labels) queues.push(await listFiles(root, folder, label, quiet));
   for (let queue = furthestBehind(queues); queue; queue = furthestBehind(queues)) {
     const { folder, label } = queue;
     const name = queue.names.next().value!;
@@ -66,19 +69,24 @@ interface Queue {
   taken: number;
 }
 
-async function listFiles(root: string, folder: string, label: number): Promise<Queue> {
+async function listFiles(
+  root: string,
+  folder: string,
+  label: number,
+  quiet: number | undefined,
+): Promise<Queue> {
   const path = join(root, folder);
   const found = await readdir(path, { withFileTypes: true }).catch((error: Error) => {
     throw new DatasetError(`expected a class folder at ${path}, found: ${error.message}; fetch it again`);
   });
   const deeper = found.some((item) => item.isDirectory() && item.name === IMAGES_FOLDER);
   if (deeper && !found.some((item) => isImageName(item.name))) {
-    return listFiles(root, join(folder, IMAGES_FOLDER), label);
+    return listFiles(root, join(folder, IMAGES_FOLDER), label, quiet);
   }
-  const names = found
-    .filter((item) => !item.name.startsWith('.'))
-    .map((item) => (item.isDirectory() ? `${item.name}/` : item.name))
-    .sort();
+  const visible = found.filter((item) => !item.name.startsWith('.'));
+  const folders = visible.filter((item) => item.isDirectory()).map((item) => `${item.name}/`);
+  const files = visible.filter((item) => !item.isDirectory()).map((item) => item.name);
+  const names = [...folders, ...(await finished(path, files, quiet))].sort();
   return { folder, label, count: names.length, names: unpack(Buffer.from(names.join('\0'))), taken: 0 };
 }
 

@@ -26,6 +26,8 @@ export interface Entry {
   readonly source: string;
   /** Byte offset in the (decompressed) file; the number of the row where the format counts rows (Parquet). */
   readonly offset: number;
+  /** The label, where it can be told without decoding. */
+  readonly label?: number;
   /** @throws {SampleError} when it cannot be decoded */
   readonly decode: () => LabelledImage | Promise<LabelledImage>;
 }

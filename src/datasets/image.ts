@@ -3,7 +3,7 @@
 
 import { readFile, stat } from 'node:fs/promises';
 import { hasPngSignature } from 'fast-png';
-import { SampleError } from '../errors.ts';
+import { SampleError, UnreadableError } from '../errors.ts';
 import type { Image } from './entry.ts';
 import { decodeJpeg, hasJpegSignature } from './jpeg.ts';
 import { decodePng } from './png.ts';
@@ -31,7 +31,7 @@ export async function decodeImage(bytes: Uint8Array, maxPixels: number): Promise
 /**
  * The bytes of an image file.
  *
- * @throws {SampleError} when it cannot be read, or holds more than an image may
+ * @throws {SampleError} when it cannot be read, or holds more than an image may; {UnreadableError} when that may pass
  */
 export async function readImageFile(path: string, maxPixels: number): Promise<Buffer> {
   try {
@@ -42,10 +42,14 @@ export async function readImageFile(path: string, maxPixels: number): Promise<Bu
     return await readFile(path);
   } catch (error) {
     if (error instanceof SampleError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new SampleError(`expected a readable file, found: ${reason}; check its permissions`);
+    const { message, code } = error as NodeJS.ErrnoException;
+    const Kind = code === undefined || LASTING.includes(code) ? SampleError : UnreadableError;
+    throw new Kind(`expected a readable file, found: ${message}; check its permissions`);
   }
 }
+
+/** What a disk or network says of a file that will not be there the next time either. */
+const LASTING = ['ENOENT', 'EACCES', 'EPERM', 'ELOOP', 'ENOTDIR', 'ENAMETOOLONG'];
 
 /** A file of more bytes than this is not worth reading: 16-bit RGBA without any compression, and a MiB of metadata. */
 export function maxImageBytes(maxPixels: number): number {

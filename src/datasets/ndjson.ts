@@ -14,13 +14,26 @@ const BLOCK_BYTES = 1 << 15;
 const ROOM_BYTES = 2 ** 20;
 const NEWLINE = 10;
 
-/** Reads one file or stream, gzipped or not; paths in a stream start from the working folder. Empty lines are passed over; a sample without an id is named by its line. */
-export async function* readNdjson(file: ByteSource, maxPixels: number): AsyncGenerator<Entry> {
+/**
+ * Reads one file or stream, gzipped or not; paths in a stream start from the working folder. Empty lines are passed over; a sample without an id is named by its line.
+ *
+ * @param growing others still write: a last line without its end that is no object yet is left for later
+ * @param first   number of the first line, where others were read before
+ * @returns what was read
+ */
+export async function* readNdjson(
+  file: ByteSource,
+  maxPixels: number,
+  growing = false,
+  first = 0,
+): AsyncGenerator<Entry, LinesRead> {
   const path = nameOf(file);
   const folder = dirname(path);
-  let index = 0;
-  for await (const line of linesOf(file, maxLineBytes(maxPixels))) {
+  let index = first;
+  let end = 0;
+  for await (const line of linesOf(file, maxLineBytes(maxPixels), growing)) {
     const place = { source: path, offset: line.offset };
+    if ('end' in line) end = line.end;
     if ('damage' in line) {
       yield damagedEntry(place, `expected whole lines, found: ${line.damage}; fetch the file again`);
     } else if (!line.bytes) {
@@ -32,6 +45,15 @@ export async function* readNdjson(file: ByteSource, maxPixels: number): AsyncGen
       yield toEntry(line.bytes, place, indexId(index++), folder, maxPixels);
     }
   }
+  return { lines: index, end };
+}
+
+/** How far a file was read. */
+export interface LinesRead {
+  /** Lines that were read, with those before. */
+  readonly lines: number;
+  /** Byte offset after the last of them. */
+  readonly end: number;
 }
 
 /** One more than the largest label of a file; lines that hold none are passed over. */
@@ -45,16 +67,27 @@ export async function countNdjsonClasses(path: string, maxPixels: number): Promi
 }
 
 type Line =
-  | { readonly offset: number; readonly size: number; readonly bytes: Buffer | undefined }
+  | {
+      readonly offset: number;
+      /** Offset after it and its end. */
+      readonly end: number;
+      readonly size: number;
+      readonly bytes: Buffer | undefined;
+    }
   | { readonly offset: number; readonly damage: string };
 
 /** Lines with their places; of those that are too long only the size is kept. */
-async function* linesOf(file: ByteSource, maxBytes: number): AsyncGenerator<Line> {
+async function* linesOf(file: ByteSource, maxBytes: number, growing = false): AsyncGenerator<Line> {
   const reader = new ByteReader(file);
   let offset = 0;
   let size = 0;
   let parts: Buffer[] = [];
-  const take = (): Line => ({ offset, size, bytes: size > maxBytes ? undefined : Buffer.concat(parts) });
+  const take = (end: number): Line => ({
+    offset,
+    end,
+    size,
+    bytes: size > maxBytes ? undefined : Buffer.concat(parts),
+  });
   try {
     for (
       let block = await reader.take(BLOCK_BYTES);
@@ -69,7 +102,7 @@ async function* linesOf(file: ByteSource, maxBytes: number): AsyncGenerator<Line
         else parts = [];
         from = end + 1;
         if (at < 0) continue;
-        yield take();
+        yield take(offset + size + 1);
         offset += size + 1;
         size = 0;
         parts = [];
@@ -77,7 +110,7 @@ async function* linesOf(file: ByteSource, maxBytes: number): AsyncGenerator<Line
     }
     // of a damaged file the last line is not whole
     if (reader.damage !== undefined) yield { offset, damage: reader.damage };
-    else if (size > 0) yield take();
+    else if (size > 0 && (!growing || parse(Buffer.concat(parts)))) yield take(offset + size);
   } finally {
     await reader.close();
   }
@@ -109,7 +142,7 @@ function toEntry(
     const rest = { format: 'ndjson' as const, line: bytes, folder };
     return { label, ...(await decodeImage(image, maxPixels)), origin: { image, rest } };
   };
-  return { ...place, id, decode };
+  return { ...place, id, ...(isLabel(fields.label) && { label: fields.label }), decode };
 }
 
 function labelIn({ label }: Fields): number {

@@ -12,6 +12,7 @@ import { cameAs, recordShape, shapeOf } from './dataset-shape.ts';
 import { unescapeId } from './description.ts';
 import { damagedEntry, type Entry, type Image } from './entry.ts';
 import { idOfFile, pathId } from './file-ids.ts';
+import { readable } from './finished.ts';
 import { IdSet } from './id-set.ts';
 import { countIdxClasses, labelsBeside, readIdx } from './idx.ts';
 import { countNdjsonClasses, readNdjson } from './ndjson.ts';
@@ -62,6 +63,13 @@ export interface DatasetOptions {
   readonly limit?: number;
   /** Larger images are refused before they are decoded; 2²⁴ when absent. */
   readonly maxPixels?: number;
+  /**
+   * Others still write: files that changed in the last so many seconds are left out, but for NDJSON and tar files,
+   * which are read up to their last whole sample. When absent, everything counts.
+   */
+  readonly quiet?: number;
+  /** Whether ids begin with the name of the file even where there is only one: the next time there may be more. */
+  readonly named?: boolean;
 }
 
 export interface DatasetInfo {
@@ -94,9 +102,9 @@ export async function openDataset(
   source: string | readonly string[],
   options: DatasetOptions = {},
 ): Promise<Dataset> {
-  const sources = typeof source === 'string' ? [source] : source;
+  const sources = typeof source === 'string' ? [source] : await readable(source, options.quiet);
   const clean = options.clean?.length ? await recogniseClean(options.clean) : undefined;
-  const recognised = await Promise.all(sources.map((path) => recognise(path, options.format)));
+  const recognised = await Promise.all(sources.map((path) => recognise(path, options.format, options.quiet)));
   const found = recognised.map((part) =>
     clean && part.format === 'backdoorbench' ? { ...part, clean } : part,
   );
@@ -208,7 +216,7 @@ function channelsOf([first]: readonly Recognised[], options: DatasetOptions): 1 
 }
 
 async function* entriesOf(parts: readonly Recognised[], options: DatasetOptions): AsyncGenerator<Entry> {
-  const prefixes = prefixesOf(parts);
+  const prefixes = prefixesOf(parts, options.named);
   const seen = NUMBERED.includes(parts[0]!.format) ? undefined : new IdSet();
   for (const [i, part] of parts.entries()) {
     for (const [j, file] of part.files.entries()) {
@@ -231,12 +239,13 @@ export function repeated(entry: Entry): Entry {
 }
 
 function entriesOfFile(part: Recognised, file: string, index: number, options: DatasetOptions) {
+  const growing = options.quiet !== undefined;
   const maxPixels = options.maxPixels ?? DEFAULT_MAX_PIXELS;
   switch (part.format) {
     case 'class-folders':
       return part.archived
-        ? readClassFolderTar(file, folderLabels(part), maxPixels)
-        : readClassFolders(file, folderLabels(part), idsOf(part), maxPixels);
+        ? readClassFolderTar(file, folderLabels(part), maxPixels, growing)
+        : readClassFolders(file, folderLabels(part), idsOf(part), maxPixels, options.quiet);
     case 'idx':
       return readIdx(file, labelsOf(file, index, options), maxPixels);
     case 'cifar-binary':
@@ -245,9 +254,11 @@ function entriesOfFile(part: Recognised, file: string, index: number, options: D
         labelBytes: options.labelBytes ?? 1,
       });
     case 'webdataset':
-      return part.description ? unescaped(readWebDataset(file, maxPixels)) : readWebDataset(file, maxPixels);
+      return part.description
+        ? unescaped(readWebDataset(file, maxPixels, growing))
+        : readWebDataset(file, maxPixels, growing);
     case 'ndjson':
-      return readNdjson(file, maxPixels);
+      return readNdjson(file, maxPixels, growing);
     case 'npz':
       return readNpz(file, maxPixels);
     case 'parquet':
@@ -277,9 +288,12 @@ function labelsOf(images: string, index: number, { labels }: DatasetOptions): st
 }
 
 /** What makes ids unique over several files: each file's name, numbered where it occurs again. */
-function prefixesOf(parts: readonly Recognised[]): string[][] {
+function prefixesOf(parts: readonly Recognised[], named = false): string[][] {
   const unique = ({ format, description }: Recognised) => description && !NUMBERED.includes(format);
-  const several = parts.length > 1 || parts.some((part) => part.files.length > 1 && !unique(part));
+  const files = ({ format, archived }: Recognised) => format !== 'class-folders' || archived;
+  const several =
+    parts.length > 1 ||
+    parts.some((part) => !unique(part) && (part.files.length > 1 || (named && files(part))));
   const seen = new Map<string, number>();
   return parts.map((part) =>
     part.files.map((file) => {

@@ -12,6 +12,7 @@ import { ByteReader } from './byte-reader.ts';
 import { listTarClasses } from './class-folder-tar.ts';
 import { IMAGES_FOLDER, listClassFolders } from './class-folders.ts';
 import { type Description, readDescription } from './description.ts';
+import { readable } from './finished.ts';
 import { parquetClassNames } from './parquet.ts';
 
 export const DATASET_FORMATS = [
@@ -60,9 +61,11 @@ export interface Recognised {
  *
  * @param source a file, a folder, or `shapes:…`
  * @param format taken as it is when given
+ * @param quiet  others still write: files of a folder that changed in the last so many seconds are left out, but for
+ *               those that grow at their end
  * @throws {DatasetError} when there is nothing or nothing known
  */
-export async function recognise(source: string, format?: DatasetFormat): Promise<Recognised> {
+export async function recognise(source: string, format?: DatasetFormat, quiet?: number): Promise<Recognised> {
   if (format === 'shapes' || source.startsWith('shapes:')) {
     return { format: 'shapes', files: [source], classNames: SHAPE_CLASSES };
   }
@@ -71,7 +74,7 @@ export async function recognise(source: string, format?: DatasetFormat): Promise
       `expected a dataset at ${source}, found ${error.code ?? error.message}; check the path`,
     );
   });
-  if (found.isDirectory()) return recogniseFolder(source, format);
+  if (found.isDirectory()) return recogniseFolder(source, format, quiet);
   return recogniseFiles([source], dirname(source), format ?? (await recogniseFile(source)));
 }
 
@@ -80,7 +83,11 @@ export function stemOf(source: string): string {
   return basename(source).replace(/(?<=.)\..*$/, '');
 }
 
-async function recogniseFolder(source: string, format?: DatasetFormat): Promise<Recognised> {
+async function recogniseFolder(
+  source: string,
+  format: DatasetFormat | undefined,
+  quiet: number | undefined,
+): Promise<Recognised> {
   const description = await readDescription(source);
   if (description) {
     const { classNames, parts } = description;
@@ -98,7 +105,8 @@ async function recogniseFolder(source: string, format?: DatasetFormat): Promise<
   const names = (await readdir(source)).sort();
   const folders = await listClassFolders(source);
   for (const [pattern, kind] of FILES_IN_FOLDERS) {
-    const files = names.filter((name) => pattern.test(name)).map((name) => join(source, name));
+    const found = names.filter((name) => pattern.test(name)).map((name) => join(source, name));
+    const files = await readable(found, quiet);
     const archived =
       kind === 'tar' && (format === 'webdataset' || (format === 'class-folders' && folders.length === 0));
     const meant = format === undefined || format === kind || archived;

@@ -15,6 +15,8 @@ export interface TarMember {
   readonly name: string;
   /** Where its header begins in the (decompressed) archive. */
   readonly offset: number;
+  /** Where the member before it ends, at this header or at those that extend it. */
+  readonly start: number;
   readonly size: number;
   /** Its contents, when the caller wanted them. */
   readonly bytes: Buffer | undefined;
@@ -23,9 +25,17 @@ export interface TarMember {
 /** The archive cannot be read from here on, or ends without saying so. */
 export interface TarDamage {
   readonly kind: 'damage';
+  /** Where the last whole member ends, or the header of one that is not whole begins. */
   readonly offset: number;
+  /** Where the last whole member ends. */
+  readonly start: number;
   readonly reason: string;
+  /** Whether it merely ends too early, as one does that is still being written. */
+  readonly cut: boolean;
 }
+
+/** What tar-stream says of an archive that ends within a member. */
+const CUT = 'Unexpected end of data';
 
 // old archives lack the magic of POSIX tar; the type of the options does not know this one
 const EXTRACT_OPTIONS: object = { allowUnknownFormat: true };
@@ -42,6 +52,7 @@ export async function* readTar(
   const archive = extract(EXTRACT_OPTIONS);
   const fed = feed(file, archive);
   let offset = 0;
+  let start = 0;
   let damage: string | undefined;
   try {
     for await (const entry of archive) {
@@ -49,8 +60,9 @@ export async function* readTar(
       offset = entry.offset;
       const isFile = type === 'file' || type === 'contiguous-file';
       const bytes = await body(entry, isFile && wanted(name, size));
-      if (isFile) yield { kind: 'member', name, offset, size, bytes };
+      if (isFile) yield { kind: 'member', name, offset, start, size, bytes };
       offset += 512 * (1 + Math.ceil(size / 512));
+      start = offset;
     }
   } catch (error) {
     damage = toFailure(error).message;
@@ -58,8 +70,9 @@ export async function* readTar(
     archive.destroy();
   }
   const end = await fed;
+  const cut = end.damage === undefined && (damage === CUT || (damage === undefined && !end.marked));
   damage = end.damage ?? damage ?? (end.marked ? undefined : 'its end-of-archive mark is missing');
-  if (damage !== undefined) yield { kind: 'damage', offset, reason: damage };
+  if (damage !== undefined) yield { kind: 'damage', offset, start, reason: damage, cut };
 }
 
 /** The entry that stands for what damage of an archive took. */

@@ -14,8 +14,17 @@ const MAX_CLS_BYTES = 64;
 const MAX_MEMBERS = 100;
 const MAX_OTHER_BYTES = 2 ** 24;
 
-/** Reads one shard or stream, gzipped or not. Damage of the archive makes one damaged entry for what is lost. */
-export async function* readWebDataset(file: ByteSource, maxPixels: number): AsyncGenerator<Entry> {
+/**
+ * Reads one shard or stream, gzipped or not. Damage of the archive makes one damaged entry for what is lost.
+ *
+ * @param growing others still write: where the archive is cut off, the rest and the last sample are left for later
+ * @returns where to read on then
+ */
+export async function* readWebDataset(
+  file: ByteSource,
+  maxPixels: number,
+  growing = false,
+): AsyncGenerator<Entry, number | undefined> {
   const path = nameOf(file);
   let group: Group | undefined;
   const wanted = (name: string, size: number) => {
@@ -24,6 +33,7 @@ export async function* readWebDataset(file: ByteSource, maxPixels: number): Asyn
     return key !== undefined && size <= MAX_OTHER_BYTES - (key === group?.key ? group.otherBytes : 0);
   };
   for await (const member of readTar(file, wanted)) {
+    if (growing && member.kind === 'damage' && member.cut) return group?.start ?? member.start;
     const name = member.kind === 'member' ? splitMember(member.name) : undefined;
     if (member.kind === 'member' && name === undefined) continue;
     if (group && (group.key !== name?.key || group.members.has(name.extension))) {
@@ -33,16 +43,20 @@ export async function* readWebDataset(file: ByteSource, maxPixels: number): Asyn
     if (member.kind === 'damage') {
       yield damagedArchive(path, member);
     } else if (name) {
-      group ??= { key: name.key, offset: member.offset, members: new Map(), otherBytes: 0, lacks: false };
+      const { offset, start } = member;
+      group ??= { key: name.key, offset, start, members: new Map(), otherBytes: 0, lacks: false };
       add(group, name.extension, member);
     }
   }
   if (group) yield toEntry(group, path, maxPixels);
+  return undefined;
 }
 
 interface Group {
   readonly key: string;
   readonly offset: number;
+  /** Where the member before it ends. */
+  readonly start: number;
   /** By extension, in the order of the archive. */
   readonly members: Map<string, TarMember>;
   otherBytes: number;

@@ -19,7 +19,7 @@ export interface Released {
   readonly since: number;
 }
 
-/** One line of `corrections.ndjson`; docs/growing.md is the contract. */
+/** One line of `corrections.ndjson` or of a stream of changes; docs/growing.md is the contract. */
 export type Correction =
   | { readonly op: 'retract'; readonly id: string; readonly was: Was; readonly why: string }
   | {
@@ -37,15 +37,21 @@ type Was = Pick<Released, 'label' | 'image' | 'rule'>;
 
 const BLOCK = 256;
 
+/** Who is told of changes, in order: of those of present samples first, then of missing ones. */
+export interface Told {
+  correct(correction: Correction): void;
+  /** A sample is released that no earlier run has seen. */
+  add(settled: SettledSample): void;
+}
+
 export class Ledger {
   readonly #state: State;
-  readonly #correct: (correction: Correction) => void;
+  readonly #told: Told;
   #pending: SettledSample[] = [];
 
-  /** @param correct takes the corrections in order: those of present samples first, then those of missing ones */
-  constructor(state: State, correct: (correction: Correction) => void) {
+  constructor(state: State, told: Told) {
     this.#state = state;
-    this.#correct = correct;
+    this.#told = told;
   }
 
   /** Takes in a sample that is settled. */
@@ -65,7 +71,7 @@ export class Ledger {
     )) {
       if (!left || right || left.image === 'none') continue;
       const why = 'it is no longer in the source, or can no longer be read';
-      this.#correct({ op: 'retract', id: key, was: wasOf(left), why });
+      this.#told.correct({ op: 'retract', id: key, was: wasOf(left), why });
     }
   }
 
@@ -80,7 +86,8 @@ export class Ledger {
     const after = settled.map((one, n) => releasedOf(one, before[n], run + 1));
     settled.forEach((one, n) => {
       const correction = before[n] && correctionOf(one, before[n], after[n]!);
-      if (correction) this.#correct(correction);
+      if (correction) this.#told.correct(correction);
+      if (!before[n] && one.entry.image !== 'none') this.#told.add(one);
     });
     await database.batch<string, Released>(
       settled.map(({ entry }, n) => ({

@@ -1,9 +1,11 @@
 // The networks that runs have trained, by what they were trained from, so that unchanged data is not trained on
 // twice; and, while a training works, its state after each epoch, so that one that was killed goes on from there.
 
+import type { Sample } from '../datasets/sample.ts';
 import type { ClassifierCheckpoint } from '../training/train-classifier.ts';
 import type { Past, Role, WarmMemory } from '../training/train-warm.ts';
 import { type Database, JSON_VALUE, rangeOf } from './database.ts';
+import { Learned } from './learned.ts';
 import type { State } from './state.ts';
 
 const FLOAT_BYTES = Float32Array.BYTES_PER_ELEMENT;
@@ -12,10 +14,28 @@ export class NetworkStore implements WarmMemory {
   readonly #state: State;
   readonly #database: Database;
   readonly #used = new Set<string>();
+  readonly #learned: Learned;
 
   constructor(state: State) {
     this.#state = state;
     this.#database = state.database;
+    this.#learned = new Learned(state);
+  }
+
+  get run(): number {
+    return this.#state.run + 1;
+  }
+
+  learn(sample: Sample): Promise<void> {
+    return this.#learned.add(sample);
+  }
+
+  outdated(): Promise<number | undefined> {
+    return this.#learned.outdated();
+  }
+
+  retain(key: string): void {
+    this.#used.add(`model/${key}`);
   }
 
   async find(key: string): Promise<Float32Array | undefined> {

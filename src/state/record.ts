@@ -19,7 +19,7 @@ const CONFIG = 'config.yaml';
 /** Written last: a record that holds it is finished. */
 const METRICS = 'metrics.json';
 /** Everything that a record may hold; a folder that holds anything else is left alone. */
-const PARTS = [
+export const RECORD_PARTS: readonly string[] = [
   CONFIG,
   METRICS,
   'log.txt',
@@ -96,13 +96,18 @@ export class RunRecord {
   /**
    * Starts a record.
    *
+   * @param keep parts of an earlier record that stay until they are written again
    * @throws {ConfigError} when the folder holds a finished record and `overwrite` is not set, or holds something else
    * @throws {OutputError} when the disk refuses it
    */
   static create(
     root: string,
     name: string,
-    { overwrite, config }: { readonly overwrite: boolean; readonly config: object },
+    {
+      overwrite,
+      config,
+      keep = [],
+    }: { readonly overwrite: boolean; readonly config: object; readonly keep?: readonly string[] },
   ): RunRecord {
     const folder = join(root, name);
     const found = writing(folder, () => (existsSync(folder) ? readdirSync(folder) : []));
@@ -118,7 +123,7 @@ export class RunRecord {
       );
     }
     writing(folder, () => {
-      for (const entry of found) rmSync(join(folder, entry), { recursive: true });
+      for (const entry of found) if (!keep.includes(entry)) rmSync(join(folder, entry), { recursive: true });
       mkdirSync(join(folder, 'models'), { recursive: true });
     });
     const record = new RunRecord(folder);
@@ -147,7 +152,7 @@ export class RunRecord {
 
 /** A part, whole or half written, or a folder for temporary files. */
 function isPart(entry: string): boolean {
-  return PARTS.includes(entry.replace(/\.(tmp|partial)$/, '')) || entry.startsWith('scratch-');
+  return RECORD_PARTS.includes(entry.replace(/\.(tmp|partial)$/, '')) || entry.startsWith('scratch-');
 }
 
 /** Writes beside the file and renames, so that no reader and no crash ever sees half of it. */

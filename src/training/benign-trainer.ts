@@ -50,6 +50,7 @@ export class OnlineBenignTrainer implements BenignTrainer {
 
   async add(sample: Sample): Promise<void> {
     this.#options.store.append(sample);
+    await this.#options.warm?.learn(sample);
   }
 
   async finish(): Promise<void> {

@@ -1,7 +1,9 @@
 // Trainings that go on from those of the last run instead of beginning again (`state.models: warm`): the observer stays
 // as it was first trained, and the benign model is trained further on what is settled now. Cheaper than from scratch
-// where a dataset grows, and not equal to it: results depend on the runs that came before.
+// where a dataset grows, and not equal to it: results depend on the runs that came before. What is no longer released as
+// a run learned it is unlearned: the training goes on from the last model that had not seen it.
 
+import type { Sample } from '../datasets/sample.ts';
 import type { ClassifierTraining, TrainingProgress } from './train-classifier.ts';
 import { modelOf } from './train-classifier.ts';
 import {
@@ -26,7 +28,20 @@ export interface Past {
   readonly first: string;
   /** With those added that were settled with its help; else `first`. */
   readonly last: string;
+  /** Number of the run that trained it. */
+  readonly run?: number;
+  /** The benign models that it came of, oldest first. */
+  readonly before?: readonly Checkpoint[];
 }
+
+/** The model of a run, to go back to. */
+export interface Checkpoint {
+  readonly run: number;
+  readonly last: string;
+}
+
+/** Models that are kept to go back to. */
+const CHECKPOINTS = 4;
 
 /** Remembers from run to run. */
 export interface WarmMemory extends TrainingMemory {
@@ -36,6 +51,14 @@ export interface WarmMemory extends TrainingMemory {
   note(role: Role, past: Past): Promise<void>;
   /** As `find`, of what the next run will not need. */
   peek(key: string): Promise<Float32Array | undefined>;
+  /** Keeps for the next run what this one does not need. */
+  retain(key: string): void;
+  /** Number of this run. */
+  readonly run: number;
+  /** Takes in a sample that the benign model is to learn. */
+  learn(sample: Sample): Promise<void>;
+  /** The first run that learned a sample which is not among those taken in now, or with another image or label. */
+  outdated(): Promise<number | undefined>;
 }
 
 /** What a training needs beside its lesson. */
@@ -60,7 +83,10 @@ export async function trainFrozen({ memory, pool, onProgress }: Means, lesson: L
   return model;
 }
 
-/** The benign model of the last run, trained further where the data changed; from scratch where there is none. */
+/**
+ * The benign model of the last run, or of one before it where the last has learned what is no longer so, trained further
+ * where the data changed; from scratch where there is none.
+ */
 export async function trainFurther(means: Means, lesson: Lesson, further: ClassifierTraining) {
   const { memory, pool, onProgress } = means;
   const { spec, store } = lesson;
@@ -69,23 +95,37 @@ export async function trainFurther(means: Means, lesson: Lesson, further: Classi
   const known = past?.data === data ? await memory.find(past.first) : undefined;
   if (past && known) {
     const noted = { ...past, last: past.first };
-    await memory.note('benign', noted);
+    await noteBenign(memory, noted);
     return { model: modelOf(spec, weightsOf(spec, known)), past: noted };
   }
-  const start = past && (await memory.peek(past.last));
+  const before = past ? checkpointsOf(past, await memory.outdated()) : [];
+  const start = before.length > 0 ? await memory.peek(before.at(-1)!.last) : undefined;
   const next: Lesson = start ? { ...lesson, options: further, start: weightsOf(spec, start) } : lesson;
   const key = lessonKey(next);
   const model = await trainOnce(memory, pool, next, onProgress);
-  const noted = { network, data, first: key, last: key };
-  await memory.note('benign', noted);
+  const noted = { network, data, first: key, last: key, run: memory.run, before };
+  await noteBenign(memory, noted);
   return { model, past: noted };
+}
+
+/** Models of which none has seen what the run `outdated` learned, oldest first. */
+function checkpointsOf(
+  { run = Number.MAX_SAFE_INTEGER, last, before = [] }: Past,
+  outdated = Number.POSITIVE_INFINITY,
+): readonly Checkpoint[] {
+  return [...before, { run, last }].filter((checkpoint) => checkpoint.run < outdated).slice(-CHECKPOINTS);
+}
+
+async function noteBenign(memory: WarmMemory, past: Past): Promise<void> {
+  for (const { last } of past.before ?? []) memory.retain(last);
+  await memory.note('benign', past);
 }
 
 /** The second lesson of a benign model. */
 export async function trainLast({ memory, pool, onProgress }: Means, lesson: Lesson, past: Past) {
   const key = lessonKey(lesson);
   const model = await trainOnce(memory, pool, lesson, onProgress);
-  await memory.note('benign', { ...past, last: key });
+  await noteBenign(memory, { ...past, last: key });
   return model;
 }
 

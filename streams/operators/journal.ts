@@ -22,6 +22,7 @@ export interface Sink<T> {
 /** A file of JSON lines: first appended to, then closed, then replayed as often as one likes. */
 export class Journal<T> implements Sink<T>, AsyncIterable<T> {
   readonly path: string;
+  readonly #flags: 'a' | 'w';
   #descriptor: number | undefined;
   #closed = false;
   /** Set while a block is written: what the disk refused once is not tried again. */
@@ -30,9 +31,13 @@ export class Journal<T> implements Sink<T>, AsyncIterable<T> {
   #size = 0;
   #count = 0;
 
-  /** @param path is created, or emptied, with the first block; folders on the way are made. */
-  constructor(path: string) {
+  /**
+   * @param path is created, or emptied, with the first block; folders on the way are made
+   * @param more  whether what is there stays, and is followed
+   */
+  constructor(path: string, more = false) {
     this.path = path;
+    this.#flags = more ? 'a' : 'w';
   }
 
   /** Records appended so far. */
@@ -75,7 +80,7 @@ export class Journal<T> implements Sink<T>, AsyncIterable<T> {
     writing(this.path, () => {
       if (this.#descriptor === undefined) {
         mkdirSync(dirname(this.path), { recursive: true });
-        this.#descriptor = openSync(this.path, 'w');
+        this.#descriptor = openSync(this.path, this.#flags);
       }
       writeFileSync(this.#descriptor, block);
     });

@@ -104,6 +104,16 @@ it('corrects what was released when the verdict changes, and takes back what is 
   for (const { op, why } of gone) expect({ op, why }).toMatchObject({ op: 'retract' });
 });
 
+it('tells changes on stdout where that is asked for', async () => {
+  const more = ['--detect-threshold', '1000000', '--output-path', '-', '--output-changes'];
+  const told = await purify(60, 'grown', 'told', ...more);
+  expect(told.code).toBe(0);
+  // the other state has the same history
+  const expected = readFileSync(at('record', 'cleared', 'corrections.ndjson'), 'utf8');
+  expect(told.stdout).toBe(expected);
+  expect(readdirSync(at('record', 'told'))).not.toContain('corrections.ndjson');
+});
+
 it('refuses a state that is in use, of another purification, or no state, and leaves it as it is', async () => {
   const before = await contents('grown');
   const other = await purify(40, 'grown', 'other', '--diffusion-rounds', '3');

@@ -1,7 +1,7 @@
 // `purify`: repairs a dataset of which nothing else is known. An observer is trained on it unless one is brought.
 
 import { join, resolve } from 'node:path';
-import type { Refuse } from '../../../streams/records.ts';
+import type { DatasetInfo } from '../../datasets/open.ts';
 import { SampleStore } from '../../datasets/sample-store.ts';
 import type { Source } from '../../datasets/stream.ts';
 import type { Verdict } from '../../defense/verdict.ts';
@@ -9,72 +9,149 @@ import { ConfigError } from '../../errors.ts';
 import type { State } from '../../state/state.ts';
 import type { Pool } from '../../workers/pool.ts';
 import type { ClassifierRef } from '../../workers/protocol.ts';
+import { CORRECTIONS, deliverChanges, openNowhere, releaseLines, writesChanges } from '../changes.ts';
 import type { Context } from '../commands.ts';
 import { fillStore, openTraining, withClasses } from '../datasets.ts';
 import { denoiserPath, prepareDenoiser, sizeFor } from '../denoiser.ts';
+import { followSources, type Pass, patient } from '../follow.ts';
 import { checkVerdict } from '../gate.ts';
 import { identityOf, RunMemory, withState } from '../memory.ts';
 import { classesOf, loadClassifier, trainedBefore, trainOn } from '../models.ts';
-import { type Purification, purifyInto, toStandardOutput } from '../purification.ts';
+import { type Purification, type Purified, purifyInto, toStandardOutput } from '../purification.ts';
 import { costOf, createRecord } from '../record.ts';
 import { withWindows } from '../windows.ts';
 import { StageClock, withPool, withScratch } from '../workspace.ts';
 
 export async function purify(context: Context): Promise<void> {
   checkTerminal(context);
-  const verdict = await withState(context, (state) =>
-    withWindows(context, state, (onWindow) => purifyWith(context, state, onWindow)),
-  );
-  checkVerdict(context.settings, verdict);
+  // refuses what cannot be, before anything is read
+  writesChanges(context);
+  const { settings } = context;
+  if (settings.follow.enabled) {
+    // before the first file is waited for, which may be long
+    denoiserPath(context, true);
+    return followSources(context, async (state, pass) => {
+      const { verdict, info } = await purifyOnce(context, state, pass);
+      checkVerdict(settings, verdict);
+      return info;
+    });
+  }
+  const { verdict } = await withState(context, (state) => purifyOnce(context, state));
+  checkVerdict(settings, verdict);
+}
+
+/** What came of a run over everything that was there. */
+interface Outcome {
+  readonly verdict: Verdict;
+  readonly info: DatasetInfo;
+}
+
+/** @param pass where it is one of several over sources that grow meanwhile */
+function purifyOnce(context: Context, state: State | undefined, pass?: Pass): Promise<Outcome> {
+  return withWindows(context, state, (onWindow) => purifyWith(context, state, onWindow, pass));
 }
 
 async function purifyWith(
   context: Context,
   state: State | undefined,
   onWindow: Purification['onWindow'],
-): Promise<Verdict> {
-  const { settings, log, stdout, tally } = context;
+  pass: Pass | undefined,
+): Promise<Outcome> {
+  const { settings } = context;
   const path = denoiserPath(context, true);
-  const dataset = await openTraining(context, await sizeFor(context, path));
+  const dataset = await openTraining(context, await sizeFor(context, path), pass ?? (state && {}));
   const folder = resolve(settings.recordRoot, settings.saveFolderName);
-  const open = createRecord(context, settings.overwrite || (await state?.owns(folder)));
+  const created = createRecord(
+    context,
+    settings.overwrite || (await state?.owns(folder)),
+    pass?.keep,
+    pass?.goesOn,
+  );
+  const open = pass ? { ...created, refuse: patient(created.refuse) } : created;
   await state?.claim(folder);
-  const { record, quarantine } = open;
-  const memory = state && new RunMemory(context, state, open);
+  const tell = async () => state && deliverChanges(context, state, open.record.path(CORRECTIONS));
+  await tell();
   const clock = new StageClock();
-  return withScratch(async (scratch) => {
-    return withPool(context, async (pool) => {
-      const denoiser = await clock.time('denoiser', () =>
-        prepareDenoiser(path, context, pool, scratch, dataset.info),
-      );
-      const begun = await clock.time('observer', () => begin(context, dataset, scratch, open.refuse));
-      const { info, store } = begun;
-      await state?.bind(identityOf(context, denoiser, info), info.classes);
-      const observer = await clock.time(
-        'observer',
-        async () => begun.observer ?? (await trainObserver(context, pool, begun, memory)),
-      );
-      const parts = { ...begun, observer, denoiser, open, scratch, clock, memory, onWindow };
-      const { verdict, denoiserCalls, written, dropped } = await purifyInto(context, pool, parts);
-      quarantine.close();
-      const samples = store.count;
-      store.dispose();
-      record.finish({
-        dataset: { name: info.name, train: samples, classes: info.classes },
-        detection: { targetLabels: verdict.targetLabels },
-        cost: costOf(clock, denoiserCalls, samples),
-        ...(tally && { totals: tally.totals }),
-      });
-      await memory?.commit();
-      const corrected = memory ? `, ${memory.corrected} corrected` : '';
-      log.info(
-        'purify',
-        `${written} written, ${dropped} dropped, ${quarantine.count} quarantined${corrected}: ${record.folder}`,
-      );
-      if (!toStandardOutput(context)) stdout.write(`${JSON.stringify(verdict)}\n`);
-      return verdict;
-    });
-  }, record.folder).finally(() => quarantine.close());
+  const run = { state, open, clock, onWindow, least: pass && state?.classes, tail: pass?.tail, tell };
+  try {
+    return await withScratch(
+      (scratch) =>
+        withPool(context, async (pool) => {
+          const denoiser = await clock.time('denoiser', () =>
+            prepareDenoiser(path, context, pool, scratch, dataset.info),
+          );
+          return repair(context, pool, dataset, { ...run, denoiser, scratch });
+        }),
+      folder,
+    );
+  } finally {
+    open.quarantine.close();
+  }
+}
+
+/** What a run has got before it turns to its samples. */
+interface Run extends Pick<Purification, 'denoiser' | 'open' | 'clock' | 'scratch' | 'onWindow'> {
+  readonly state: State | undefined;
+  /** Classes at least. */
+  readonly least: number | undefined;
+  /** Samples that stay when the run ends. */
+  readonly tail: Pass['tail'];
+  /** Hands over what the state has to say. */
+  readonly tell: () => Promise<void>;
+}
+
+async function repair(context: Context, pool: Pool, dataset: Source, run: Run): Promise<Outcome> {
+  const { clock, denoiser, state } = run;
+  const begun = await clock.time('observer', () => begin(context, dataset, run));
+  const { info, store } = begun;
+  const changes = writesChanges(context);
+  const memory = state && new RunMemory(context, state, changes ? releaseLines(store) : undefined);
+  try {
+    await state?.bind(identityOf(context, denoiser, info), info.classes);
+    const observer = await clock.time(
+      'observer',
+      async () => begun.observer ?? (await trainObserver(context, pool, begun, memory)),
+    );
+    const parts = { ...run, ...begun, observer, memory, writer: changes ? openNowhere() : undefined };
+    const purified = await purifyInto(context, pool, parts);
+    await finish(context, run, { purified, info, samples: store.count, memory });
+    return { verdict: purified.verdict, info };
+  } finally {
+    memory?.dispose();
+    begun.dispose();
+  }
+}
+
+interface Finished {
+  readonly purified: Purified;
+  readonly info: DatasetInfo;
+  readonly samples: number;
+  readonly memory: RunMemory | undefined;
+}
+
+/** Completes the record, and makes the run the state's last one. */
+async function finish(
+  context: Context,
+  { open: { record, quarantine }, clock, tell }: Run,
+  { purified, info, samples, memory }: Finished,
+): Promise<void> {
+  const { log, stdout, tally } = context;
+  const { verdict, denoiserCalls, written, dropped } = purified;
+  quarantine.close();
+  record.finish({
+    dataset: { name: info.name, train: samples, classes: info.classes },
+    detection: { targetLabels: verdict.targetLabels },
+    cost: costOf(clock, denoiserCalls, samples),
+    ...(tally && { totals: tally.totals }),
+  });
+  await memory?.commit();
+  await tell();
+  const corrected = memory ? `, ${memory.corrected} corrected` : '';
+  log.info(
+    'purify',
+    `${written} written, ${dropped} dropped, ${quarantine.count} quarantined${corrected}: ${record.folder}`,
+  );
+  if (!toStandardOutput(context)) stdout.write(`${JSON.stringify(verdict)}\n`);
 }
 
 /** Images are nothing for a screen. */
@@ -89,18 +166,29 @@ function checkTerminal(context: Context): void {
 async function begin(
   context: Context,
   dataset: Source,
-  scratch: string,
-  refuse: Refuse,
-): Promise<Pick<Purification, 'store' | 'source' | 'info'> & { readonly observer?: ClassifierRef }> {
+  { scratch, open: { refuse }, least = 0, tail }: Run,
+): Promise<Begun> {
   const { path } = context.settings.observer;
   const file = join(scratch, 'raw');
+  const tailed = await tail?.fill(context, dataset.info, refuse);
   if (path !== null) {
-    const observer = await loadClassifier(context.locate(path), dataset.info);
-    const { info, read } = withClasses(dataset, classesOf(observer));
-    return { observer, info, store: new SampleStore(file, info.shape), source: read() };
+    const found = tailed ? { ...dataset.info, classes: tailed.classes } : dataset.info;
+    const observer = await loadClassifier(context.locate(path), found);
+    const { info, read } = withClasses(dataset, classesOf(observer) ?? tailed?.classes);
+    if (tailed) return { observer, info, store: tailed.store, dispose: () => undefined };
+    const store = new SampleStore(file, info.shape);
+    return { observer, info, store, source: read(), dispose: () => store.dispose() };
   }
-  const store = await fillStore(context, file, dataset, refuse, true);
-  return { info: withClasses(dataset).info, store };
+  const store = tailed?.store ?? (await fillStore(context, file, dataset, refuse, true));
+  const { info } = withClasses(dataset, tailed?.classes);
+  const dispose = () => (tailed ? undefined : store.dispose());
+  return { info: { ...info, classes: Math.max(info.classes, least) }, store, dispose };
+}
+
+interface Begun extends Pick<Purification, 'store' | 'source' | 'info'> {
+  readonly observer?: ClassifierRef;
+  /** Lets go of the store, where it is the run's own. */
+  dispose(): void;
 }
 
 /** The observer of these samples; with a state that keeps models warm, the one that was trained first. */

@@ -1,0 +1,181 @@
+// `--follow`: a run with a state, again and again, as often as something has come. Each pass is what calling the
+// program again would be, on the same state, and costs what is new. Nothing but the samples of a file that grows is held
+// from pass to pass, so that there is little that only a program which runs for days could get wrong. Ends with the
+// signal that interrupts it.
+
+import { mkdir } from 'node:fs/promises';
+import { basename, resolve } from 'node:path';
+import { follow, type Look } from '../../streams/follow.ts';
+import type { Refuse } from '../../streams/records.ts';
+import { scan } from '../datasets/finished.ts';
+import type { DatasetInfo } from '../datasets/open.ts';
+import type { ImageShape } from '../datasets/sample.ts';
+import { ConfigError, DatasetError } from '../errors.ts';
+import { RECORD_PARTS } from '../state/record.ts';
+import type { State } from '../state/state.ts';
+import { CORRECTIONS } from './changes.ts';
+import type { Context } from './commands.ts';
+import { type Growing, SHAPES, STANDARD, trainingPaths } from './datasets.ts';
+import { withState } from './memory.ts';
+import { growingFile, TailedStore } from './tailed-store.ts';
+import { withScratch } from './workspace.ts';
+
+/** How a pass differs from a run of its own. */
+export interface Pass extends Growing {
+  /** Parts of the record that stay until they are written again. */
+  readonly keep: readonly string[];
+  /** Samples that stay from pass to pass, where the source is a file that grows. */
+  readonly tail: TailedStore | undefined;
+  /** Whether that holds what passes before have read. */
+  readonly goesOn: boolean;
+}
+
+/** Works on all that is finished. */
+type OnePass = (state: State, pass: Pass) => Promise<DatasetInfo>;
+
+/** Milliseconds between two looks at the files. */
+const PAUSE = { least: 100, most: 1000 };
+
+/**
+ * Passes over the sources until the context's signal aborts.
+ *
+ * @param onePass where it finds no dataset that can be read, it is tried again
+ * @throws {ConfigError} when there is no state, or no file or folder to watch; whatever else `onePass` throws
+ */
+export async function followSources(context: Context, onePass: OnePass): Promise<void> {
+  const { settings, signal } = context;
+  checkFollowed(context);
+  const { quiet, interval } = settings.follow;
+  await withState(context, (state) => {
+    const sources = new Sources(context);
+    const pause = Math.min(PAUSE.most, Math.max(PAUSE.least, 500 * quiet));
+    return withTail(context, (tail, keep) => {
+      const pass = passing(context, state!, onePass, tail, keep);
+      return follow({ look: () => sources.look(), pass, pause, interval: 1000 * interval }, signal);
+    });
+  });
+}
+
+/** Runs `work` with what keeps samples between passes, where there is use for that, and the part of the record that it takes. */
+async function withTail(
+  context: Context,
+  work: (tail: TailedStore | undefined, keep: readonly string[]) => Promise<never>,
+): Promise<never> {
+  const { settings } = context;
+  const path = growingFile(settings, await trainingPaths(context).catch(() => []));
+  if (path === undefined) return work(undefined, []);
+  const record = resolve(settings.recordRoot, settings.saveFolderName);
+  await mkdir(record, { recursive: true });
+  return withScratch((scratch) => {
+    const tail = new TailedStore(path, scratch);
+    return work(tail, [basename(scratch)]).finally(() => tail.reset());
+  }, record);
+}
+
+function checkFollowed({ settings: { state, dataset } }: Context): void {
+  if (state.path === null) {
+    throw new ConfigError(
+      'follow.enabled: expected a state that keeps what was worked out, found none; pass --state FOLDER',
+    );
+  }
+  const fixed = dataset.train.find((source) => source === STANDARD || source.startsWith(SHAPES));
+  if (fixed === undefined && dataset.train.length > 0) return;
+  throw new ConfigError(
+    `follow.enabled: expected files or folders to watch, found ${fixed ?? 'none'}; name them as dataset.train`,
+  );
+}
+
+/** The files of the sources, looked at from time to time. */
+export class Sources {
+  readonly #context: Pick<Context, 'settings' | 'locate' | 'log'>;
+  /** Files of several samples that were there; any may have been before the first look. */
+  #shards: ReadonlySet<string> | undefined;
+  #said = '';
+
+  constructor(context: Pick<Context, 'settings' | 'locate' | 'log'>) {
+    this.#context = context;
+  }
+
+  /** What may be read now; undefined where that is nothing, or a file is about to be replaced. */
+  async look(): Promise<Look | undefined> {
+    const paths = await this.#paths();
+    if (paths === undefined) return undefined;
+    const found = await scan(paths, this.#context.settings.follow.quiet);
+    const { version, count, shards, unfinished, missing, settled } = found;
+    if (missing.length > 0) return this.#wait(`for ${missing[0]}`);
+    // leaving it out would take back all of its samples
+    const known = unfinished.find((path) => this.#shards?.has(path) ?? true);
+    if (known !== undefined) return this.#wait(`until ${known} is finished`);
+    if (count === 0) return this.#wait('for the first finished file');
+    this.#said = '';
+    this.#shards = new Set(shards);
+    return { version, settled };
+  }
+
+  /** Patterns may match nothing yet, or nothing any more where a mount is gone. */
+  #paths(): Promise<readonly string[] | undefined> {
+    return trainingPaths(this.#context).catch((error: Error) => {
+      if (error instanceof DatasetError) return this.#wait(`for a source: ${error.message}`);
+      throw error;
+    });
+  }
+
+  #wait(text: string): undefined {
+    if (this.#said !== text) this.#context.log.info('follow', `waiting ${text}`);
+    this.#said = text;
+  }
+}
+
+/** Makes the passes: the first begins the record, the later ones write over it. */
+function passing(
+  context: Context,
+  state: State,
+  onePass: OnePass,
+  tail: TailedStore | undefined,
+  always: readonly string[],
+): () => Promise<boolean> {
+  const { log, tally, settings } = context;
+  const { quiet } = settings.follow;
+  let keep: readonly string[] = [CORRECTIONS, ...always];
+  let names: readonly string[] = [];
+  return async () => {
+    try {
+      tally?.restart();
+      const goesOn = (await tail?.goesOn()) ?? false;
+      const growing = { quiet, shape: shapeOf(state), classes: tail?.classes };
+      const { classNames = [] } = await onePass(state, { ...growing, keep, tail, goesOn });
+      if (names.some((name, label) => name !== classNames[label])) log.warn('follow', MOVED);
+      names = classNames;
+      keep = [...RECORD_PARTS.filter((part) => part !== 'log.txt'), ...always];
+      return true;
+    } catch (error) {
+      if (!(error instanceof DatasetError)) throw error;
+      tail?.reset();
+      log.warn('follow', `${error.message} (trying again)`);
+      return false;
+    }
+  };
+}
+
+/**
+ * Refuses samples, but for those that could not be read at this moment: to leave them out would take them back.
+ *
+ * @throws {DatasetError} for these, so that the pass is tried again
+ */
+export function patient(refuse: Refuse): Refuse {
+  return async (bad) => {
+    if (bad.code !== 'unreadable') return refuse(bad);
+    throw new DatasetError(`${'source' in bad ? bad.source : bad.id}: ${bad.message}`);
+  };
+}
+
+const MOVED =
+  'expected class folders that come after those there were, found that labels have moved and samples were corrected; ' +
+  'name class folders by numbers, or make all of them before';
+
+/** Of the images that a state is bound to. */
+function shapeOf({ identity }: State): ImageShape | undefined {
+  if (!identity) return undefined;
+  const [channels, height, width] = String(identity.shape).split('×').map(Number) as [number, number, number];
+  return [channels, height, width];
+}

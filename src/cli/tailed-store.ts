@@ -1,0 +1,115 @@
+// The samples of one file that grows at its end, kept from pass to pass while the program follows it: each pass reads
+// what has come since the last one, and finds the others where it left them. The file is read from its beginning when
+// the program starts, and again when another file has taken its place.
+
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { isDynamicPattern } from 'tinyglobby';
+import type { Settings } from '../../config/schema.ts';
+import type { Refuse } from '../../streams/records.ts';
+import type { Entry } from '../datasets/entry.ts';
+import { settleRange } from '../datasets/open.ts';
+import { SampleStore } from '../datasets/sample-store.ts';
+import type { SourceInfo } from '../datasets/stream.ts';
+import { Tail } from '../datasets/tail.ts';
+import { DatasetError } from '../errors.ts';
+import type { Context } from './commands.ts';
+
+const NDJSON = /\.(ndjson|jsonl)$/;
+const TAR = /\.tar$/;
+/** Labels are below this where nobody says below what. */
+const MAX_CLASSES = 100_000;
+
+/**
+ * The file that the sources are, where they are all of one file that may grow at its end, as its name says.
+ *
+ * @param paths of the sources
+ */
+export function growingFile({ dataset }: Settings, paths: readonly string[]): string | undefined {
+  const { offset, limit, train } = dataset;
+  const [path] = paths;
+  if (path === undefined || paths.length > 1 || train.some((source) => isDynamicPattern(source))) return;
+  const grows = NDJSON.test(path) || TAR.test(path);
+  const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  return grows && !isFolder && offset === 0 && limit === null ? path : undefined;
+}
+
+export class TailedStore {
+  readonly #tail: Tail;
+  readonly #scratch: string;
+  #store: SampleStore | undefined;
+  #largest = -1;
+
+  /** @param scratch folder for the samples; whoever made it removes it */
+  constructor(path: string, scratch: string) {
+    this.#tail = new Tail(path);
+    this.#scratch = scratch;
+  }
+
+  /** More classes than there are, where they are counted here. */
+  get classes(): number | undefined {
+    return NDJSON.test(this.#tail.path) ? MAX_CLASSES : undefined;
+  }
+
+  /** Whether what was read stays. @throws {DatasetError} when the file cannot be read */
+  async goesOn(): Promise<boolean> {
+    const same = await this.#tail.goesOn();
+    if (!same) this.reset();
+    return same;
+  }
+
+  /**
+   * Reads what has come.
+   *
+   * @returns all samples, and their classes; undefined where the file is of a format that does not grow
+   * @throws {DatasetError} when the file cannot be read
+   */
+  async fill(
+    { log, signal, settings }: Context,
+    { format, shape }: SourceInfo,
+    refuse: Refuse,
+  ): Promise<{ store: SampleStore; classes: number } | undefined> {
+    if (this.classes !== undefined && format !== 'ndjson') {
+      throw new DatasetError(
+        `expected NDJSON in ${this.#tail.path}, found ${format}; rename it, or write lines`,
+      );
+    }
+    if (format !== 'ndjson' && format !== 'webdataset') return undefined;
+    const { classes, channels } = settings.dataset;
+    this.#store ??= new SampleStore(join(this.#scratch, 'tail'), shape);
+    const before = this.#store.count;
+    const expected = { shape, classes: classes ?? MAX_CLASSES };
+    const options = channels === null ? {} : ({ channels: channels === 1 ? 1 : 3 } as const);
+    try {
+      for await (const result of settleRange(this.#counted(this.#tail.read(format)), expected, options)) {
+        signal.throwIfAborted();
+        if (result.ok) this.#store.append(result.sample, result.origin);
+        else await refuse(result.quarantined);
+        log.progress('read', this.#store.count, undefined, 'samples');
+      }
+    } catch (error) {
+      this.reset();
+      throw error;
+    }
+    log.info(
+      'read',
+      `${this.#store.count - before} more of ${this.#store.count} samples usable, ${shape.join('×')}`,
+    );
+    return { store: this.#store, classes: classes ?? this.#largest + 1 };
+  }
+
+  /** Forgets what was read. */
+  reset(): void {
+    this.#tail.reset();
+    this.#store?.dispose();
+    this.#store = undefined;
+    this.#largest = -1;
+  }
+
+  async *#counted(entries: AsyncGenerator<Entry>): AsyncGenerator<Entry> {
+    for await (const entry of entries) {
+      if (entry.label !== undefined && entry.label > this.#largest) this.#largest = entry.label;
+      yield entry;
+    }
+  }
+}

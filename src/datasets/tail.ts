@@ -1,0 +1,136 @@
+// One file that grows at its end, read on each time from where the last reading ended: lines of NDJSON, or samples in a
+// tar archive. Whether the file is still the one that was read is told by its inode, by its size, and by its bytes at the
+// beginning and just before the place; where it is not, everything is read again.
+
+import { createHash } from 'node:crypto';
+import { type FileHandle, open } from 'node:fs/promises';
+import { DatasetError } from '../errors.ts';
+import { chunksOf } from './byte-reader.ts';
+import type { ByteStream } from './byte-stream.ts';
+import type { Entry } from './entry.ts';
+import { IdSet } from './id-set.ts';
+import { readNdjson } from './ndjson.ts';
+import { DEFAULT_MAX_PIXELS, repeated } from './open.ts';
+import { readWebDataset } from './webdataset.ts';
+
+/** Bytes that are held against those of before, at either place. */
+const PRINT_BYTES = 4096;
+
+export type TailFormat = 'ndjson' | 'webdataset';
+
+/** A place in a file, and what shows that it is the same file. */
+interface Place {
+  readonly offset: number;
+  /** Lines before it. */
+  readonly lines: number;
+  readonly file: string;
+  readonly print: string;
+}
+
+export class Tail {
+  readonly path: string;
+  #place: Place | undefined;
+  #ids = new IdSet();
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  /** Whether nothing is to be read again. Else the next reading begins at the beginning. */
+  async goesOn(): Promise<boolean> {
+    const place = this.#place;
+    const file = await openFile(this.path);
+    try {
+      const same =
+        place !== undefined &&
+        (await nameOf(file)) === place.file &&
+        (await printOf(file, place.offset)) === place.print;
+      if (!same) this.reset();
+      return same;
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** Forgets what was read. */
+  reset(): void {
+    this.#place = undefined;
+    this.#ids = new IdSet();
+  }
+
+  /**
+   * What is whole since the last reading. A reading that is not taken to its end must be followed by `reset`.
+   *
+   * @throws {DatasetError} when the file cannot be read
+   */
+  async *read(format: TailFormat): AsyncGenerator<Entry> {
+    const { offset: from, lines } = this.#place ?? { offset: 0, lines: 0 };
+    const file = await openFile(this.path);
+    try {
+      const stream = { name: this.path, bytes: chunksOf(file, from), plain: true };
+      const end = yield* this.#placed(from, entriesOf(stream, format, lines));
+      // an archive that has its end is no longer one that grows
+      this.#place = end && {
+        ...end,
+        file: await nameOf(file),
+        print: (await printOf(file, end.offset)) ?? '',
+      };
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** Entries with their offsets in the whole file. */
+  async *#placed(
+    from: number,
+    entries: AsyncGenerator<Entry, End | undefined>,
+  ): AsyncGenerator<Entry, End | undefined> {
+    try {
+      for (let next = await entries.next(); ; next = await entries.next()) {
+        if (next.done) return next.value && { ...next.value, offset: from + next.value.offset };
+        const entry = { ...next.value, offset: from + next.value.offset };
+        yield entry.id !== undefined && !this.#ids.add(entry.id) ? repeated(entry) : entry;
+      }
+    } finally {
+      await entries.return(undefined);
+    }
+  }
+}
+
+type End = Pick<Place, 'offset' | 'lines'>;
+
+async function* entriesOf(
+  stream: ByteStream,
+  format: TailFormat,
+  before: number,
+): AsyncGenerator<Entry, End | undefined> {
+  if (format === 'ndjson') {
+    const { lines, end } = yield* readNdjson(stream, DEFAULT_MAX_PIXELS, true, before);
+    return { offset: end, lines };
+  }
+  const offset = yield* readWebDataset(stream, DEFAULT_MAX_PIXELS, true);
+  return offset === undefined ? undefined : { offset, lines: 0 };
+}
+
+async function openFile(path: string): Promise<FileHandle> {
+  return open(path).catch((error: Error) => {
+    throw new DatasetError(`expected a readable file at ${path}, found: ${error.message}; check the path`);
+  });
+}
+
+async function nameOf(file: FileHandle): Promise<string> {
+  const { dev, ino } = await file.stat();
+  return `${dev}:${ino}`;
+}
+
+/** Of the first bytes of a file and those before a place; undefined where it is shorter. */
+async function printOf(file: FileHandle, place: number): Promise<string | undefined> {
+  const hash = createHash('sha256');
+  const size = Math.min(PRINT_BYTES, place);
+  for (const position of [0, place - size]) {
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(size), 0, size, position);
+    if (bytesRead < size) return undefined;
+    hash.update(buffer);
+  }
+  return hash.digest('hex');
+}
