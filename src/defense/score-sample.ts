@@ -129,7 +129,7 @@ export class ScoreSample {
   #put(rank: number, id: string, label: number, index: number, scores: ArrayLike<number>): void {
     if (this.#count === this.#mostRows) this.#sort();
     if (this.#count === this.#columns.ranks.length) {
-      this.#rebuild(this.#order(), Math.min(2 * this.#count, this.#mostRows));
+      this.#grow(Math.min(2 * this.#count, this.#mostRows));
     }
     const { ids, ranks, labels, indices, scores: all } = this.#columns;
     const n = this.#count++;
@@ -138,13 +138,15 @@ export class ScoreSample {
     this.#sorted = false;
   }
 
-  /** Sorts by hash and forgets what is beyond the capacity. */
+  /** Sorts by hash, in place, and forgets what is beyond the capacity. */
   #sort(): void {
     if (this.#sorted) return;
     const { ids, ranks } = this.#columns;
     const byId = (a: number, b: number) => (ids[a]! < ids[b]! ? -1 : ids[a]! > ids[b]! ? 1 : a - b);
     const order = this.#order().sort((a, b) => ranks[a]! - ranks[b]! || byId(a, b));
-    this.#rebuild(order.subarray(0, this.#capacity), ranks.length);
+    permute(this.#columns, order, this.classes);
+    this.#count = this.count;
+    ids.length = this.#count;
     this.#sorted = true;
   }
 
@@ -152,19 +154,13 @@ export class ScoreSample {
     return Uint32Array.from({ length: this.#count }, (_, n) => n);
   }
 
-  /** Moves rows into new columns, in this order. */
-  #rebuild(order: Uint32Array, rows: number): void {
-    const from = this.#columns;
-    const into = emptyColumns(this.classes, rows);
-    order.forEach((row, n) => {
-      into.ids.push(from.ids[row]!);
-      into.ranks[n] = from.ranks[row]!;
-      into.labels[n] = from.labels[row]!;
-      into.indices[n] = from.indices[row]!;
-      into.scores.set(this.#row(row), n * this.classes);
-    });
-    this.#columns = into;
-    this.#count = order.length;
+  #grow(rows: number): void {
+    const { ids, ranks, labels, indices, scores } = this.#columns;
+    this.#columns = { ...emptyColumns(this.classes, rows), ids };
+    this.#columns.ranks.set(ranks);
+    this.#columns.labels.set(labels);
+    this.#columns.indices.set(indices);
+    this.#columns.scores.set(scores);
   }
 }
 
@@ -176,4 +172,34 @@ function emptyColumns(classes: number, rows: number): Columns {
     indices: new Int32Array(rows),
     scores: new Float32Array(rows * classes),
   };
+}
+
+/** Row `n` becomes what row `order[n]` was. Nothing is allocated for it: what is sorted often would leave holes. */
+function permute(
+  { ids, ranks, labels, indices, scores }: Columns,
+  order: Uint32Array,
+  classes: number,
+): void {
+  const held = new Float32Array(classes);
+  for (let start = 0; start < order.length; start++) {
+    if (order[start] === start) continue;
+    const [id, rank, label, index] = [ids[start]!, ranks[start]!, labels[start]!, indices[start]!];
+    held.set(scores.subarray(start * classes, (start + 1) * classes));
+    let to = start;
+    // along the cycle, each row is done when the one that it takes from is moved
+    for (let from = order[to]!; from !== start; from = order[to]!) {
+      [ids[to], ranks[to], labels[to], indices[to]] = [
+        ids[from]!,
+        ranks[from]!,
+        labels[from]!,
+        indices[from]!,
+      ];
+      scores.copyWithin(to * classes, from * classes, (from + 1) * classes);
+      order[to] = to;
+      to = from;
+    }
+    [ids[to], ranks[to], labels[to], indices[to]] = [id, rank, label, index];
+    scores.set(held, to * classes);
+    order[to] = to;
+  }
 }
