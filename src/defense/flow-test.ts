@@ -2,7 +2,7 @@
 // seen as coats, purified coats are seen as shirts. Poison goes one way: it came from many classes into the target
 // label, and purification sends it home to all of them, while nothing comes back. So the test asks, destination by
 // destination, whether far more of a class's samples leave than arrive, and accuses the class only when that holds
-// for more than half of the others. Labels are those of the calibrated observer, because an observer that never saw
+// for more than half of the others (or of ten groups of them, where they are more). Labels are those of the calibrated observer, because an observer that never saw
 // purified images empties some classes one way, too.
 
 import { logBinomialTail, wilsonInterval } from '../math/binomial.ts';
@@ -44,6 +44,12 @@ const SIZE_SLACK = 1.25;
 const LEAST_RECALL = 1 / 3;
 const LEAST_SEEN = 0.05;
 
+/**
+ * Destinations are pooled to so many groups at most. Where classes are many, each gets a handful of the poison, and
+ * half of those say nothing alone; pooled they do, and a brittle class still leaks into few groups only.
+ */
+const MOST_GROUPS = 10;
+
 /** Counts where the samples go in the eyes of an observer that is calibrated on these very samples. */
 export function calibratedFlows(sample: ScoreTable): FlowTable {
   const { classes, labels } = sample;
@@ -67,7 +73,7 @@ export function countFlows({ classes, labels, scores }: ScoreTable, calibration:
  * The p-value of one destination is the binomial tail of the samples that leave for it, among those that leave and
  * arrive, against three leaving for two arriving, or more where the class is much the larger one. The class's own size
  * is that after purification, because poison swells a label as given; another's is the smaller one, because what
- * leaks from a large class swells a small one as purified. The p-values of the least conspicuous half of the
+ * leaks from a large class swells a small one as purified. More than ten destinations are pooled. The p-values of the least conspicuous half of the
  * destinations are combined by Fisher's method: a test of the partial conjunction that more than half of them receive
  * too much (Benjamini and Heller 2008), which no single leak of a brittle class can satisfy.
  */
@@ -86,7 +92,7 @@ export function flowTest(table: FlowTable): (FlowFinding | undefined)[] {
       // a label that no sample has, before or after purification, says nothing
       return other === label || otherSize === 0
         ? []
-        : [{ left, arrived, ratio: Math.max(HONEST_RATIO, (SIZE_SLACK * size) / otherSize) }];
+        : [{ left, arrived, otherSize, ratio: Math.max(HONEST_RATIO, (SIZE_SLACK * size) / otherSize) }];
     });
     const left = others.reduce((sum, flow) => sum + flow.left, 0);
     const arrived = others.reduce((sum, flow) => sum + flow.arrived, 0);
@@ -96,11 +102,32 @@ export function flowTest(table: FlowTable): (FlowFinding | undefined)[] {
     const known = recalls.filter((recall, other) => recall !== undefined && other !== label) as number[];
     const recall = known.reduce((sum, value) => sum + value, 0) / known.length;
     if (recall < LEAST_RECALL || size < leastSeen) return { metric, interval, logP: 0, blind: true };
-    const logPs = others
+    const logPs = pooled(others)
       .map((flow) => logBinomialTail(flow.left, flow.left + flow.arrived, flow.ratio / (1 + flow.ratio)))
       .sort((a, b) => a - b);
     const logP = combineLogPs(logPs.slice(Math.floor(logPs.length / 2)));
     return { metric, interval, logP: Math.min(0, logP + Math.log(classes)), blind: false };
+  });
+}
+
+/** What goes to and comes from one destination, or several. */
+interface Flow {
+  readonly left: number;
+  readonly arrived: number;
+  /** So many times as many may leave as arrive. */
+  readonly ratio: number;
+}
+
+/** Destinations of like size together, at the largest of their ratios, which none exceeds by chance. */
+function pooled(destinations: readonly (Flow & { readonly otherSize: number })[]): readonly Flow[] {
+  const groups = Math.min(MOST_GROUPS, destinations.length);
+  const bySize = destinations.toSorted((a, b) => a.otherSize - b.otherSize);
+  const boundary = (group: number) => Math.floor((group * bySize.length) / groups);
+  return Array.from({ length: groups }, (_, group) => {
+    const flows = bySize.slice(boundary(group), boundary(group + 1));
+    const total = (of: 'left' | 'arrived') => flows.reduce((sum, flow) => sum + flow[of], 0);
+    const ratio = Math.max(...flows.map((flow) => flow.ratio));
+    return { left: total('left'), arrived: total('arrived'), ratio };
   });
 }
 

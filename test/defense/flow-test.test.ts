@@ -184,6 +184,15 @@ describe('flowTest', () => {
     expect(still.samples).toBe(100);
   });
 
+  it('finds poison of which each of many classes has a handful only', () => {
+    const poison = { target: 7, share: 0.1, restored: 0.9 };
+    for (const seed of [1, 2, 3]) {
+      const few = { classes: 43, samples: 2600, brittleness: 1.2 };
+      expect(detect(simulate({ ...few, poison }, seed)).targetLabels).toEqual([7]);
+      expect(detect(simulate(few, seed)).targetLabels).toEqual([]);
+    }
+  });
+
   it('judges merged windows as it judges the whole', () => {
     const parts = [1, 2, 3].map((seed) =>
       simulate(
