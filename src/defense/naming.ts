@@ -55,6 +55,20 @@ export class Naming {
   }
 
   /**
+   * Probability, in [0, 1], of the label that a sample shows, for one that is known to be poison: whose label is any but
+   * the given one. The calibration is fitted by likelihood, so it is right about as often as it says.
+   */
+  confidenceOf(given: number, scores: ArrayLike<number>): number {
+    const name = this.nameOf(scores);
+    if (name === given) return 0;
+    let sum = 0;
+    for (let label = 0; label < scores.length; label++) {
+      if (label !== given) sum += Math.exp(-marginOf(this.#calibration, label, name, scores));
+    }
+    return 1 / sum;
+  }
+
+  /**
    * Whether a sample of a flagged class can get the label that it shows: that is the given one, or nearly all samples
    * that leave for it by so much are poison.
    */

@@ -146,13 +146,17 @@ export function decideNamed(
     // there is no other label to give, and a faint trigger survives purification (docs/experiments.md)
     if (cleanLabel)
       return settled(method === 'auto' || treatment === 'drop' ? 'drop' : 'purify', given, found);
-    return settled(name === given ? 'drop' : treatment, name, found);
+    const even = naming.confidenceOf(given, sample.scores) >= EVEN;
+    return settled(even ? treatment : 'drop', name, found);
   }
   if (!sure) {
     return settled('drop', name, `${why}, but by no more than honest samples do`);
   }
   return settled(name === given ? 'keep' : treatment, name, why);
 }
+
+/** Poison gets the name that its purified images show where that is right at least as often as not. */
+const EVEN = 0.5;
 
 /**
  * The label of an image whose trigger is replaced: the observer's, if it carried one, but not the given one, which the
@@ -165,10 +169,13 @@ function namedBy(
   { cleanLabel, carries }: Suspect,
 ): Partial<Pick<Repair, 'label' | 'observed'>> {
   if (cleanLabel || carries === false) return {};
-  const label = naming.nameOf(sample.scores);
-  if (carries) return { label, observed: 'other' };
+  const name = naming.nameOf(sample.scores);
+  if (carries) {
+    const even = naming.confidenceOf(sample.label, sample.scores) >= EVEN;
+    return { label: even ? name : sample.label, observed: 'other' };
+  }
   if (sample.raw === sample.label) return { observed: 'any' };
-  return naming.isSure(sample.label, sample.scores) ? { label } : {};
+  return naming.isSure(sample.label, sample.scores) ? { label: name } : {};
 }
 
 /** What becomes of a restored image that the observer calls `seen`. */

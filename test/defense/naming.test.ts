@@ -53,6 +53,22 @@ describe('Naming', () => {
   const { honest, poison } = dataset(300, 120);
   const all = [...honest, ...poison];
 
+  it('is right about poison as often as it says, and says nothing for the given label', () => {
+    const naming = namingOf(all, [0]);
+    const named = poison.flatMap(({ scores }, n) => {
+      const confidence = naming.confidenceOf(0, scores);
+      if (naming.nameOf(scores) === 0) expect(confidence).toBe(0);
+      const right = naming.nameOf(scores) === OTHERS[Math.floor(n / 120)];
+      return confidence > 0 ? [{ confidence, right }] : [];
+    });
+    const mean = (some: typeof named) => some.reduce((sum, one) => sum + one.confidence / some.length, 0);
+    const accuracy = (some: typeof named) => some.filter(({ right }) => right).length / some.length;
+    expect(Math.abs(mean(named) - accuracy(named))).toBeLessThan(0.06);
+    const doubted = named.filter(({ confidence }) => confidence < 0.7);
+    expect(doubted.length).toBeGreaterThan(30);
+    expect(Math.abs(mean(doubted) - accuracy(doubted))).toBeLessThan(0.15);
+  });
+
   it('tells poison from honest samples that are mistaken', () => {
     const naming = namingOf(all, [0]);
     expect(fate(naming, poison).sure).toBeGreaterThan(0.85);
