@@ -62,7 +62,9 @@ export class ModelCache {
     model: DenoiserRef,
     shape: ImageShape,
   ): Promise<readonly [DenoiserCall, () => Promise<void>]> {
-    const tile = denoiserShape(model, shape);
+    const made = denoiserShape(model, shape);
+    // images that no tile fits into go as they are, and the engine says what is wrong with them
+    const tile = made[0] === shape[0] && made.every((extent, i) => extent <= shape[i]!) ? made : shape;
     const fitted = (denoise: DenoiserCall) =>
       tile.every((extent, i) => extent === shape[i]) ? denoise : tiled(denoise, shape, tile);
     if (model.kind === 'onnx') {

@@ -63,7 +63,7 @@ beforeAll(async () => {
   writeFileSync(at('config.yaml'), CONFIG);
   expect(await purify('a', ...half(0))).toMatchObject({ code: 0 });
   expect(await purify('b', ...half(20))).toMatchObject({ code: 0 });
-}, 60_000);
+}, 180_000);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 it('makes of two halves what one machine over both would have', async () => {
@@ -85,7 +85,7 @@ it('makes of two halves what one machine over both would have', async () => {
   one.delete('meta');
   expect([...both]).toEqual([...one]);
   expect([...one.keys()].filter((key) => key.startsWith('canary/'))).not.toEqual([]);
-}, 60_000);
+}, 180_000);
 
 it('refuses parts that contradict each other, and leaves nothing behind', async () => {
   cpSync(at('a'), at('liar'), { recursive: true });
@@ -118,4 +118,4 @@ it('refuses parts of different purifications, what is no state, a place that is 
   expect(await merge('none', 'a', 'a')).toMatchObject({ code: 2 });
   expect(await dataelixir(['merge', 'a', 'b'], { cwd: folder })).toMatchObject({ code: 2 });
   expect(existsSync(at('none'))).toBe(false);
-}, 30_000);
+}, 180_000);

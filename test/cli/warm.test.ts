@@ -84,7 +84,7 @@ it('trains no observer for new samples, and the benign model further', async () 
   const scratch = await purify(60, 'scratch', '--state', 'scratch');
   expect(trainings(scratch)).toEqual([['observer', 18]]);
   expect(model('scratch', 'observer')).not.toBe(model('grown', 'observer'));
-}, 60_000);
+}, 180_000);
 
 it('needs a state', async () => {
   const refused = await purify(40, 'none', '--state-models', 'warm');
