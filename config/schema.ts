@@ -2,6 +2,7 @@
 // environment, the command line, `--help` and the resolved configuration of a record all come from here.
 // The defaults are this project's own; `config/paper.yaml` holds those of the reference implementation.
 
+import { INPUT_FORMATS, OUTPUT_FORMATS } from '../src/datasets/formats.ts';
 import {
   choice,
   flag,
@@ -71,21 +72,7 @@ export const schema = {
       'Sources of the clean training set that a folder of BackdoorBench belongs to, in its order: CIFAR, IDX or other files; without them only the images that the attack made are read.',
       [],
     ),
-    format: choice(
-      'Format of the sources; auto recognises it.',
-      [
-        'auto',
-        'class-folders',
-        'idx',
-        'cifar-binary',
-        'webdataset',
-        'ndjson',
-        'npz',
-        'parquet',
-        'backdoorbench',
-      ],
-      'auto',
-    ),
+    format: choice('Format of the sources; auto recognises it.', ['auto', ...INPUT_FORMATS], 'auto'),
     classes: optionalInteger(
       'Number of classes; labels are 0 to classes − 1. Where not set, the source tells.',
       {
@@ -496,17 +483,7 @@ export const schema = {
     ),
     format: choice(
       'Format of a written dataset. tiny-imagenet is class folders with one more, images, in each; backdoorbench is a folder of its attack results.',
-      [
-        'class-folders',
-        'tiny-imagenet',
-        'backdoorbench',
-        'webdataset',
-        'ndjson',
-        'npz',
-        'parquet',
-        'idx',
-        'cifar-binary',
-      ],
+      OUTPUT_FORMATS,
       'class-folders',
     ),
     changes: flag(

@@ -6,24 +6,11 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatasetError } from '../errors.ts';
 import type { FileIds } from './file-ids.ts';
+import { OUTPUT_FORMATS, type OutputFormat } from './formats.ts';
 import type { ImageShape } from './sample.ts';
 
 export const DESCRIPTION_FILE = 'dataset.json';
 const VERSION = 1;
-
-/** What this project writes. */
-export const OUTPUT_FORMATS = [
-  'class-folders',
-  'tiny-imagenet',
-  'backdoorbench',
-  'webdataset',
-  'ndjson',
-  'npz',
-  'parquet',
-  'idx',
-  'cifar-binary',
-] as const;
-export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
 
 export interface Description {
   readonly name: string;

@@ -13,19 +13,10 @@ import { listTarClasses } from './class-folder-tar.ts';
 import { IMAGES_FOLDER, listClassFolders } from './class-folders.ts';
 import { type Description, readDescription } from './description.ts';
 import { readable } from './finished.ts';
+import { INPUT_FORMATS } from './formats.ts';
 import { parquetClassNames } from './parquet.ts';
 
-export const DATASET_FORMATS = [
-  'class-folders',
-  'idx',
-  'cifar-binary',
-  'webdataset',
-  'ndjson',
-  'npz',
-  'parquet',
-  'backdoorbench',
-  'shapes',
-] as const;
+export const DATASET_FORMATS = [...INPUT_FORMATS, 'shapes'] as const;
 
 // files of which a folder may hold several, by their names; an archive may be WebDataset or class folders
 const FILES_IN_FOLDERS: readonly (readonly [RegExp, DatasetFormat | 'tar'])[] = [

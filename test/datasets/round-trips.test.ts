@@ -5,7 +5,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { OUTPUT_FORMATS, type OutputFormat } from '../../src/datasets/description.ts';
+import { OUTPUT_FORMATS, type OutputFormat } from '../../src/datasets/formats.ts';
 import { type Dataset, openDataset } from '../../src/datasets/open.ts';
 import type { Origin } from '../../src/datasets/origin.ts';
 import { decodePng } from '../../src/datasets/png.ts';

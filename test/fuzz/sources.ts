@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { parquetWriteBuffer } from 'hyparquet-writer';
-import { OUTPUT_FORMATS, type OutputFormat } from '../../src/datasets/description.ts';
+import { OUTPUT_FORMATS, type OutputFormat } from '../../src/datasets/formats.ts';
 import type { Sample } from '../../src/datasets/sample.ts';
 import { openWriter } from '../../src/datasets/writer.ts';
 import { idx, jpegOf, pixelsOf, pngOf, ppmOf, rawPng, tar } from '../datasets/make.ts';

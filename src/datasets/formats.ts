@@ -1,0 +1,28 @@
+// The formats of datasets by name, in the order in which options list them. They stand apart from readers and writers,
+// so that the configuration can name them without loading any.
+
+/** What can be read from a file, a folder or a stream. */
+export const INPUT_FORMATS = [
+  'class-folders',
+  'idx',
+  'cifar-binary',
+  'webdataset',
+  'ndjson',
+  'npz',
+  'parquet',
+  'backdoorbench',
+] as const;
+
+/** What this project writes. */
+export const OUTPUT_FORMATS = [
+  'class-folders',
+  'tiny-imagenet',
+  'backdoorbench',
+  'webdataset',
+  'ndjson',
+  'npz',
+  'parquet',
+  'idx',
+  'cifar-binary',
+] as const;
+export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
