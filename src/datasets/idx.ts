@@ -7,7 +7,7 @@ import { basename, dirname, join } from 'node:path';
 import { DatasetError } from '../errors.ts';
 import { ByteReader } from './byte-reader.ts';
 import { damagedEntry, type Entry, indexId } from './entry.ts';
-import type { ImageShape } from './sample.ts';
+import { type ImageShape, planar } from './sample.ts';
 
 /**
  * The labels that belong to a file of images, by the usual naming: `train-images-idx3-ubyte.gz` and
@@ -124,12 +124,7 @@ async function* leftovers(images: ByteReader, count: number, source: string): As
 }
 
 function decode(image: Buffer, label: number, { shape, interleaved }: Layout) {
-  if (!interleaved) return { label, pixels: Uint8Array.from(image), shape };
-  const [channels, height, width] = shape;
-  const area = height * width;
-  const pixels = new Uint8Array(image.length);
-  for (let i = 0; i < image.length; i++) pixels[(i % channels) * area + Math.floor(i / channels)] = image[i]!;
-  return { label, pixels, shape };
+  return { label, pixels: interleaved ? planar(image, shape) : Uint8Array.from(image), shape };
 }
 
 async function readHeader(bytes: ByteReader, path: string, ranks: readonly number[]): Promise<number[]> {

@@ -5,6 +5,7 @@
 import { SampleError } from '../errors.ts';
 import type { Image } from './entry.ts';
 import { loadSharp } from './load-sharp.ts';
+import { type ImageShape, planar } from './sample.ts';
 
 /** Whether a file begins like a JPEG. */
 export function hasJpegSignature(bytes: Uint8Array): boolean {
@@ -30,14 +31,8 @@ export async function decodeJpeg(bytes: Uint8Array, maxPixels: number): Promise<
   }
   if (header.channels === 1) image.toColourspace('b-w');
   const { data, info } = await image.raw().toBuffer({ resolveWithObject: true }).catch(refuse);
-  const { width, height, channels: stored } = info;
-  const area = width * height;
-  const channels = stored < 3 ? 1 : 3;
-  const pixels = new Uint8Array(channels * area);
-  for (let c = 0; c < channels; c++) {
-    for (let i = 0; i < area; i++) pixels[c * area + i] = data[i * stored + c]!;
-  }
-  return { pixels, shape: [channels, height, width] };
+  const shape: ImageShape = [info.channels < 3 ? 1 : 3, info.height, info.width];
+  return { pixels: planar(data, shape, info.channels), shape };
 }
 
 function refuse({ message }: Error): never {

@@ -8,6 +8,7 @@ import { crc32, deflateSync, inflateSync } from 'node:zlib';
 import { convertIndexedToRgb, type DecodedPng, decode, encode, hasPngSignature } from 'fast-png';
 import { SampleError } from '../errors.ts';
 import type { Image } from './entry.ts';
+import { type ImageShape, interleave, planar } from './sample.ts';
 
 const INDEXED = 3;
 // other images may carry a palette as a hint for small screens
@@ -58,12 +59,7 @@ export function decodePng(bytes: Uint8Array, maxPixels: number): Image {
 /** Encodes an image of one or three channels as 8-bit gray or RGB; equal pixels give equal bytes. */
 export function encodePng({ pixels, shape }: Image): Uint8Array {
   const [channels, height, width] = shape;
-  const area = height * width;
-  const data = new Uint8Array(pixels.length);
-  for (let c = 0; c < channels; c++) {
-    for (let i = 0; i < area; i++) data[i * channels + c] = pixels[c * area + i]!;
-  }
-  return encode({ width, height, channels, depth: 8, data });
+  return encode({ width, height, channels, depth: 8, data: interleave(pixels, shape) });
 }
 
 interface Chunk {
@@ -202,18 +198,9 @@ function toImage(png: DecodedPng): Image {
   const full = png.depth === 16 ? 0xffff : 0xff;
   if (stored !== channels) checkOpaque(samples, stored, full);
   if (png.transparency && !png.palette) checkNoColorKey(samples, stored, png);
-  const pixels = planar(samples, stored, channels, full);
-  return { pixels, shape: [channels, height, width] };
-}
-
-/** [H, W, stored] as 8-bit [channels, H, W]. @param full the largest value */
-function planar(samples: ArrayLike<number>, stored: number, channels: number, full = 0xff): Uint8Array {
-  const pixels = new Uint8Array((samples.length / stored) * channels);
-  const scale = full / 0xff;
-  for (let c = 0, at = 0; c < channels; c++) {
-    for (let i = c; i < samples.length; i += stored) pixels[at++] = Math.round(samples[i]! / scale);
-  }
-  return pixels;
+  const bytes = full === 0xff ? samples : Uint8Array.from(samples, (value) => Math.round(value / 257));
+  const shape: ImageShape = [channels, height, width];
+  return { pixels: planar(bytes, shape, stored), shape };
 }
 
 /** Gray of 1, 2 or 4 bits to 8 bits: rows begin at whole bytes, the highest bits come first. */

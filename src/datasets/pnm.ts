@@ -4,6 +4,7 @@
 
 import { SampleError } from '../errors.ts';
 import type { Image } from './entry.ts';
+import { type ImageShape, planar } from './sample.ts';
 
 const MAX_HEADER_BYTES = 1024;
 const GAP = '(?:\\s|#[^\\r\\n]*[\\r\\n])+';
@@ -50,9 +51,6 @@ export function decodePnm(bytes: Uint8Array, maxPixels: number): Image {
       `expected ${channels * area} bytes of PPM pixels, found ${data.length}; fetch or export it again`,
     );
   }
-  const pixels = new Uint8Array(data.length);
-  for (let c = 0; c < channels; c++) {
-    for (let i = 0; i < area; i++) pixels[c * area + i] = data[i * channels + c]!;
-  }
-  return { pixels, shape: [channels, height, width] };
+  const shape: ImageShape = [channels, height, width];
+  return { pixels: planar(data, shape), shape };
 }

@@ -5,7 +5,7 @@
 
 import type { Image } from './entry.ts';
 import { loadSharp } from './load-sharp.ts';
-import { type ImageShape, interleave } from './sample.ts';
+import { type ImageShape, interleave, planar } from './sample.ts';
 
 /** [height, width] in pixels. */
 export type ImageSize = readonly [height: number, width: number];
@@ -25,12 +25,8 @@ export async function resizeImage(image: Image, [height, width]: ImageSize): Pro
     .toColourspace(channels === 1 ? 'b-w' : 'srgb')
     .raw()
     .toBuffer({ resolveWithObject: true });
-  const area = height * width;
-  const pixels = new Uint8Array(channels * area);
-  for (let c = 0; c < channels; c++) {
-    for (let i = 0; i < area; i++) pixels[c * area + i] = data[i * info.channels + c]!;
-  }
-  return { pixels, shape: [channels, height, width] };
+  const shape: ImageShape = [channels, height, width];
+  return { pixels: planar(data, shape, info.channels), shape };
 }
 
 /**

@@ -36,5 +36,23 @@ export type ReadResult =
 export function interleave(pixels: Uint8Array, [channels, height, width]: ImageShape): Uint8Array {
   if (channels === 1) return pixels;
   const area = height * width;
-  return pixels.map((_, at) => pixels[(at % channels) * area + Math.floor(at / channels)]!);
+  const interleaved = new Uint8Array(pixels.length);
+  for (let c = 0; c < channels; c++) {
+    for (let i = 0; i < area; i++) interleaved[i * channels + c] = pixels[c * area + i]!;
+  }
+  return interleaved;
+}
+
+/** The way back. @param stored channels of [H, W, stored], of which those of the shape are the first */
+export function planar(
+  interleaved: ArrayLike<number>,
+  [channels, height, width]: ImageShape,
+  stored: number = channels,
+): Uint8Array {
+  const area = height * width;
+  const pixels = new Uint8Array(channels * area);
+  for (let c = 0; c < channels; c++) {
+    for (let i = 0; i < area; i++) pixels[c * area + i] = interleaved[i * stored + c]!;
+  }
+  return pixels;
 }
