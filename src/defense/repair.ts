@@ -19,8 +19,9 @@ export type Action = 'keep' | 'restore' | 'relabel' | 'purify' | 'wait' | 'drop'
  * How samples of flagged classes are repaired. `rules` treats them by step 6 of the paper, as `actions` says; all others
  * go by what the sample carries and what the calibrated observer names it: `purify` takes a purified image with that
  * name, `relabel` the raw image with it, `drop` leaves it out. `auto` purifies just where a trigger of small extent
- * stands; where it is everywhere, it purifies the samples that carry it, or leaves them out if their label is right; where
- * those cannot be told, it relabels, so that the trigger no longer speaks for one label. What nobody can be sure of is left out by all of them.
+ * stands; where it is everywhere, it purifies the samples that carry it, or leaves them out if their label is right;
+ * where those cannot be told, it relabels, so that the trigger no longer speaks for one label. What nobody can be sure of
+ * is left out by all of them.
  */
 export type RepairMethod = 'auto' | 'purify' | 'relabel' | 'drop' | 'rules';
 

@@ -37,6 +37,14 @@ export function ask<T>(
   return lastValueFrom(asked);
 }
 
+/** What became of each item, if anything became of them. */
+export function mapped<T, R>(
+  outcome: Outcome<readonly T[]>,
+  project: (value: T, index: number) => R,
+): Outcome<readonly R[]> {
+  return outcome.ok ? { ok: true, value: outcome.value.map(project) } : outcome;
+}
+
 export function isPlaced(scored: Scored): scored is Scored & Placed {
   return scored.index !== undefined;
 }

@@ -1,8 +1,8 @@
-// Which samples of a flagged class carry its trigger, as far as anybody can tell. Where some are known to be poison, a
-// network learns to tell them from honest images of other classes and from what stayed in the class: what they have in
-// common is the trigger alone. Where it cannot, or labels are right and nothing is known to be poison, a matched filter
-// is tried on what purification removes; a trigger of small extent is looked for in its place. Each is believed only if it finds the known poison and clears honest images
-// that it did not learn.
+// Which samples of a flagged class carry its trigger, as far as anybody can tell. A trigger of small extent is looked for
+// in its place. Where it is everywhere and some samples are known to be poison, a network learns to tell them from honest
+// images of other classes and from what stayed in the class: what they have in common is the trigger alone. Where it
+// cannot, or labels are right and nothing is known to be poison, a matched filter is tried on what purification removes.
+// Each is believed only if it finds known poison and clears honest images.
 
 import type { Sample } from '../../src/datasets/sample.ts';
 import type { SampleStore } from '../../src/datasets/sample-store.ts';
@@ -15,7 +15,7 @@ import { type Trigger, triggerResponse } from '../../src/defense/trigger.ts';
 import type { Outcome } from '../../src/errors.ts';
 import { median } from '../../src/math/robust.ts';
 import type { CarrierLearner, Runner } from '../runner.ts';
-import { type Answer, ask, isPlaced } from './ask.ts';
+import { ask, isPlaced, mapped } from './ask.ts';
 
 /** Samples of each kind that a network learns from at most, and known poison without which it does not try. */
 const EXAMPLES = 2000;
@@ -33,7 +33,7 @@ export interface CarrierParts {
   readonly batch: number;
 }
 
-/** What is asked of: a flagged label among all flagged ones, and what samples are named. */
+/** A flagged label among all flagged ones, and what samples are named. */
 export interface Accused {
   readonly label: number;
   readonly targets: readonly number[];
@@ -46,69 +46,90 @@ export async function carrierTest(accused: Accused, parts: CarrierParts): Promis
   return (await learnedTest(accused, parts)) ?? filterTest(accused, parts);
 }
 
-/** Whether a sample's name can be relied on, and is not its label. */
-export function isSurelyPoison({ label, scores }: Scored, naming: Naming): boolean {
-  return naming.nameOf(scores) !== label && naming.isSure(label, scores);
+/** The known poison of the label, by rising hash. */
+export function knownPoison({ label, naming, scores }: Accused, most: number): readonly Scored[] {
+  return scores.take(
+    most,
+    (scored) =>
+      scored.label === label && naming.nameOf(scored.scores) !== label && naming.isSure(label, scored.scores),
+  );
 }
 
 /** The same for a local trigger, which can be looked for where it stands. */
 export async function localTest(
-  { label, targets, naming, scores }: Accused,
+  accused: Accused,
   trigger: Trigger,
   parts: CarrierParts,
 ): Promise<CarrierTest | undefined> {
-  const measure = async (images: readonly Sample[]): Promise<Outcome<readonly number[]>> => ({
+  const measure: Measure = async (images) => ({
     ok: true,
     value: images.map(({ pixels, shape }) => triggerResponse(pixels, trigger, shape)),
   });
-  const measured = async (test: (scored: Scored) => boolean) =>
-    answersOf(await ask(scores.take(EXAMPLES, test), parts, measure));
-  const poison = await measured((scored) => scored.label === label && isSurelyPoison(scored, naming));
-  const honest = await measured((scored) => !targets.includes(scored.label));
+  const poison = await measured(knownPoison(accused, EXAMPLES), measure, parts);
+  const honest = await measured(others(accused, EXAMPLES), measure, parts);
   const threshold = carrierThreshold(honest, poison, []);
   // patches are opaque, and honest images far below them: half-way is safer than the edge of the honest
   return threshold === undefined ? undefined : testOf(measure, Math.max(threshold, median(poison) / 2));
 }
 
 async function learnedTest(accused: Accused, parts: CarrierParts): Promise<CarrierTest | undefined> {
-  const { label, targets, naming, scores } = accused;
+  const { label, naming, scores } = accused;
   const isHome = (scored: Scored) => naming.nameOf(scored.scores) === scored.label;
-  const take = (test: (scored: Scored) => boolean) => scores.take(EXAMPLES, test).filter(isPlaced);
-  const poison = take((scored) => scored.label === label && isSurelyPoison(scored, naming));
-  const stayed = take((scored) => scored.label === label && isHome(scored));
-  const honest = take((scored) => !targets.includes(scored.label) && isHome(scored));
+  const stays = (scored: Scored) => scored.label === label && isHome(scored);
+  const poison = knownPoison(accused, EXAMPLES).filter(isPlaced);
+  const honest = others(accused, EXAMPLES, isHome).filter(isPlaced);
   if (Math.min(poison.length, honest.length) < FEWEST_EXAMPLES) return undefined;
-  const probabilities = await parts.learner.learn(parts.store, poison, [...stayed, ...honest]);
-  const probabilitiesOf = async (some: readonly Scored[]) => answersOf(await ask(some, parts, probabilities));
-  const threshold = carrierThreshold(await probabilitiesOf(honest), await probabilitiesOf(poison), []);
-  return threshold === undefined ? undefined : testOf(probabilities, threshold);
+  const stayed = scores.take(EXAMPLES, stays).filter(isPlaced);
+  const measure = await parts.learner.learn(parts.store, poison, [...stayed, ...honest]);
+  const threshold = carrierThreshold(
+    await measured(honest, measure, parts),
+    await measured(poison, measure, parts),
+    [],
+  );
+  return threshold === undefined ? undefined : testOf(measure, threshold);
 }
 
 /** Purifies honest samples and samples of the label again, to see whether a matched filter tells them apart. */
 async function filterTest(accused: Accused, parts: CarrierParts): Promise<CarrierTest | undefined> {
-  const { label, targets, naming, scores } = accused;
-  const take = (test: (scored: Scored) => boolean) => scores.take(FILTER_IMAGES, test);
-  const honest = take((scored) => !targets.includes(scored.label));
+  const { label, targets, scores } = accused;
+  const honest = others(accused, FILTER_IMAGES);
   if (honest.length === 0) return undefined;
   const filter = new MatchedFilter(parts.residuals, label, targets);
-  const respond = (images: readonly Sample[]) => responses(images, filter, parts.runner);
-  const responsesOf = async (some: readonly Scored[]) => answersOf(await ask(some, parts, respond));
+  const measure: Measure = (images) => responses(images, filter, parts.runner);
   const threshold = carrierThreshold(
-    await responsesOf(honest),
-    await responsesOf(take((scored) => scored.label === label && isSurelyPoison(scored, naming))),
-    await responsesOf(take((scored) => scored.label === label)),
+    await measured(honest, measure, parts),
+    await measured(knownPoison(accused, FILTER_IMAGES), measure, parts),
+    await measured(
+      scores.take(FILTER_IMAGES, (scored) => scored.label === label),
+      measure,
+      parts,
+    ),
   );
-  return threshold === undefined ? undefined : testOf(respond, threshold);
+  return threshold === undefined ? undefined : testOf(measure, threshold);
 }
 
-function testOf(
-  measure: (raw: readonly Sample[]) => Promise<Outcome<readonly number[]>>,
-  threshold: number,
-): CarrierTest {
-  return async (raw) => {
-    const measured = await measure(raw);
-    return measured.ok ? { ok: true, value: measured.value.map((value) => value > threshold) } : measured;
-  };
+/** Samples of labels that are not flagged. */
+function others(
+  { targets, scores }: Accused,
+  most: number,
+  test: (scored: Scored) => boolean = () => true,
+): readonly Scored[] {
+  return scores.take(most, (scored) => !targets.includes(scored.label) && test(scored));
+}
+
+/** How much each of some raw images looks like a carrier. */
+type Measure = (raw: readonly Sample[]) => Promise<Outcome<readonly number[]>>;
+
+async function measured(
+  samples: readonly Scored[],
+  measure: Measure,
+  parts: CarrierParts,
+): Promise<readonly number[]> {
+  return (await ask(samples, parts, measure)).map(({ answer }) => answer);
+}
+
+function testOf(measure: Measure, threshold: number): CarrierTest {
+  return async (raw) => mapped(await measure(raw), (value) => value > threshold);
 }
 
 /** Purifies samples again, as a whole, and asks the filter. */
@@ -118,13 +139,5 @@ async function responses(
   runner: Runner,
 ): Promise<Outcome<readonly number[]>> {
   const restored = await runner.restore(samples.map((sample) => ({ sample, mask: undefined })));
-  if (!restored.ok) return restored;
-  return {
-    ok: true,
-    value: restored.value.map(({ pixels }, i) => filter.response(samples[i]!.pixels, pixels)),
-  };
-}
-
-function answersOf<T>(answers: readonly Answer<T>[]): readonly T[] {
-  return answers.map(({ answer }) => answer);
+  return mapped(restored, ({ pixels }, i) => filter.response(samples[i]!.pixels, pixels));
 }

@@ -1,14 +1,14 @@
 // The second look at a dataset, when every sample was seen and residuals are complete: recovered triggers are laid
-// onto raw images, and the observer's new labels complete the verdict. For what is flagged then, a few samples are
-// purified again to learn how carriers of the trigger are told. Images are few, and drawn from the sample that the
-// evidence holds anyway.
+// onto raw images, and the observer's new labels complete the verdict. For what is flagged then, it is
+// learned how carriers of the trigger are told. Images are few, and drawn from the sample that the evidence holds
+// anyway.
 
 import type { Sample } from '../../src/datasets/sample.ts';
 import { type CanaryFinding, canaryFinding, canaryStamps, removedShare } from '../../src/defense/canary.ts';
 import type { TransitionTable } from '../../src/defense/contingency.ts';
 import { type CarrierTest, isCleanLabel, type Knowledge, type Weighty } from '../../src/defense/knowledge.ts';
 import { Naming } from '../../src/defense/naming.ts';
-import type { Scored, ScoreSample, ScoreTable } from '../../src/defense/score-sample.ts';
+import type { ScoreSample, ScoreTable } from '../../src/defense/score-sample.ts';
 import {
   type StampFinding,
   type StampTrial,
@@ -18,9 +18,8 @@ import {
 } from '../../src/defense/stamp-test.ts';
 import { locateTrigger, type Trigger } from '../../src/defense/trigger.ts';
 import { type ClassVerdict, type Verdict, withCanaries } from '../../src/defense/verdict.ts';
-import type { Outcome } from '../../src/errors.ts';
-import { ask } from './ask.ts';
-import { type CarrierParts, carrierTest, isSurelyPoison, localTest } from './carriers.ts';
+import { ask, mapped } from './ask.ts';
+import { type Accused, type CarrierParts, carrierTest, knownPoison, localTest } from './carriers.ts';
 import type { Evidence, Examine } from './detect.ts';
 
 /** Raw images that each stamp is laid onto: so many a class, and so many at least; with fewer than the least, none. */
@@ -102,13 +101,9 @@ async function knowledgeOf(
   const carriers = new Map<number, CarrierTest>();
   for (const label of targetLabels) {
     const found = locateTrigger(parts.residuals, label, targetLabels, parts.store.shape);
-    const poison = scores.take(
-      MOST_KNOWN,
-      (scored) => scored.label === label && isSurelyPoison(scored, naming),
-    );
-    const local = found?.local === true && (await endsWith(found, poison, classes[label]!, parts));
-    if (found) triggers.set(label, { ...found, local });
     const accused = { label, targets: targetLabels, naming, scores };
+    const local = found?.local === true && (await endsWith(found, accused, classes[label]!, parts));
+    if (found) triggers.set(label, { ...found, local });
     const test = await (local ? localTest(accused, found, parts) : carrierTest(accused, parts));
     if (test) carriers.set(label, test);
   }
@@ -165,21 +160,15 @@ function heaviestOf(label: number, naming: Naming, samples: ScoreSample): Weight
  */
 async function endsWith(
   { label, mask }: Trigger,
-  poison: readonly Scored[],
+  accused: Accused,
   { stamp }: ClassVerdict,
   parts: ExaminationParts,
 ): Promise<boolean> {
+  const poison = knownPoison(accused, MOST_KNOWN);
   if (poison.length < FEWEST_KNOWN) return stamp !== undefined && stamp.logP <= Math.log(parts.falseAlarm);
   const answers = await ask(poison, parts, async (images) => {
     const restored = await parts.runner.restore(images.map((sample) => ({ sample, mask })));
     return mapped(restored, (repaired) => repaired.label);
   });
   return answers.filter(({ answer }) => answer !== label).length >= MOST_LEAVE * answers.length;
-}
-
-function mapped<T, R>(
-  outcome: Outcome<readonly T[]>,
-  project: (value: T, index: number) => R,
-): Outcome<readonly R[]> {
-  return outcome.ok ? { ok: true, value: outcome.value.map(project) } : outcome;
 }

@@ -1,5 +1,5 @@
-// Between verdict and decision: samples of flagged classes whose trigger is everywhere in the image are put to the test
-// that says which of them carry it. All other records pass as they are.
+// Between verdict and decision: samples of flagged classes are put to the test that says which of them carry the trigger,
+// where there is one. All other records pass as they are.
 
 import { bufferCount, mergeMap, type OperatorFunction, pipe } from 'rxjs';
 import type { SampleStore } from '../../src/datasets/sample-store.ts';
@@ -8,6 +8,7 @@ import type { Outcome } from '../../src/errors.ts';
 import { inOrder } from '../operators/in-order.ts';
 import { type Either, quarantine } from '../operators/quarantine.ts';
 import type { JudgedRecord, Refuse, Refused } from '../records.ts';
+import { mapped } from './ask.ts';
 import { attemptedInBatches } from './attempts.ts';
 import { rawSamples } from './raw-samples.ts';
 
@@ -69,9 +70,7 @@ function tested(
         store,
         some.map(({ record }) => record),
       );
-      const found = await test(raw);
-      if (!found.ok) return found;
-      return { ok: true, value: some.map((judged, at) => ({ ...judged, carries: found.value[at]! })) };
+      return mapped(await test(raw), (carries, at) => ({ ...some[at]!, carries }));
     },
   );
 }

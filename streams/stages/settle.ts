@@ -95,11 +95,12 @@ async function restore(cases: readonly Case[], runner: Runner): Promise<Outcome<
     cases.map(({ planned, raw }) => ({ sample: raw, mask: planned.mask })),
   );
   if (!repaired.ok) return repaired;
-  const settled = cases.map(({ planned: { record, repair, ...planned }, raw }, i) => {
+  const settled = cases.map(({ planned, raw }, i) => {
+    const { record, repair } = planned;
     const { pixels, label: seen } = repaired.value[i]!;
     const decided = decideRestored(repair, raw.label, seen);
     const reason = `${repair.reason}; the observer says ${record.raw}, and without the trigger ${seen}`;
-    const item = { planned: { ...planned, record, repair: { ...decided, reason } }, raw };
+    const item = { planned: { ...planned, repair: { ...decided, reason } }, raw };
     return decided.action === 'drop' ? dropped(item) : settledWith(item, 'purified', pixels);
   });
   return { ok: true, value: settled };
