@@ -3,25 +3,25 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ClassifierSpec, DenoiserSpec } from '../../src/networks/network.ts';
+import type { UNetConfig } from '../../src/networks/unet-config.ts';
 import { exportOnnx } from '../../src/runtime/export-onnx.ts';
 import { initialWeights } from '../../src/training/initial-weights.ts';
 import { networkMetadata } from '../../src/weights/network-metadata.ts';
 import { writeSafetensors } from '../../src/weights/safetensors.ts';
 import { DDPM_SCHEDULE } from '../../src/weights/unet-settings.ts';
 
-export const tinyDenoiser: DenoiserSpec = {
-  kind: 'unet',
-  config: {
-    resolution: 32,
-    inChannels: 3,
-    outChannels: 3,
-    ch: 8,
-    chMult: [1, 2],
-    numResBlocks: 1,
-    attnResolutions: [],
-    normGroups: 4,
-  },
+export const tinyUnet: UNetConfig = {
+  resolution: 32,
+  inChannels: 3,
+  outChannels: 3,
+  ch: 8,
+  chMult: [1, 2],
+  numResBlocks: 1,
+  attnResolutions: [],
+  normGroups: 4,
 };
+
+export const tinyDenoiser: DenoiserSpec = { kind: 'unet', config: tinyUnet };
 
 export const tinyClassifier: ClassifierSpec = {
   kind: 'small-cnn',

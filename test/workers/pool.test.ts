@@ -11,19 +11,12 @@ import type { Pool } from '../../src/workers/pool.ts';
 import { PoolRunner, pack } from '../../src/workers/pool-runner.ts';
 import type { DenoiserRef, NetworkRef } from '../../src/workers/protocol.ts';
 import { testPool } from '../support/pools.ts';
+import { tinyUnet } from '../support/tiny-models.ts';
 
+/** With attention. */
 const denoiserSpec: DenoiserSpec = {
   kind: 'unet',
-  config: {
-    resolution: 32,
-    inChannels: 3,
-    outChannels: 3,
-    ch: 8,
-    chMult: [1, 2],
-    numResBlocks: 1,
-    attnResolutions: [16],
-    normGroups: 4,
-  },
+  config: { ...tinyUnet, attnResolutions: [16] },
 };
 const denoiser = network('denoiser', denoiserSpec);
 const observer = network('observer', {
