@@ -11,7 +11,7 @@ import { lineOf } from '../datasets/ndjson-writer.ts';
 import { withoutImage } from '../datasets/origin.ts';
 import type { SampleStore } from '../datasets/sample-store.ts';
 import type { DatasetWriter } from '../datasets/writer.ts';
-import { ConfigError, OutputError } from '../errors.ts';
+import { ConfigError, writing } from '../errors.ts';
 import { deliver } from '../state/outbox.ts';
 import type { State } from '../state/state.ts';
 import type { Context } from './commands.ts';
@@ -88,9 +88,5 @@ export async function deliverChanges(context: Context, state: State, corrections
 }
 
 function append(path: string, lines: string): void {
-  try {
-    appendFileSync(path, lines);
-  } catch (error) {
-    throw OutputError.of(path, error as Error);
-  }
+  writing(path, () => appendFileSync(path, lines));
 }

@@ -6,9 +6,10 @@ import { addAbortSignal, type Readable } from 'node:stream';
 import { isDynamicPattern } from 'tinyglobby';
 import type { Settings } from '../../config/schema.ts';
 import type { Refuse } from '../../streams/records.ts';
+import { SHAPES } from '../datasets/formats.ts';
 import { type Dataset, type DatasetInfo, type DatasetOptions, openDataset } from '../datasets/open.ts';
 import type { ImageSize } from '../datasets/resize.ts';
-import type { ImageShape } from '../datasets/sample.ts';
+import type { ImageShape, ReadResult } from '../datasets/sample.ts';
 import { SampleStore } from '../datasets/sample-store.ts';
 import { openStream, type Source, type SourceInfo } from '../datasets/stream.ts';
 import type { WriterOptions } from '../datasets/writer.ts';
@@ -18,9 +19,6 @@ import { expandSource } from './globs.ts';
 
 /** Names standard input as a source, and standard output as a sink. */
 export const STANDARD = '-';
-
-/** Begins the names of procedural datasets. */
-export const SHAPES = 'shapes:';
 
 /** What part of the sources is meant, and what to call it. */
 interface Part {
@@ -53,9 +51,8 @@ export function openTraining(context: Opening, size?: ImageSize, growing?: Growi
 }
 
 /** Paths of the files and folders that are to be worked on, as they stand there now. */
-export async function trainingPaths({ settings, locate }: Opening): Promise<string[]> {
-  const { train } = settings.dataset;
-  return (await Promise.all(train.map((source) => pathsOf(source, settings, locate)))).flat();
+export function trainingPaths(context: Opening): Promise<string[]> {
+  return pathsOf(context, context.settings.dataset.train);
 }
 
 /** The test set; undefined when none is named. */
@@ -84,7 +81,7 @@ type Opening = Pick<Context, 'settings' | 'locate'> & Partial<Pick<Context, 'std
 
 /** @param like the dataset whose image size and classes it must have */
 async function open(
-  { settings, locate, stdin, signal }: Opening,
+  context: Opening,
   option: string,
   sources: readonly string[],
   { name, offset, limit, size, growing }: Part,
@@ -93,17 +90,16 @@ async function open(
   if (sources.length === 0) {
     throw new ConfigError(`${option}: expected at least one source, found none; name a file or a folder`);
   }
-  const { format, channels } = settings.dataset;
-  const clean = (
-    await Promise.all(settings.dataset.clean.map((source) => pathsOf(source, settings, locate)))
-  ).flat();
+  const { settings, stdin, signal } = context;
+  const { format } = settings.dataset;
+  const clean = await pathsOf(context, settings.dataset.clean);
   const classes = like?.classes ?? settings.dataset.classes ?? growing?.classes ?? null;
   const options: DatasetOptions = {
     ...(name && { name }),
     ...(format !== 'auto' && { format }),
     ...(classes !== null && { classes }),
     ...(like?.classNames && { classNames: like.classNames }),
-    ...(channels !== null && { channels: channels === 1 ? 1 : 3 }),
+    ...channelsOf(settings),
     ...sizing(settings, size),
     ...(clean.length > 0 && { clean }),
     ...(like && { shape: like.shape }),
@@ -111,16 +107,18 @@ async function open(
     ...(limit && { limit }),
   };
   if (!sources.includes(STANDARD)) {
-    const paths = await Promise.all(sources.map((source) => pathsOf(source, settings, locate)));
-    return openDataset(paths.flat(), {
-      ...options,
-      ...(growing && optionsOf(growing, sources, paths.flat())),
-    });
+    const paths = await pathsOf(context, sources);
+    return openDataset(paths, { ...options, ...(growing && optionsOf(growing, sources, paths)) });
   }
   checkStandardInput(settings, option, sources, stdin);
   // a producer that stalls must not keep an interrupted run waiting
   if (signal) addAbortSignal(signal, stdin as Readable);
   return openStream('stdin', stdin as Readable, options);
+}
+
+/** Channels that images are converted to, where the configuration says so. */
+export function channelsOf({ dataset: { channels } }: Settings): Pick<DatasetOptions, 'channels'> {
+  return channels === null ? {} : { channels: channels === 1 ? 1 : 3 };
 }
 
 /** @param size where `dataset.size` does not say */
@@ -182,9 +180,17 @@ export function withClasses(source: Source, told?: number): Dataset {
   return { info: { ...source.info, classes }, read: () => source.read(classes) };
 }
 
-async function pathsOf(source: string, { dataset }: Settings, locate: Context['locate']): Promise<string[]> {
-  if (source.startsWith(SHAPES)) return [source];
-  return expandSource(locate(isAbsolute(source) ? source : join(dataset.root, source)));
+/** Paths of sources, in their order: below `dataset.root` where they are relative, and of all that a pattern matches. */
+async function pathsOf(
+  { settings: { dataset }, locate }: Opening,
+  sources: readonly string[],
+): Promise<string[]> {
+  const paths = sources.map((source) =>
+    source.startsWith(SHAPES)
+      ? [source]
+      : expandSource(locate(isAbsolute(source) ? source : join(dataset.root, source))),
+  );
+  return (await Promise.all(paths)).flat();
 }
 
 /** Says it in the log, for commands that keep no record. */
@@ -207,28 +213,38 @@ export function writerOptions({ output }: Settings, info: DatasetInfo): WriterOp
  * @param origins whether samples are to be written again, and so need what they were in their source
  */
 export async function fillStore(
-  { log, signal }: Context,
+  context: Context,
   path: string,
   dataset: Source,
   refuse: Refuse,
   origins = false,
 ): Promise<SampleStore> {
   const store = new SampleStore(path, dataset.info.shape);
-  let done = 0;
-  try {
-    for await (const result of dataset.read()) {
-      signal.throwIfAborted();
-      if (result.ok) store.append(result.sample, origins ? result.origin : undefined);
-      else await refuse(result.quarantined);
-      log.progress('read', ++done, undefined, 'samples');
-    }
-  } catch (error) {
+  const done = await takeIn(context, store, dataset.read(), refuse, origins).catch((error: Error) => {
     store.dispose();
     throw error;
-  }
-  log.info(
+  });
+  context.log.info(
     'read',
     `${store.count} of ${done} samples of ${dataset.info.name} usable, ${store.shape.join('×')}`,
   );
   return store;
+}
+
+/** Appends the good samples to a store and refuses the others. @returns how many there were of both */
+export async function takeIn(
+  { log, signal }: Pick<Context, 'log' | 'signal'>,
+  store: SampleStore,
+  results: AsyncIterable<ReadResult>,
+  refuse: Refuse,
+  origins = true,
+): Promise<number> {
+  let done = 0;
+  for await (const result of results) {
+    signal.throwIfAborted();
+    if (result.ok) store.append(result.sample, origins ? result.origin : undefined);
+    else await refuse(result.quarantined);
+    log.progress('read', ++done, undefined, 'samples');
+  }
+  return done;
 }

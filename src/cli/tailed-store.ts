@@ -10,15 +10,14 @@ import type { Refuse } from '../../streams/records.ts';
 import type { Entry } from '../datasets/entry.ts';
 import { settleRange } from '../datasets/open.ts';
 import { SampleStore } from '../datasets/sample-store.ts';
-import type { SourceInfo } from '../datasets/stream.ts';
+import { MAX_CLASSES, type SourceInfo } from '../datasets/stream.ts';
 import { Tail } from '../datasets/tail.ts';
 import { DatasetError } from '../errors.ts';
 import type { Context } from './commands.ts';
+import { channelsOf, takeIn } from './datasets.ts';
 
 const NDJSON = /\.(ndjson|jsonl)$/;
 const TAR = /\.tar$/;
-/** Labels are below this where nobody says below what. */
-const MAX_CLASSES = 100_000;
 
 /**
  * The file that the sources are, where they are all of one file that may grow at its end, as its name says.
@@ -65,7 +64,7 @@ export class TailedStore {
    * @throws {DatasetError} when the file cannot be read
    */
   async fill(
-    { log, signal, settings }: Context,
+    context: Context,
     { format, shape }: SourceInfo,
     refuse: Refuse,
   ): Promise<{ store: SampleStore; classes: number } | undefined> {
@@ -75,23 +74,17 @@ export class TailedStore {
       );
     }
     if (format !== 'ndjson' && format !== 'webdataset') return undefined;
-    const { classes, channels } = settings.dataset;
+    const { classes } = context.settings.dataset;
     this.#store ??= new SampleStore(join(this.#scratch, 'tail'), shape);
     const before = this.#store.count;
     const expected = { shape, classes: classes ?? MAX_CLASSES };
-    const options = channels === null ? {} : ({ channels: channels === 1 ? 1 : 3 } as const);
-    try {
-      for await (const result of settleRange(this.#counted(this.#tail.read(format)), expected, options)) {
-        signal.throwIfAborted();
-        if (result.ok) this.#store.append(result.sample, result.origin);
-        else await refuse(result.quarantined);
-        log.progress('read', this.#store.count, undefined, 'samples');
-      }
-    } catch (error) {
+    const entries = this.#counted(this.#tail.read(format));
+    const results = settleRange(entries, expected, channelsOf(context.settings));
+    await takeIn(context, this.#store, results, refuse).catch((error: Error) => {
       this.reset();
       throw error;
-    }
-    log.info(
+    });
+    context.log.info(
       'read',
       `${this.#store.count - before} more of ${this.#store.count} samples usable, ${shape.join('×')}`,
     );

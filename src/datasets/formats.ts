@@ -26,3 +26,6 @@ export const OUTPUT_FORMATS = [
   'cifar-binary',
 ] as const;
 export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
+
+/** Begins the names of procedural datasets. */
+export const SHAPES = 'shapes:';

@@ -13,7 +13,7 @@ import { listTarClasses } from './class-folder-tar.ts';
 import { IMAGES_FOLDER, listClassFolders } from './class-folders.ts';
 import { type Description, readDescription } from './description.ts';
 import { readable } from './finished.ts';
-import { INPUT_FORMATS } from './formats.ts';
+import { INPUT_FORMATS, SHAPES } from './formats.ts';
 import { parquetClassNames } from './parquet.ts';
 
 export const DATASET_FORMATS = [...INPUT_FORMATS, 'shapes'] as const;
@@ -57,7 +57,7 @@ export interface Recognised {
  * @throws {DatasetError} when there is nothing or nothing known
  */
 export async function recognise(source: string, format?: DatasetFormat, quiet?: number): Promise<Recognised> {
-  if (format === 'shapes' || source.startsWith('shapes:')) {
+  if (format === 'shapes' || source.startsWith(SHAPES)) {
     return { format: 'shapes', files: [source], classNames: SHAPE_CLASSES };
   }
   const found = await stat(source).catch((error: NodeJS.ErrnoException): Stats => {

@@ -20,7 +20,7 @@ import { readWebDataset } from './webdataset.ts';
 export const STREAM_FORMATS = ['ndjson', 'webdataset', 'cifar-binary'] as const;
 
 /** Labels are below this where nobody says below what. */
-const MAX_CLASSES = 100_000;
+export const MAX_CLASSES = 100_000;
 /** Samples that may be bad before a good one shows the size of images. */
 const MOST_BAD = 1000;
 
