@@ -79,7 +79,8 @@ export class TailedStore {
     const before = this.#store.count;
     const expected = { shape, classes: classes ?? MAX_CLASSES };
     const entries = this.#counted(this.#tail.read(format));
-    const results = settleRange(entries, expected, channelsOf(context.settings));
+    const resize = context.settings.dataset.resize !== 'refuse';
+    const results = settleRange(entries, expected, { ...channelsOf(context.settings), resize });
     await takeIn(context, this.#store, results, refuse).catch((error: Error) => {
       this.reset();
       throw error;
