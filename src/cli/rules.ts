@@ -35,8 +35,8 @@ export function detectionOf(
     return { ...counting, detector: divergenceDetector({ threshold, sides }) };
   }
   const concluding: Conclude = (table, scores, stamps) => {
-    const flows =
-      scores.labels.length > 0 ? calibratedFlows(scores) : { classes, counts: table.destinations };
+    const { destinations: counts, known } = table;
+    const flows = scores.labels.length > 0 ? calibratedFlows(scores) : { classes, counts, known };
     return conclude(table, falseAlarm, flowTest(flows), stamps);
   };
   return {

@@ -3,7 +3,7 @@
 // a slope and an offset for each class from the purified images and the labels that came with them: what drifts is
 // called by its given label again, while poison, whose trigger is gone, stays where its image belongs.
 
-import type { ScoreTable } from './score-sample.ts';
+import type { LabelledScores } from './score-sample.ts';
 
 /** What is learned: score′ = slope · score + offset, class by class. */
 export interface Calibration {
@@ -20,10 +20,10 @@ const RATE = 0.1;
 /** Samples that a class is taken to have at least, so that the label of a single one cannot outweigh the rest. */
 const LEAST_WEIGHTED = 10;
 
-const fitted = new WeakMap<ScoreTable, Calibration>();
+const fitted = new WeakMap<LabelledScores, Calibration>();
 
 /** The calibration on a table, fitted once for all who ask for that of this very table. */
-export function calibrationOf(table: ScoreTable): Calibration {
+export function calibrationOf(table: LabelledScores): Calibration {
   const found = fitted.get(table) ?? fitCalibration(table.scores, table.labels, table.classes);
   fitted.set(table, found);
   return found;

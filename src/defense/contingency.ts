@@ -15,6 +15,8 @@ export interface TransitionTable {
   readonly kept: readonly number[];
   /** [C, C] majority labels of the candidates, one a sample. */
   readonly destinations: readonly number[];
+  /** [C, C] of them those of the samples whose raw image the observer calls by the given label. */
+  readonly known: readonly number[];
 }
 
 /** Adds samples and tables up. */
@@ -24,6 +26,7 @@ export class Contingency {
   readonly #moved: number[];
   readonly #kept: number[];
   readonly #destinations: number[];
+  readonly #known: number[];
 
   constructor(classes: number) {
     const zeros = (length: number) => new Array<number>(length).fill(0);
@@ -32,6 +35,7 @@ export class Contingency {
     this.#moved = zeros(classes);
     this.#kept = zeros(classes * classes);
     this.#destinations = zeros(classes * classes);
+    this.#known = zeros(classes * classes);
   }
 
   /** Counts one sample. `given` and all labels lie in [0, classes). */
@@ -39,6 +43,7 @@ export class Contingency {
     const row = given * this.classes;
     this.#samples[given]!++;
     this.#destinations[row + kept.majority]!++;
+    if (kept.labels[0] === given) this.#known[row + kept.majority]!++;
     if (!hasTransition(kept)) return;
     this.#moved[given]!++;
     for (const label of kept.labels) this.#kept[row + label]!++;
@@ -58,6 +63,7 @@ export class Contingency {
     addInto(this.#moved, table.moved);
     addInto(this.#kept, table.kept);
     addInto(this.#destinations, table.destinations);
+    addInto(this.#known, table.known);
   }
 
   /** The counts so far, copied. */
@@ -68,6 +74,7 @@ export class Contingency {
       moved: [...this.#moved],
       kept: [...this.#kept],
       destinations: [...this.#destinations],
+      known: [...this.#known],
     };
   }
 }

@@ -34,7 +34,7 @@ export class FadingEvidence {
 }
 
 function added(past: TransitionTable, decay: number, present: TransitionTable): TransitionTable {
-  const sum = (key: 'samples' | 'moved' | 'kept' | 'destinations') =>
+  const sum = (key: 'samples' | 'moved' | 'kept' | 'destinations' | 'known') =>
     past[key].map((count, i) => decay * count + present[key][i]!);
   return {
     classes: past.classes,
@@ -42,16 +42,18 @@ function added(past: TransitionTable, decay: number, present: TransitionTable): 
     moved: sum('moved'),
     kept: sum('kept'),
     destinations: sum('destinations'),
+    known: sum('known'),
   };
 }
 
 function mapped({ classes, ...counts }: TransitionTable, round: (count: number) => number): TransitionTable {
-  const { samples, moved, kept, destinations } = counts;
+  const { samples, moved, kept, destinations, known } = counts;
   return {
     classes,
     samples: samples.map(round),
     moved: moved.map(round),
     kept: kept.map(round),
     destinations: destinations.map(round),
+    known: known.map(round),
   };
 }

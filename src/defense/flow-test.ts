@@ -2,13 +2,15 @@
 // seen as coats, purified coats are seen as shirts. Poison goes one way: it came from many classes into the target
 // label, and purification sends it home to all of them, while nothing comes back. So the test asks, destination by
 // destination, whether far more of a class's samples leave than arrive, and accuses the class only when that holds
-// for more than half of the others (or of ten groups of them, where they are more). Labels are those of the calibrated observer, because an observer that never saw
-// purified images empties some classes one way, too.
+// for more than half of the others (or of ten groups of them, where they are more). Labels are those of the calibrated
+// observer, because an observer that never saw purified images empties some classes one way, too. And only what the
+// observer called by the given label before it was purified can leave: a trigger that it obeys did that, while a class
+// that it never learned leaves everywhere without one.
 
 import { logBinomialTail, wilsonInterval } from '../math/binomial.ts';
 import { combineLogPs } from '../math/fisher.ts';
 import { median } from '../math/robust.ts';
-import { type Calibration, calibratedLabel, calibrationOf } from './calibration.ts';
+import { calibratedLabel, calibrationOf } from './calibration.ts';
 import type { ScoreTable } from './score-sample.ts';
 
 /** Counts of samples by given label (row) and by label after purification (column). */
@@ -16,6 +18,8 @@ export interface FlowTable {
   readonly classes: number;
   /** [C, C] row-major. */
   readonly counts: readonly number[];
+  /** [C, C] of them the samples whose raw image the observer calls by the given label; all where left out. */
+  readonly known?: readonly number[];
 }
 
 /** What the test says of one class. */
@@ -26,7 +30,7 @@ export interface FlowFinding {
   readonly interval: readonly [low: number, high: number];
   /** ln of the p-value, corrected for the number of classes; 0 where the observer is blind. */
   readonly logP: number;
-  /** Whether the observer knows too little of purified images to accuse or clear the class. */
+  /** Whether the observer knows too little of the class, or of purified images, to accuse or clear it. */
   readonly blind: boolean;
 }
 
@@ -39,7 +43,8 @@ const SIZE_SLACK = 1.25;
 /**
  * An observer that hardly knows what purification leaves calls it a few labels, and all others are drained one way, as
  * by poison. So the other classes must be recognised by this mean share of their samples, and a class that is accused
- * must be seen at least so often, against the median class: poison is sent home, but the class's own samples stay.
+ * must be seen at least so often, against the median class: poison is sent home, but the class's own samples stay. And
+ * of the class itself this share must be recognised before purification, poison included.
  */
 const LEAST_RECALL = 1 / 3;
 const LEAST_SEEN = 0.05;
@@ -52,19 +57,17 @@ const MOST_GROUPS = 10;
 
 /** Counts where the samples go in the eyes of an observer that is calibrated on these very samples. */
 export function calibratedFlows(sample: ScoreTable): FlowTable {
-  const { classes, labels } = sample;
-  if (labels.length === 0) return { classes, counts: new Array<number>(classes * classes).fill(0) };
-  return countFlows(sample, calibrationOf(sample));
-}
-
-/** Counts where the samples go in the eyes of a calibrated observer. */
-export function countFlows({ classes, labels, scores }: ScoreTable, calibration: Calibration): FlowTable {
+  const { classes, labels, raws, scores } = sample;
   const counts = new Array<number>(classes * classes).fill(0);
+  const known = [...counts];
+  if (labels.length === 0) return { classes, counts, known };
+  const calibration = calibrationOf(sample);
   labels.forEach((label, n) => {
     const name = calibratedLabel(calibration, scores.subarray(n * classes, (n + 1) * classes));
     counts[label * classes + name]!++;
+    if (raws[n] === label) known[label * classes + name]!++;
   });
-  return { classes, counts };
+  return { classes, counts, known };
 }
 
 /**
@@ -78,9 +81,9 @@ export function countFlows({ classes, labels, scores }: ScoreTable, calibration:
  * too much (Benjamini and Heller 2008), which no single leak of a brittle class can satisfy.
  */
 export function flowTest(table: FlowTable): (FlowFinding | undefined)[] {
-  const { classes, counts } = table;
+  const { classes, counts, known = counts } = table;
   const sizes = columnSums(table);
-  const given = rowSums(table);
+  const [given, knownSums] = [rowSums(classes, counts), rowSums(classes, known)];
   const recalls = given.map((count, label) =>
     count === 0 ? undefined : counts[label * (classes + 1)]! / count,
   );
@@ -88,7 +91,7 @@ export function flowTest(table: FlowTable): (FlowFinding | undefined)[] {
   return sizes.map((size, label) => {
     const others = sizes.flatMap((seen, other) => {
       const otherSize = Math.min(seen, given[other]!);
-      const [left, arrived] = [counts[label * classes + other]!, counts[other * classes + label]!];
+      const [left, arrived] = [known[label * classes + other]!, counts[other * classes + label]!];
       // a label that no sample has, before or after purification, says nothing
       return other === label || otherSize === 0
         ? []
@@ -99,9 +102,13 @@ export function flowTest(table: FlowTable): (FlowFinding | undefined)[] {
     if (left + arrived === 0) return undefined;
     const metric = left / (left + arrived);
     const interval = wilsonInterval(left, left + arrived);
-    const known = recalls.filter((recall, other) => recall !== undefined && other !== label) as number[];
-    const recall = known.reduce((sum, value) => sum + value, 0) / known.length;
-    if (recall < LEAST_RECALL || size < leastSeen) return { metric, interval, logP: 0, blind: true };
+    const ofOthers = recalls.filter((recall, other) => recall !== undefined && other !== label) as number[];
+    const recall = ofOthers.reduce((sum, value) => sum + value, 0) / ofOthers.length;
+    const ofOwn = knownSums[label]! / given[label]!;
+    // negated: a class that has no samples is not known
+    if (!(ofOwn >= LEAST_RECALL && recall >= LEAST_RECALL && size >= leastSeen)) {
+      return { metric, interval, logP: 0, blind: true };
+    }
     const logPs = pooled(others)
       .map((flow) => logBinomialTail(flow.left, flow.left + flow.arrived, flow.ratio / (1 + flow.ratio)))
       .sort((a, b) => a - b);
@@ -132,7 +139,7 @@ function pooled(destinations: readonly (Flow & { readonly otherSize: number })[]
 }
 
 /** Samples by given label. */
-function rowSums({ classes, counts }: FlowTable): number[] {
+function rowSums(classes: number, counts: readonly number[]): number[] {
   const sums = new Array<number>(classes).fill(0);
   counts.forEach((count, i) => {
     sums[Math.floor(i / classes)]! += count;

@@ -5,7 +5,7 @@
 
 import { type Calibration, calibratedLabel, calibrationOf } from './calibration.ts';
 import { HONEST_RATIO } from './flow-test.ts';
-import type { ScoreTable } from './score-sample.ts';
+import type { LabelledScores } from './score-sample.ts';
 
 /** Share of the samples that leave by about one margin that may be honest for them to be relabelled. */
 const MOST_HONEST = 0.25;
@@ -28,7 +28,7 @@ export class Naming {
    * @param sample  at least one sample
    * @param targets flagged labels
    */
-  constructor(sample: ScoreTable, targets: readonly number[] = []) {
+  constructor(sample: LabelledScores, targets: readonly number[] = []) {
     const { classes } = sample;
     const first = calibrationOf(sample);
     const honest = 2 * targets.length > classes ? sample : withoutLeaving(sample, first, targets);
@@ -92,10 +92,10 @@ function marginOf(
 
 /** All samples but those of `targets` that show another label by a margin. */
 function withoutLeaving(
-  sample: ScoreTable,
+  sample: LabelledScores,
   calibration: Calibration,
   targets: readonly number[],
-): ScoreTable {
+): LabelledScores {
   if (targets.length === 0) return sample;
   const { classes, labels, scores } = sample;
   const rowOf = (n: number) => scores.subarray(n * classes, (n + 1) * classes);
@@ -115,7 +115,7 @@ function withoutLeaving(
 
 /** [C, C] margins, falling, of the samples given one label (row) that show another (column), from or to `targets`. */
 function marginsOf(
-  { classes, labels, scores }: ScoreTable,
+  { classes, labels, scores }: LabelledScores,
   calibration: Calibration,
   targets: readonly number[],
 ) {

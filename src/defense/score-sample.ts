@@ -18,14 +18,16 @@ export interface Scored {
   readonly id: string;
   /** The label that came with it. */
   readonly label: number;
+  /** The observer's label of its raw image. */
+  readonly raw: number;
   /** Place in the store of raw images, where there is one. */
   readonly index?: number;
   /** [C] log-probabilities, of the mean over the candidates. */
   readonly scores: ArrayLike<number>;
 }
 
-/** The sample as arrays, by rising hash. They are views: read them before the sample changes. */
-export interface ScoreTable {
+/** What samples were given and what they show, as arrays. */
+export interface LabelledScores {
   readonly classes: number;
   /** int32 [N] given labels. */
   readonly labels: Int32Array;
@@ -33,11 +35,18 @@ export interface ScoreTable {
   readonly scores: Float32Array;
 }
 
+/** The sample as arrays, by rising hash. They are views: read them before the sample changes. */
+export interface ScoreTable extends LabelledScores {
+  /** int32 [N] the observer's labels of the raw images. */
+  readonly raws: Int32Array;
+}
+
 /** Columns of equal length; the first `count` rows of the sample are in use. */
 interface Columns {
   readonly ids: string[];
   readonly ranks: Uint32Array;
   readonly labels: Int32Array;
+  readonly raws: Int32Array;
   readonly indices: Int32Array;
   readonly scores: Float32Array;
 }
@@ -60,15 +69,12 @@ export class ScoreSample {
     this.#columns = emptyColumns(classes, Math.min(FIRST_ROWS, this.#mostRows));
   }
 
-  add({ id, label, index = NO_INDEX, scores }: Scored): void {
-    this.#put(murmur3(encoder.encode(id), 0), id, label, index, scores);
+  add(scored: Scored): void {
+    this.#put(murmur3(encoder.encode(scored.id), 0), scored);
   }
 
   merge(other: ScoreSample): void {
-    const { ids, ranks, labels, indices } = other.#columns;
-    for (let n = 0; n < other.#count; n++) {
-      this.#put(ranks[n]!, ids[n]!, labels[n]!, indices[n]!, other.#row(n));
-    }
+    for (let n = 0; n < other.#count; n++) this.#put(other.#columns.ranks[n]!, other.#scored(n));
   }
 
   get count(): number {
@@ -78,16 +84,7 @@ export class ScoreSample {
   /** By rising hash; made one by one, so take what is needed only. */
   *samples(): Generator<Scored> {
     this.#sort();
-    const { ids, labels, indices } = this.#columns;
-    for (let n = 0; n < this.#count; n++) {
-      const index = indices[n]!;
-      yield {
-        id: ids[n]!,
-        label: labels[n]!,
-        ...(index !== NO_INDEX && { index }),
-        scores: this.#row(n),
-      };
-    }
+    for (let n = 0; n < this.#count; n++) yield this.#scored(n);
   }
 
   /** The first samples by rising hash that pass a test, at most `most`. */
@@ -103,37 +100,46 @@ export class ScoreSample {
   /** A share of the samples, drawn by their ids; another `draw` is another, independent drawing. */
   thinned(share: number, draw: number): ScoreSample {
     const kept = new ScoreSample(this.classes, this.#capacity);
-    const { ids, ranks, labels, indices } = this.#columns;
+    const { ids, ranks } = this.#columns;
     for (let n = 0; n < this.#count; n++) {
       if (murmur3(encoder.encode(ids[n]!), draw) >= share * 2 ** 32) continue;
-      kept.#put(ranks[n]!, ids[n]!, labels[n]!, indices[n]!, this.#row(n));
+      kept.#put(ranks[n]!, this.#scored(n));
     }
     return kept;
   }
 
   table(): ScoreTable {
     this.#sort();
-    const { labels, scores } = this.#columns;
+    const { labels, raws, scores } = this.#columns;
     const { classes } = this;
     return {
       classes,
       labels: labels.subarray(0, this.#count),
+      raws: raws.subarray(0, this.#count),
       scores: scores.subarray(0, this.#count * classes),
     };
   }
 
-  #row(n: number): Float32Array {
-    return this.#columns.scores.subarray(n * this.classes, (n + 1) * this.classes);
+  #scored(n: number): Scored {
+    const { ids, labels, raws, indices, scores } = this.#columns;
+    const index = indices[n]!;
+    return {
+      id: ids[n]!,
+      label: labels[n]!,
+      raw: raws[n]!,
+      ...(index !== NO_INDEX && { index }),
+      scores: scores.subarray(n * this.classes, (n + 1) * this.classes),
+    };
   }
 
-  #put(rank: number, id: string, label: number, index: number, scores: ArrayLike<number>): void {
+  #put(rank: number, { id, label, raw, index = NO_INDEX, scores }: Scored): void {
     if (this.#count === this.#mostRows) this.#sort();
     if (this.#count === this.#columns.ranks.length) {
       this.#grow(Math.min(2 * this.#count, this.#mostRows));
     }
-    const { ids, ranks, labels, indices, scores: all } = this.#columns;
+    const { ids, ranks, labels, raws, indices, scores: all } = this.#columns;
     const n = this.#count++;
-    [ids[n], ranks[n], labels[n], indices[n]] = [id, rank, label, index];
+    [ids[n], ranks[n], labels[n], raws[n], indices[n]] = [id, rank, label, raw, index];
     all.set(scores, n * this.classes);
     this.#sorted = false;
   }
@@ -155,12 +161,10 @@ export class ScoreSample {
   }
 
   #grow(rows: number): void {
-    const { ids, ranks, labels, indices, scores } = this.#columns;
-    this.#columns = { ...emptyColumns(this.classes, rows), ids };
-    this.#columns.ranks.set(ranks);
-    this.#columns.labels.set(labels);
-    this.#columns.indices.set(indices);
-    this.#columns.scores.set(scores);
+    const { ids, ...old } = this.#columns;
+    const grown = emptyColumns(this.classes, rows);
+    for (const name of ['ranks', 'labels', 'raws', 'indices', 'scores'] as const) grown[name].set(old[name]);
+    this.#columns = { ...grown, ids };
   }
 }
 
@@ -169,6 +173,7 @@ function emptyColumns(classes: number, rows: number): Columns {
     ids: [],
     ranks: new Uint32Array(rows),
     labels: new Int32Array(rows),
+    raws: new Int32Array(rows),
     indices: new Int32Array(rows),
     scores: new Float32Array(rows * classes),
   };
@@ -176,29 +181,26 @@ function emptyColumns(classes: number, rows: number): Columns {
 
 /** Row `n` becomes what row `order[n]` was. Nothing is allocated for it: what is sorted often would leave holes. */
 function permute(
-  { ids, ranks, labels, indices, scores }: Columns,
+  { ids, ranks, labels, raws, indices, scores }: Columns,
   order: Uint32Array,
   classes: number,
 ): void {
   const held = new Float32Array(classes);
   for (let start = 0; start < order.length; start++) {
     if (order[start] === start) continue;
-    const [id, rank, label, index] = [ids[start]!, ranks[start]!, labels[start]!, indices[start]!];
+    const [id, rank, label] = [ids[start]!, ranks[start]!, labels[start]!];
+    const [raw, index] = [raws[start]!, indices[start]!];
     held.set(scores.subarray(start * classes, (start + 1) * classes));
     let to = start;
     // along the cycle, each row is done when the one that it takes from is moved
     for (let from = order[to]!; from !== start; from = order[to]!) {
-      [ids[to], ranks[to], labels[to], indices[to]] = [
-        ids[from]!,
-        ranks[from]!,
-        labels[from]!,
-        indices[from]!,
-      ];
+      [ids[to], ranks[to], labels[to]] = [ids[from]!, ranks[from]!, labels[from]!];
+      [raws[to], indices[to]] = [raws[from]!, indices[from]!];
       scores.copyWithin(to * classes, from * classes, (from + 1) * classes);
       order[to] = to;
       to = from;
     }
-    [ids[to], ranks[to], labels[to], indices[to]] = [id, rank, label, index];
+    [ids[to], ranks[to], labels[to], raws[to], indices[to]] = [id, rank, label, raw, index];
     scores.set(held, to * classes);
     order[to] = to;
   }

@@ -81,13 +81,24 @@ export function conclude(
 /** Rate of the best canary below which nothing is called clean: silence would be no news. */
 const BLIND = 0.5;
 
-/** Adds the self-check: where even known triggers are missed, no class is called clean. */
+/**
+ * Rate of the best canary below which nobody is accused either: purification that hardly ever sends a known trigger
+ * home is not shown to send poison home, and what leaves then is spoilt. Measured: at least 0.36 with trained denoisers
+ * on four datasets, attacked or not; 0 with those that accused clean classes (docs/experiments.md).
+ */
+const HELPLESS = 1 / 8;
+
+/** Adds the self-check: where even known triggers are missed, no class is called clean; nor a target, if nearly all are. */
 export function withCanaries(verdict: Verdict, canaries: readonly CanaryFinding[]): Verdict {
-  const blind = canaries.length > 0 && canaries.every(({ rate }) => rate < BLIND);
+  const best = Math.max(...canaries.map(({ rate }) => rate));
+  const doubted = new Set<ClassVerdict['state']>();
+  if (canaries.length > 0 && best < BLIND) doubted.add('clean');
+  if (canaries.length > 0 && best < HELPLESS) doubted.add('target');
   const classes = verdict.classes.map(
-    (found): ClassVerdict => (blind && found.state === 'clean' ? { ...found, state: 'undecided' } : found),
+    (found): ClassVerdict => (doubted.has(found.state) ? { ...found, state: 'undecided' } : found),
   );
-  return { ...verdict, classes, canaries };
+  const targetLabels = doubted.has('target') ? [] : verdict.targetLabels;
+  return { ...verdict, targetLabels, classes, canaries };
 }
 
 /** Puts a detector's judgements of the single classes together. */

@@ -186,7 +186,7 @@ function tallyOf({ classes, minority }: Detection): Tally<TransitionRecord, Evid
     empty,
     add(gathered, { id, label, raw, labels, scores, ...rest }) {
       gathered.counts.add(label, keepCandidates(raw, labels, minority));
-      if (scores) gathered.scores.add({ id, label, scores, ...rest });
+      if (scores) gathered.scores.add({ id, label, raw, scores, ...rest });
       return gathered;
     },
     merge(left, right) {

@@ -45,8 +45,10 @@ describe('rules', () => {
       // Class 0 stands out below the median: few of its kept images carry another label.
       kept: [99, 1, 0, 30, 50, 20, 20, 32, 48],
       destinations: [10, 0, 0, 0, 10, 0, 0, 0, 10],
+      known: [10, 0, 0, 0, 10, 0, 0, 0, 10],
     };
-    const scores = { classes: 3, labels: new Int32Array(), scores: new Float32Array() };
+    const none = new Int32Array();
+    const scores = { classes: 3, labels: none, raws: none, scores: new Float32Array() };
     expect(detectionOf(paper, 3).detector(table, scores).targetLabels).toEqual([0]);
     const above = loadSettings({
       readPreset,

@@ -27,7 +27,7 @@ function simulate({ drift, poison }: World, count: number, seed = 1) {
     const hit = label === shown[Math.floor(i / CLASSES)] ? 0 : -3;
     return hit + 2 * noise() - (label === 1 ? drift : 0);
   });
-  return { shown, labels, scores, classes: CLASSES };
+  return { shown, labels, raws: labels, scores, classes: CLASSES };
 }
 
 const rowOf = (scores: Float32Array, n: number) => scores.subarray(n * CLASSES, (n + 1) * CLASSES);
@@ -86,6 +86,7 @@ describe('ScoreSample', () => {
   const scored = Array.from({ length: 40 }, (_, i) => ({
     id: `s${i}`,
     label: i % 3,
+    raw: i % 2,
     index: i,
     scores: [i, -i, 0],
   }));

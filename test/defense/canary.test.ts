@@ -83,12 +83,18 @@ describe('withCanaries', () => {
     rate,
     interval: [0, 1] as const,
   });
-  const states = (rates: readonly number[]) =>
-    withCanaries(verdict, rates.map(canary)).classes.map(({ state }) => state);
+  const judged = (rates: readonly number[]) => withCanaries(verdict, rates.map(canary));
+  const states = (rates: readonly number[]) => judged(rates).classes.map(({ state }) => state);
 
   it('calls nothing clean where even known triggers are missed, and accuses nobody for it', () => {
     expect(states([0.2, 0.4])).toEqual(['undecided', 'target']);
     expect(states([0.2, 0.8])).toEqual(['clean', 'target']);
     expect(states([])).toEqual(['clean', 'target']);
+  });
+
+  it('accuses nobody where hardly any known trigger is sent home: what leaves is spoilt then', () => {
+    expect(states([0, 0.1])).toEqual(['undecided', 'undecided']);
+    expect(judged([0, 0.1]).targetLabels).toEqual([]);
+    expect(judged([0, 0.2]).targetLabels).toEqual([1]);
   });
 });

@@ -9,7 +9,7 @@ function evidence(name: string, count: number) {
   const scores = new ScoreSample(2);
   for (let n = 0; n < count; n++) {
     counts.add(0, { indices: [0, 1], labels: [0, 1], majority: 1 });
-    scores.add({ id: `${name} ${n}`, label: 0, scores: [-2, -0.1] });
+    scores.add({ id: `${name} ${n}`, label: 0, raw: 0, scores: [-2, -0.1] });
   }
   return { counts: counts.table(), scores };
 }

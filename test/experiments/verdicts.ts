@@ -25,9 +25,9 @@ export function judgeOf(settings: Settings, classes: number): Judge {
       const kept = known.get(record) ?? keepCandidates(record.raw, record.labels, minority);
       known.set(record, kept);
       table.add(record.label, kept);
-      const { label, scores } = record;
+      const { label, raw, scores } = record;
       // a record that is drawn twice counts twice
-      if (scores) sample.add({ id: `${drawn++}`, label, scores });
+      if (scores) sample.add({ id: `${drawn++}`, label, raw, scores });
     }
     return detector(table.table(), sample.table()).targetLabels;
   };

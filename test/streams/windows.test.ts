@@ -39,7 +39,7 @@ const calibrated: Detector = (table, scores) => conclude(table, 0.01, flowTest(c
 
 /** As the program judges records without. */
 const counted: Detector = (table) =>
-  conclude(table, 0.01, flowTest({ classes: CLASSES, counts: table.destinations }));
+  conclude(table, 0.01, flowTest({ classes: CLASSES, counts: table.destinations, known: table.known }));
 
 /** What the estimates say after each window. */
 function estimates(late: Late, detector: Detector, changes: Partial<Detection> = {}) {
