@@ -94,6 +94,22 @@ export class Residuals {
   }
 }
 
+/** [C × H × W] mean of `some` less mean of `usual`: what purification takes from the ones beyond the others. */
+export function contrastOf(some: ResidualSums, usual: ResidualSums): Float32Array {
+  return Float32Array.from(some.sums, (sum, i) => sum / some.count - usual.sums[i]! / usual.count);
+}
+
+/** Standard error of value `i` of that contrast. */
+export function contrastError(some: ResidualSums, usual: ResidualSums, i: number): number {
+  return Math.sqrt(squaredErrorOf(some, i) + squaredErrorOf(usual, i));
+}
+
+/** Squared standard error of a mean; never below that of the rounding to whole pixel values. */
+function squaredErrorOf({ count, sums, squares }: ResidualSums, i: number): number {
+  const mean = sums[i]! / count;
+  return Math.max(squares[i]! / count - mean * mean, 1 / 12) / count;
+}
+
 function nothing(size: number): Row {
   return { count: 0, sums: new Float64Array(size), squares: new Float64Array(size) };
 }

@@ -5,7 +5,7 @@
 
 import type { ImageShape } from '../datasets/sample.ts';
 import { membraneFill } from '../math/membrane.ts';
-import type { ResidualSums, Residuals } from './residuals.ts';
+import { contrastError, contrastOf, type ResidualSums, type Residuals } from './residuals.ts';
 
 /** Share of the largest difference, and standard errors, that a value must exceed to belong to the trigger. */
 const MIN_SHARE = 0.25;
@@ -68,7 +68,7 @@ function triggerIn(
   shape: ImageShape,
 ): Trigger | undefined {
   if (some.count < 2 || usual.count < 2) return undefined;
-  const pattern = Float32Array.from(some.sums, (sum, i) => sum / some.count - usual.sums[i]! / usual.count);
+  const pattern = contrastOf(some, usual);
   const core = coreOf(pattern, some, usual);
   if (!core.includes(1)) return undefined;
   const mask = widened(core, shape);
@@ -119,15 +119,9 @@ export function replaceTrigger(
 function coreOf(pattern: Float32Array, left: ResidualSums, honest: ResidualSums): Uint8Array {
   const largest = pattern.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   return Uint8Array.from(pattern, (value, i) => {
-    const error = Math.sqrt(squaredErrorOf(left, i) + squaredErrorOf(honest, i));
-    return Math.abs(value) > Math.max(MIN_SHARE * largest, MIN_ERRORS * error) ? 1 : 0;
+    const least = Math.max(MIN_SHARE * largest, MIN_ERRORS * contrastError(left, honest, i));
+    return Math.abs(value) > least ? 1 : 0;
   });
-}
-
-/** Squared standard error of a mean; never below that of the rounding to whole pixel values. */
-function squaredErrorOf({ count, sums, squares }: ResidualSums, i: number): number {
-  const mean = sums[i]! / count;
-  return Math.max(squares[i]! / count - mean * mean, 1 / 12) / count;
 }
 
 /** [C, H, W] to [H, W]: 1 wherever any channel has a 1 within one pixel. */

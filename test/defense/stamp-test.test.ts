@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { Residuals } from '../../src/defense/residuals.ts';
 import { stamped, stampsOf, stampTest } from '../../src/defense/stamp-test.ts';
+import { RandomStream, randomKey } from '../../src/math/random.ts';
 
 const SIZE = 4;
 const image = (...values: number[]) => Uint8Array.from(values);
@@ -20,13 +21,38 @@ function poisonedResiduals(): Residuals {
 
 describe('stampsOf', () => {
   it('shows what was taken from the samples that moved, twice, and from all of the class, four times', () => {
-    const [moved, all] = stampsOf(poisonedResiduals(), 0);
+    const [moved, , all] = stampsOf(poisonedResiduals(), 0);
     expect([moved!.from, ...moved!.pattern]).toEqual(['moved', 0, 0, 0, 200]);
     expect([all!.from, ...all!.pattern]).toEqual(['all', 0, 0, 0, 200]);
     // none of the honest class moved
     const honest = stampsOf(poisonedResiduals(), 1);
     expect(honest.map(({ from }) => from)).toEqual(['all']);
     expect(honest[0]!.pattern[3]).toBe(-200);
+  });
+
+  it('makes strong what stands out from the samples that moved, and leaves the rest away', () => {
+    const residuals = new Residuals(SIZE);
+    const random = new RandomStream(randomKey(1, 'residuals'));
+    for (let i = 0; i < 400; i++) {
+      // purification takes 8 from the first pixel of one moved sample in four, and adds 4 to its second
+      const trigger = i % 4 === 0 ? [8, -4] : [0, 0];
+      const noise = Array.from({ length: SIZE }, () => random.integer(9) - 4);
+      const of = (label: number, moved: boolean, [first, second]: number[]) =>
+        residuals.add(
+          label,
+          moved,
+          image(100 + first!, 100 + second!, 100, 100),
+          image(...noise.map((n) => 100 + n)),
+        );
+      of(0, true, trigger);
+      of(1, false, [0, 0]);
+    }
+    const outstanding = stampsOf(residuals, 0).find(({ from }) => from === 'outstanding')!;
+    expect(outstanding.pattern[0]).toBe(128);
+    expect(Math.abs(outstanding.pattern[1]! + 64)).toBeLessThan(20);
+    expect([...outstanding.pattern.slice(2)]).toEqual([0, 0]);
+    // where nothing stands out there is none
+    expect(stampsOf(residuals, 1).map(({ from }) => from)).toEqual(['all']);
   });
 
   it('has none of too few samples', () => {
