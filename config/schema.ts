@@ -394,7 +394,7 @@ export const schema = {
 
   repair: {
     method: choice(
-      'How samples of flagged classes are repaired: auto purifies where a small trigger stands, whole images that carry a large one (those with the right label it leaves out), and relabels where carriers cannot be told; purify, relabel and drop do that with all; rules goes by repair.stable, unanimous and mixed.',
+      'How samples of flagged classes are repaired: auto purifies where a small trigger stands, subtracts a large one that is the same in all images, purifies whole images that carry another (those with the right label it leaves out), and relabels where carriers cannot be told; purify, relabel and drop do that with all; rules goes by repair.stable, unanimous and mixed.',
       ['auto', 'purify', 'relabel', 'drop', 'rules'],
       'auto',
     ),

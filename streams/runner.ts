@@ -67,8 +67,8 @@ export interface Runner {
   /** Step 3: labels of all raw images and candidates, in the order of the batch. May consume `candidates`. */
   observe(candidates: Candidates): Promise<Outcome<readonly Observation[]>>;
 
-  /** The observer's labels of images as they are. */
-  label(batch: readonly Sample[]): Promise<Outcome<readonly number[]>>;
+  /** What the observer says of images as they are. */
+  classify(batch: readonly Sample[]): Promise<Outcome<readonly Prediction[]>>;
 
   /**
    * Repairs each image: raw outside the mask, inside it the last candidate of the image whose masked pixels were filled

@@ -10,16 +10,17 @@ import { imagesLabelled, type KeptImages, keepCandidates } from './transitions.t
 
 /**
  * `keep` the raw image and the given label; `restore` the image where the trigger stands and take the observer's
- * label of the result; `relabel` the raw image; `purify` the whole image by taking a candidate; `wait` for the benign
- * model; or `drop` it.
+ * label of the result; `subtract` the trigger and do the same; `relabel` the raw image; `purify` the whole image by taking
+ * a candidate; `wait` for the benign model; or `drop` it.
  */
-export type Action = 'keep' | 'restore' | 'relabel' | 'purify' | 'wait' | 'drop';
+export type Action = 'keep' | 'restore' | 'subtract' | 'relabel' | 'purify' | 'wait' | 'drop';
 
 /**
  * How samples of flagged classes are repaired. `rules` treats them by step 6 of the paper, as `actions` says; all others
  * go by what the sample carries and what the calibrated observer names it: `purify` takes a purified image with that
  * name, `relabel` the raw image with it, `drop` leaves it out. `auto` purifies just where a trigger of small extent
- * stands; where it is everywhere, it purifies the samples that carry it, or leaves them out if their label is right;
+ * stands; where it is everywhere, it takes it off the samples that carry it, if it is the same in all, or purifies them,
+ * or leaves them out if their label is right;
  * where those cannot be told, it relabels, so that the trigger no longer speaks for one label. What nobody can be sure of
  * is left out by all of them.
  */
@@ -107,6 +108,8 @@ export function decideRepair(
 export interface Suspect {
   /** Whether the class's trigger is known to be of small extent. */
   readonly local: boolean;
+  /** Whether the class's trigger is known to be laid over whole images, so that it can be taken off. */
+  readonly overlaid: boolean;
   /** Whether the class's poison has its true label. */
   readonly cleanLabel: boolean;
   /** Whether the sample carries the trigger; undefined where nobody can tell. */
@@ -124,7 +127,7 @@ export function decideNamed(
   suspect: Suspect,
   { method }: Pick<RepairPolicy, 'method'>,
 ): Repair {
-  const { local, cleanLabel, carries } = suspect;
+  const { local, overlaid, cleanLabel, carries } = suspect;
   const given = sample.label;
   const name = naming.nameOf(sample.scores);
   const why = `class ${given} is flagged; the purified images show ${name}`;
@@ -147,6 +150,7 @@ export function decideNamed(
     // there is no other label to give, and a faint trigger survives purification (docs/experiments.md)
     if (cleanLabel)
       return settled(method === 'auto' || treatment === 'drop' ? 'drop' : 'purify', given, found);
+    if (method === 'auto' && overlaid) return settled('subtract', given, found);
     const even = naming.confidenceOf(given, sample.scores) >= EVEN;
     return settled(even ? treatment : 'drop', name, found);
   }
@@ -158,6 +162,9 @@ export function decideNamed(
 
 /** Poison gets the name that its purified images show where that is right at least as often as not. */
 const EVEN = 0.5;
+
+/** An observer that was trained with the trigger is surer than right without it: by 0.7 it is right four times in five. */
+const SURE = 0.7;
 
 /**
  * The label of an image whose trigger is replaced: the observer's, if it carried one, but not the given one, which the
@@ -184,6 +191,12 @@ export function decideRestored(repair: Repair, given: number, seen: number): Rep
   const { observed } = repair;
   if (observed === 'any' || (observed === 'other' && seen !== given)) return { ...repair, label: seen };
   return observed === 'other' && repair.label === given ? { ...repair, action: 'drop' } : repair;
+}
+
+/** What becomes of an image from which the trigger was taken: the observer names it where it is sure of another label. */
+export function decideSubtracted(repair: Repair, given: number, { label, confidence }: Prediction): Repair {
+  const named = label !== given && confidence >= SURE;
+  return named ? { ...repair, label } : { ...repair, action: 'drop' };
 }
 
 /** Step 7, first half: settles a waiting sample whose majority label the benign model shares; others wait on. */

@@ -11,6 +11,7 @@ import type {
   Selection,
 } from '../../streams/runner.ts';
 import type { Sample } from '../datasets/sample.ts';
+import type { Prediction } from '../defense/repair.ts';
 import type { Outcome } from '../errors.ts';
 import { DataElixirError, toFailure } from '../errors.ts';
 import { membraneFill } from '../math/membrane.ts';
@@ -101,11 +102,11 @@ export class PoolRunner implements Runner {
     });
   }
 
-  async label(batch: readonly Sample[]): Promise<Outcome<readonly number[]>> {
+  async classify(batch: readonly Sample[]): Promise<Outcome<readonly Prediction[]>> {
     const { observer: model } = this.#options;
     return outcomeOf(async () => {
       const { pixels, shape } = pack(batch);
-      return (await classifyImages(this.#pool, model, pixels, shape)).map(({ label }) => label);
+      return classifyImages(this.#pool, model, pixels, shape);
     });
   }
 

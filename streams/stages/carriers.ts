@@ -9,6 +9,7 @@ import type { SampleStore } from '../../src/datasets/sample-store.ts';
 import type { CarrierTest } from '../../src/defense/knowledge.ts';
 import { carrierThreshold, MatchedFilter } from '../../src/defense/matched-filter.ts';
 import type { Naming } from '../../src/defense/naming.ts';
+import { OverlayEstimate, withoutOverlay } from '../../src/defense/overlaid.ts';
 import type { Residuals } from '../../src/defense/residuals.ts';
 import type { Scored, ScoreSample } from '../../src/defense/score-sample.ts';
 import { type Trigger, triggerResponse } from '../../src/defense/trigger.ts';
@@ -20,6 +21,9 @@ import { ask, isPlaced, mapped } from './ask.ts';
 /** Samples of each kind that a network learns from at most, and known poison without which it does not try. */
 const EXAMPLES = 2000;
 const FEWEST_EXAMPLES = 40;
+
+/** Share of the poison that must leave the label for its trigger to be gone. */
+const MOST_LEAVE = 0.7;
 
 /** Samples of each kind that are purified again to set the threshold of a matched filter. */
 const FILTER_IMAGES = 250;
@@ -106,6 +110,49 @@ async function filterTest(accused: Accused, parts: CarrierParts): Promise<Carrie
     ),
   );
   return threshold === undefined ? undefined : testOf(measure, threshold);
+}
+
+/**
+ * The trigger of the label where it is laid over whole images, the same on each; undefined where it is not. Every other
+ * sample of those that surely are poison tells whether the attack ends without what the rest have in common.
+ */
+export async function overlayOf(accused: Accused, parts: CarrierParts): Promise<Float32Array | undefined> {
+  const { label, naming, scores } = accused;
+  const poison = knownPoison(accused, EXAMPLES).filter(isPlaced);
+  if (poison.length < FEWEST_EXAMPLES) return undefined;
+  const honest = others(accused, EXAMPLES, (scored) => naming.nameOf(scored.scores) === scored.label);
+  const [channels, height, width] = parts.store.shape;
+  const estimate = new OverlayEstimate(scores.classes, channels * height * width);
+  const each = (samples: readonly Scored[], add: (name: number, pixels: Uint8Array) => void) => {
+    const names = new Map(samples.map(({ id, scores }) => [id, naming.nameOf(scores)]));
+    return ask(samples, parts, async (images) => ({
+      ok: true,
+      value: images.map(({ id, pixels }) => add(names.get(id)!, pixels)),
+    }));
+  };
+  await each(honest, (name, pixels) => estimate.addHonest(name, pixels));
+  const [some, held] = [0, 1].map((part) => poison.filter((_, i) => i % 2 === part)) as [Scored[], Scored[]];
+  await each(some, (name, pixels) => estimate.addCarrier(name, pixels));
+  const first = estimate.pattern();
+  if (!first) return undefined;
+  const answers = await ask(held, parts, async (images) => {
+    const without = images.map((image) => ({ ...image, pixels: withoutOverlay(image.pixels, first) }));
+    return mapped(await parts.runner.classify(without), (seen) => seen.label);
+  });
+  if (
+    !mostLeave(
+      label,
+      answers.map(({ answer }) => answer),
+    )
+  )
+    return undefined;
+  await each(held, (name, pixels) => estimate.addCarrier(name, pixels));
+  return estimate.pattern();
+}
+
+/** Whether the observer calls most of some poison anything but its label, now that its trigger should be gone. */
+export function mostLeave(label: number, seen: readonly number[]): boolean {
+  return seen.length > 0 && seen.filter((one) => one !== label).length >= MOST_LEAVE * seen.length;
 }
 
 /** Samples of labels that are not flagged. */

@@ -19,7 +19,15 @@ import {
 import { locateTrigger, type Trigger } from '../../src/defense/trigger.ts';
 import { type ClassVerdict, type Verdict, withCanaries } from '../../src/defense/verdict.ts';
 import { ask, mapped } from './ask.ts';
-import { type Accused, type CarrierParts, carrierTest, knownPoison, localTest } from './carriers.ts';
+import {
+  type Accused,
+  type CarrierParts,
+  carrierTest,
+  knownPoison,
+  localTest,
+  mostLeave,
+  overlayOf,
+} from './carriers.ts';
 import type { Evidence, Examine } from './detect.ts';
 
 /** Raw images that each stamp is laid onto: so many a class, and so many at least; with fewer than the least, none. */
@@ -30,10 +38,9 @@ const FEWEST_IMAGES = 100;
 /** Samples of a flagged class that are shown as evidence. */
 const HEAVIEST = 16;
 
-/** Samples that surely are poison: so many are asked, from so many on their fate decides, if this share leaves. */
+/** Samples that surely are poison: so many are asked, from so many on their fate decides. */
 const MOST_KNOWN = 250;
 const FEWEST_KNOWN = 20;
-const MOST_LEAVE = 0.7;
 
 /** Concludes from counts, scores and stamps. */
 export type Conclude = (
@@ -71,7 +78,8 @@ export function examination(parts: ExaminationParts): Examine {
 async function trialsOf({ counts, scores }: Evidence, parts: ExaminationParts): Promise<StampTrial[]> {
   const { classes } = counts;
   const wanted = Math.max(ENOUGH_IMAGES, IMAGES_A_CLASS * classes);
-  const label = (images: readonly Sample[]) => parts.runner.label(images);
+  const label = async (images: readonly Sample[]) =>
+    mapped(await parts.runner.classify(images), (seen) => seen.label);
   const asked = await ask(scores.take(4 * wanted), parts, label);
   // an observer that does not know an image without a stamp says nothing with one
   const known = asked.filter(({ of, answer }) => answer === of.label).slice(0, wanted);
@@ -99,6 +107,8 @@ async function knowledgeOf(
 ): Promise<Knowledge> {
   const triggers = new Map<number, Trigger>();
   const carriers = new Map<number, CarrierTest>();
+  const overlays = new Map<number, Float32Array>();
+  const cleanLabel = new Set(targetLabels.filter((label) => isCleanLabel(classes[label]!, parts.falseAlarm)));
   for (const label of targetLabels) {
     const found = locateTrigger(parts.residuals, label, targetLabels, parts.store.shape);
     const accused = { label, targets: targetLabels, naming, scores };
@@ -106,10 +116,11 @@ async function knowledgeOf(
     if (found) triggers.set(label, { ...found, local });
     const test = await (local ? localTest(accused, found, parts) : carrierTest(accused, parts));
     if (test) carriers.set(label, test);
+    const overlay = local || cleanLabel.has(label) ? undefined : await overlayOf(accused, parts);
+    if (overlay) overlays.set(label, overlay);
   }
-  const cleanLabel = targetLabels.filter((label) => isCleanLabel(classes[label]!, parts.falseAlarm));
   const heaviest = new Map(targetLabels.map((label) => [label, heaviestOf(label, naming, scores)]));
-  return { naming, triggers, carriers, cleanLabel: new Set(cleanLabel), heaviest };
+  return { naming, triggers, carriers, overlays, cleanLabel, heaviest };
 }
 
 /** Stamps known triggers on a few images and has them diffused and observed like any others. */
@@ -170,5 +181,8 @@ async function endsWith(
     const restored = await parts.runner.restore(images.map((sample) => ({ sample, mask })));
     return mapped(restored, (repaired) => repaired.label);
   });
-  return answers.filter(({ answer }) => answer !== label).length >= MOST_LEAVE * answers.length;
+  return mostLeave(
+    label,
+    answers.map(({ answer }) => answer),
+  );
 }

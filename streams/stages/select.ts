@@ -40,10 +40,12 @@ function planNamed(
   const trigger = knowledge.triggers.get(label);
   const suspect = {
     local: trigger?.local === true,
+    overlaid: knowledge.overlays.has(label),
     cleanLabel: knowledge.cleanLabel.has(label),
     carries,
   };
   const repair = decideNamed({ ...record, scores }, knowledge.naming, suspect, policy);
+  if (repair.action === 'subtract') return { record, repair, overlay: knowledge.overlays.get(label) };
   return { record, repair, ...(repair.action === 'restore' && { mask: trigger?.mask }) };
 }
 

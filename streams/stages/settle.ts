@@ -4,7 +4,8 @@
 import { bufferCount, mergeMap, type OperatorFunction, pipe } from 'rxjs';
 import type { Sample } from '../../src/datasets/sample.ts';
 import type { SampleStore } from '../../src/datasets/sample-store.ts';
-import { type Action, decideRestored, type Repair } from '../../src/defense/repair.ts';
+import { withoutOverlay } from '../../src/defense/overlaid.ts';
+import { type Action, decideRestored, decideSubtracted, type Repair } from '../../src/defense/repair.ts';
 import type { Outcome } from '../../src/errors.ts';
 import { inOrder } from '../operators/in-order.ts';
 import { type Either, quarantine } from '../operators/quarantine.ts';
@@ -17,6 +18,7 @@ import type {
   WaitingSample,
 } from '../records.ts';
 import type { Runner } from '../runner.ts';
+import { mapped } from './ask.ts';
 import { attemptedInBatches } from './attempts.ts';
 import { rawSamples } from './raw-samples.ts';
 
@@ -26,6 +28,8 @@ export interface Planned {
   readonly repair: Repair;
   /** Where the image is purified, if the repair is to restore it: uint8 [H, W]; all of it where undefined. */
   readonly mask?: Uint8Array | undefined;
+  /** What is to be subtracted, if the repair says so: float32 [C, H, W]. */
+  readonly overlay?: Float32Array | undefined;
 }
 
 export interface SettleParts {
@@ -64,14 +68,16 @@ async function settleGroup(group: readonly Planned[], parts: SettleParts): Promi
     action: Action,
     work: (cases: readonly Case[]) => Promise<Outcome<readonly SettledSample[]>>,
   ) => attemptedInBatches('select', cases.filter(byAction(action)), parts.batch, ({ raw }) => raw.id, work);
-  const [chosen, restored] = await Promise.all([
+  const [chosen, restored, subtracted] = await Promise.all([
     inBatches('purify', (some) => choose(some, parts.runner)),
     inBatches('restore', (some) => restore(some, parts.runner)),
+    inBatches('subtract', (some) => subtract(some, parts.runner)),
   ]);
-  const next = { purify: chosen.values(), restore: restored.values() };
+  const next = { purify: chosen.values(), restore: restored.values(), subtract: subtracted.values() };
   return cases.map((item) => {
     const { action } = item.planned.repair;
-    if (action === 'purify' || action === 'restore') return next[action].next().value!;
+    if (action === 'purify' || action === 'restore' || action === 'subtract')
+      return next[action].next().value!;
     return { ok: true, value: untouched(item) };
   });
 }
@@ -104,6 +110,21 @@ async function restore(cases: readonly Case[], runner: Runner): Promise<Outcome<
     return decided.action === 'drop' ? dropped(item) : settledWith(item, 'purified', pixels);
   });
   return { ok: true, value: settled };
+}
+
+/** Takes the trigger off, as a whole. */
+async function subtract(cases: readonly Case[], runner: Runner): Promise<Outcome<readonly SettledSample[]>> {
+  const images = cases.map(({ planned, raw }) => ({
+    ...raw,
+    pixels: withoutOverlay(raw.pixels, planned.overlay!),
+  }));
+  return mapped(await runner.classify(images), (seen, i) => {
+    const { planned, raw } = cases[i]!;
+    const decided = decideSubtracted(planned.repair, raw.label, seen);
+    const reason = `${decided.reason}; with the trigger subtracted the observer says ${seen.label} by ${seen.confidence.toFixed(2)}`;
+    const item = { planned: { ...planned, repair: { ...decided, reason } }, raw };
+    return decided.action === 'drop' ? dropped(item) : settledWith(item, 'purified', images[i]!.pixels);
+  });
 }
 
 function untouched(item: Case): SettledSample | WaitingSample {

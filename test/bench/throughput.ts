@@ -43,7 +43,7 @@ const idleRunner: Runner = {
     }));
     return { ok: true, value };
   },
-  label: async (samples) => ({ ok: true, value: samples.map(({ label }) => label) }),
+  classify: async (samples) => ({ ok: true, value: samples.map(({ label }) => ({ label, confidence: 1 })) }),
   restore: async (batch) => ({ ok: true, value: batch.map(({ sample }) => sample) }),
   choose: async (batch) => ({ ok: true, value: batch.map(({ sample }) => sample.pixels) }),
 };

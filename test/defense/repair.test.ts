@@ -7,6 +7,7 @@ import {
   decideNamed,
   decideRepair,
   decideRestored,
+  decideSubtracted,
   PAPER_POLICY,
   type RepairPolicy,
 } from '../../src/defense/repair.ts';
@@ -171,7 +172,7 @@ describe('decideNamed', () => {
     decideNamed(
       sample(label, name),
       naming,
-      { local: false, cleanLabel: false, carries: undefined, ...suspect },
+      { local: false, overlaid: false, cleanLabel: false, carries: undefined, ...suspect },
       { method },
     );
 
@@ -202,7 +203,7 @@ describe('decideNamed', () => {
     { raw: 2, carries: true, observed: 'other', label: 1 },
     { raw: 2, carries: false, label: 0 },
   ])('names what it restores: $raw seen, carries $carries', ({ raw, observed, label, ...known }) => {
-    const suspect = { local: true, cleanLabel: false, carries: undefined, ...known };
+    const suspect = { local: true, overlaid: false, cleanLabel: false, carries: undefined, ...known };
     const repair = decideNamed({ ...sample(0, 1), raw }, naming, suspect, ours);
     expect(repair).toMatchObject({ action: 'restore', label });
     expect(repair.observed).toBe(observed);
@@ -233,6 +234,22 @@ describe('decideNamed', () => {
     expect(decide(1, 2, { carries: true }, 'relabel')).toMatchObject({ action: 'relabel', label: 2 });
     // it carries the trigger and was not sent home: nobody knows its label
     expect(decide(0, 0, { carries: true })).toMatchObject({ action: 'drop' });
+  });
+
+  it('takes an overlaid trigger off what carries it, and believes the observer where it is sure of another label', () => {
+    const repair = decide(0, 0, { carries: true, overlaid: true });
+    expect(repair).toMatchObject({ action: 'subtract', label: 0, rule: 'named' });
+    const named = (label: number, confidence: number) => {
+      const decided = decideSubtracted(repair, 0, { label, confidence });
+      return [decided.action, decided.label];
+    };
+    expect(named(2, 0.8)).toEqual(['subtract', 2]);
+    expect(named(2, 0.6)).toEqual(['drop', 0]);
+    expect(named(0, 0.99)).toEqual(['drop', 0]);
+    // as told, and only where it is known that the sample carries it and that its label is wrong
+    expect(decide(0, 1, { carries: true, overlaid: true }, 'purify').action).toBe('purify');
+    expect(decide(0, 0, { carries: false, overlaid: true }).action).toBe('keep');
+    expect(decide(0, 1, { carries: true, overlaid: true, cleanLabel: true }).action).toBe('drop');
   });
 
   it('leaves out what carries the trigger of a clean-label attack, or purifies it when told so', () => {

@@ -53,6 +53,7 @@ describe('examination', () => {
       ['patch', 8],
       ['blend', 8],
     ]);
+    expect([...judgement.knowledge!.overlays.get(TARGET)!].map(Math.round)).toEqual([0, 0, 0, 127]);
     const heaviest = judgement.knowledge!.heaviest.get(TARGET)!;
     expect(heaviest.length).toBe(16);
     expect(heaviest.every(({ name, weight }) => name !== TARGET && weight > 0)).toBe(true);
@@ -69,6 +70,13 @@ describe('examination', () => {
     const right = kept.filter(({ id, pixels }) => written.get(id)!.label === Math.round(pixels[0]! / 40));
     expect(poison.length).toBeGreaterThan(100);
     expect(kept.length / poison.length).toBeGreaterThan(0.6);
+    // the trigger was subtracted, and nothing else
+    const purified = new Set(run.manifest.filter(({ image }) => image === 'purified').map(({ id }) => id));
+    const subtracted = poison.filter(({ id }) => purified.has(id));
+    expect(subtracted.length / kept.length).toBeGreaterThan(0.6);
+    for (const { id, pixels } of subtracted) {
+      expect([...written.get(id)!.pixels]).toEqual([...pixels.slice(0, 3), 128]);
+    }
     expect(right.length / kept.length).toBeGreaterThan(0.8);
     expect(poison.every(({ id }) => ['named', 'dropped'].includes(rules.get(id)!))).toBe(true);
   });

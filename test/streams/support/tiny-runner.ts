@@ -81,8 +81,11 @@ export class TinyRunner implements Runner {
     return { ok: true, value };
   }
 
-  async label(batch: readonly Sample[]): Promise<Outcome<readonly number[]>> {
-    return { ok: true, value: batch.map(({ pixels }) => labelOf(pixels)) };
+  async classify(batch: readonly Sample[]): Promise<Outcome<readonly Prediction[]>> {
+    const failure = await this.#begin('observe', batch);
+    return (
+      failure ?? { ok: true, value: batch.map(({ pixels }) => ({ label: labelOf(pixels), confidence: 1 })) }
+    );
   }
 
   async restore(batch: readonly Restoration[]): Promise<Outcome<readonly Repaired[]>> {
