@@ -3,58 +3,41 @@
 // trigger. What is left of an image is sharper than any purified one, and purification leaves most of a faint trigger
 // (docs/experiments.md).
 
-/** Adds images up until the difference of their means is asked for. */
-export class OverlayEstimate {
-  readonly #size: number;
-  readonly #classes: number;
-  readonly #honest: Float64Array;
-  readonly #honestCounts: Float64Array;
-  readonly #carrying: Float64Array;
-  readonly #names: Float64Array;
-
-  /** @param size values of an image: C × H × W */
-  constructor(classes: number, size: number) {
-    this.#size = size;
-    this.#classes = classes;
-    this.#honest = new Float64Array(classes * size);
-    this.#honestCounts = new Float64Array(classes);
-    this.#carrying = new Float64Array(size);
-    this.#names = new Float64Array(classes);
-  }
-
-  /** Counts an image that does not carry the trigger. @param pixels uint8 [C, H, W] */
-  addHonest(label: number, pixels: Uint8Array): void {
-    addTo(this.#honest.subarray(label * this.#size, (label + 1) * this.#size), pixels);
-    this.#honestCounts[label]! += 1;
-  }
-
-  /** Counts an image that carries it. @param name the label that it has without the trigger */
-  addCarrier(name: number, pixels: Uint8Array): void {
-    addTo(this.#carrying, pixels);
-    this.#names[name]! += 1;
-  }
-
-  /** float32 [C, H, W] in 8-bit pixel values; undefined where a carrier's class has no honest image, or there is none. */
-  pattern(): Float32Array | undefined {
-    const carriers = this.#names.reduce((sum, count) => sum + count, 0);
-    if (carriers === 0 || this.#names.some((count, c) => count > 0 && this.#honestCounts[c] === 0))
-      return undefined;
-    return Float32Array.from(this.#carrying, (sum, i) => {
-      let usual = 0;
-      for (let c = 0; c < this.#classes; c++) {
-        if (this.#names[c]! > 0)
-          usual += (this.#names[c]! * this.#honest[c * this.#size + i]!) / this.#honestCounts[c]!;
-      }
-      return (sum - usual) / carriers;
-    });
-  }
+/**
+ * What an honest image of each class counts for, so that honest images have the carriers' classes in the same shares.
+ *
+ * @param carriers classes of the images that carry the trigger, without it; at least one
+ * @param honest   classes of honest images
+ * @returns weights by class, of classes that carriers have; all weights of `honest` sum to 1. Undefined where a carrier's
+ *   class has no honest image
+ */
+export function honestWeights(
+  carriers: readonly number[],
+  honest: readonly number[],
+): ReadonlyMap<number, number> | undefined {
+  const [wanted, found] = [countsOf(carriers), countsOf(honest)];
+  if ([...wanted.keys()].some((label) => !found.has(label))) return undefined;
+  return new Map([...wanted].map(([label, count]) => [label, count / carriers.length / found.get(label)!]));
 }
 
-/** An image without the trigger. @param pixels uint8 [C, H, W] @returns uint8 [C, H, W] */
+/** Adds an image times a weight to a sum. @param pixels uint8 [C, H, W] */
+export function addWeighted(sum: Float64Array, pixels: Uint8Array, weight: number): void {
+  for (let i = 0; i < sum.length; i++) sum[i]! += weight * pixels[i]!;
+}
+
+/**
+ * An image without the trigger.
+ *
+ * @param pixels  uint8 [C, H, W]
+ * @param pattern float32 [C, H, W] in 8-bit pixel values
+ * @returns uint8 [C, H, W]
+ */
 export function withoutOverlay(pixels: Uint8Array, pattern: Float32Array): Uint8Array {
   return Uint8Array.from(new Uint8ClampedArray(pattern.map((value, i) => pixels[i]! - value)));
 }
 
-function addTo(sums: Float64Array, pixels: Uint8Array): void {
-  for (let i = 0; i < sums.length; i++) sums[i]! += pixels[i]!;
+function countsOf(labels: readonly number[]): ReadonlyMap<number, number> {
+  const counts = new Map<number, number>();
+  for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
+  return counts;
 }

@@ -9,7 +9,7 @@ import type { SampleStore } from '../../src/datasets/sample-store.ts';
 import type { CarrierTest } from '../../src/defense/knowledge.ts';
 import { carrierThreshold, MatchedFilter } from '../../src/defense/matched-filter.ts';
 import type { Naming } from '../../src/defense/naming.ts';
-import { OverlayEstimate, withoutOverlay } from '../../src/defense/overlaid.ts';
+import { addWeighted, honestWeights, withoutOverlay } from '../../src/defense/overlaid.ts';
 import type { Residuals } from '../../src/defense/residuals.ts';
 import type { Scored, ScoreSample } from '../../src/defense/score-sample.ts';
 import { type Trigger, triggerResponse } from '../../src/defense/trigger.ts';
@@ -117,37 +117,47 @@ async function filterTest(accused: Accused, parts: CarrierParts): Promise<Carrie
  * sample of those that surely are poison tells whether the attack ends without what the rest have in common.
  */
 export async function overlayOf(accused: Accused, parts: CarrierParts): Promise<Float32Array | undefined> {
-  const { label, naming, scores } = accused;
+  const { label, naming } = accused;
   const poison = knownPoison(accused, EXAMPLES).filter(isPlaced);
   if (poison.length < FEWEST_EXAMPLES) return undefined;
-  const honest = others(accused, EXAMPLES, (scored) => naming.nameOf(scored.scores) === scored.label);
-  const [channels, height, width] = parts.store.shape;
-  const estimate = new OverlayEstimate(scores.classes, channels * height * width);
-  const each = (samples: readonly Scored[], add: (name: number, pixels: Uint8Array) => void) => {
-    const names = new Map(samples.map(({ id, scores }) => [id, naming.nameOf(scores)]));
-    return ask(samples, parts, async (images) => ({
-      ok: true,
-      value: images.map(({ id, pixels }) => add(names.get(id)!, pixels)),
-    }));
-  };
-  await each(honest, (name, pixels) => estimate.addHonest(name, pixels));
+  const isHome = (scored: Scored) => naming.nameOf(scored.scores) === scored.label;
+  const honest = others(accused, EXAMPLES, isHome).filter(isPlaced);
   const [some, held] = [0, 1].map((part) => poison.filter((_, i) => i % 2 === part)) as [Scored[], Scored[]];
-  await each(some, (name, pixels) => estimate.addCarrier(name, pixels));
-  const first = estimate.pattern();
+  const first = await differenceOf(some, honest, naming, parts);
   if (!first) return undefined;
   const answers = await ask(held, parts, async (images) => {
     const without = images.map((image) => ({ ...image, pixels: withoutOverlay(image.pixels, first) }));
     return mapped(await parts.runner.classify(without), (seen) => seen.label);
   });
-  if (
-    !mostLeave(
-      label,
-      answers.map(({ answer }) => answer),
-    )
-  )
-    return undefined;
-  await each(held, (name, pixels) => estimate.addCarrier(name, pixels));
-  return estimate.pattern();
+  const seen = answers.map(({ answer }) => answer);
+  return mostLeave(label, seen) ? differenceOf(poison, honest, naming, parts) : undefined;
+}
+
+/** Mean of the raw images of poison less that of honest ones of the same names: float32 [C, H, W]. */
+async function differenceOf(
+  poison: readonly Scored[],
+  honest: readonly Scored[],
+  naming: Naming,
+  parts: CarrierParts,
+): Promise<Float32Array | undefined> {
+  const nameOf = ({ scores }: Scored) => naming.nameOf(scores);
+  const weights = honestWeights(poison.map(nameOf), honest.map(nameOf));
+  if (!weights) return undefined;
+  const [channels, height, width] = parts.store.shape;
+  const sum = new Float64Array(channels * height * width);
+  const add = (samples: readonly Scored[], weightOf: (scored: Scored) => number) => {
+    const byId = new Map(samples.map((scored) => [scored.id, weightOf(scored)]));
+    return ask(samples, parts, async (images) => ({
+      ok: true,
+      value: images.map(({ id, pixels }) => addWeighted(sum, pixels, byId.get(id)!)),
+    }));
+  };
+  await add(poison, () => 1 / poison.length);
+  await add(
+    honest.filter((scored) => weights.has(nameOf(scored))),
+    (scored) => -weights.get(nameOf(scored))!,
+  );
+  return Float32Array.from(sum);
 }
 
 /** Whether the observer calls most of some poison anything but its label, now that its trigger should be gone. */

@@ -53,7 +53,8 @@ describe('examination', () => {
       ['patch', 8],
       ['blend', 8],
     ]);
-    expect([...judgement.knowledge!.overlays.get(TARGET)!].map(Math.round)).toEqual([0, 0, 0, 127]);
+    const overlay = [...judgement.knowledge!.overlays.get(TARGET)!];
+    expect(overlay.map((value) => Math.round(Math.abs(value)))).toEqual([0, 0, 0, 127]);
     const heaviest = judgement.knowledge!.heaviest.get(TARGET)!;
     expect(heaviest.length).toBe(16);
     expect(heaviest.every(({ name, weight }) => name !== TARGET && weight > 0)).toBe(true);
