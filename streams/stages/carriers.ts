@@ -9,7 +9,7 @@ import type { SampleStore } from '../../src/datasets/sample-store.ts';
 import type { CarrierTest } from '../../src/defense/knowledge.ts';
 import { carrierThreshold, MatchedFilter } from '../../src/defense/matched-filter.ts';
 import type { Naming } from '../../src/defense/naming.ts';
-import { addWeighted, honestWeights, withoutOverlay } from '../../src/defense/overlaid.ts';
+import { honestWeights, OverlayFilter, overlayFrom, withoutOverlay } from '../../src/defense/overlaid.ts';
 import type { Residuals } from '../../src/defense/residuals.ts';
 import type { Scored, ScoreSample } from '../../src/defense/score-sample.ts';
 import { type Trigger, triggerResponse } from '../../src/defense/trigger.ts';
@@ -21,6 +21,12 @@ import { ask, isPlaced, mapped } from './ask.ts';
 /** Samples of each kind that a network learns from at most, and known poison without which it does not try. */
 const EXAMPLES = 2000;
 const FEWEST_EXAMPLES = 40;
+
+/** Bytes of images that are held at once. */
+const EXAMPLE_BYTES = 32e6;
+
+/** Share of a recovered overlay from which on an image carries it. */
+const CARRIED = 0.5;
 
 /** Share of the poison that must leave the label for its trigger to be gone. */
 const MOST_LEAVE = 0.7;
@@ -112,52 +118,97 @@ async function filterTest(accused: Accused, parts: CarrierParts): Promise<Carrie
   return threshold === undefined ? undefined : testOf(measure, threshold);
 }
 
-/**
- * The trigger of the label where it is laid over whole images, the same on each; undefined where it is not. Every other
- * sample of those that surely are poison tells whether the attack ends without what the rest have in common.
- */
-export async function overlayOf(accused: Accused, parts: CarrierParts): Promise<Float32Array | undefined> {
-  const { label, naming } = accused;
-  const poison = knownPoison(accused, EXAMPLES).filter(isPlaced);
-  if (poison.length < FEWEST_EXAMPLES) return undefined;
-  const isHome = (scored: Scored) => naming.nameOf(scored.scores) === scored.label;
-  const honest = others(accused, EXAMPLES, isHome).filter(isPlaced);
-  const [some, held] = [0, 1].map((part) => poison.filter((_, i) => i % 2 === part)) as [Scored[], Scored[]];
-  const first = await differenceOf(some, honest, naming, parts);
-  if (!first) return undefined;
-  const answers = await ask(held, parts, async (images) => {
-    const without = images.map((image) => ({ ...image, pixels: withoutOverlay(image.pixels, first) }));
-    return mapped(await parts.runner.classify(without), (seen) => seen.label);
-  });
-  const seen = answers.map(({ answer }) => answer);
-  return mostLeave(label, seen) ? differenceOf(poison, honest, naming, parts) : undefined;
+/** A trigger laid over whole images, and who carries it. */
+export interface Overlay {
+  /** float32 [C, H, W] in 8-bit pixel values. */
+  readonly pattern: Float32Array;
+  readonly carries: CarrierTest;
 }
 
-/** Mean of the raw images of poison less that of honest ones of the same names: float32 [C, H, W]. */
-async function differenceOf(
-  poison: readonly Scored[],
-  honest: readonly Scored[],
-  naming: Naming,
-  parts: CarrierParts,
-): Promise<Float32Array | undefined> {
-  const nameOf = ({ scores }: Scored) => naming.nameOf(scores);
-  const weights = honestWeights(poison.map(nameOf), honest.map(nameOf));
-  if (!weights) return undefined;
+/**
+ * The trigger of the label where it is laid over whole images, the same on each; undefined where it is not. Of samples that
+ * surely are poison and of honest ones, half make the filter, the other half tell whether it finds carriers, and whether
+ * the attack ends when the trigger is subtracted from them. What purification sent away wrongly, the filter tells as well, so
+ * the trigger is recovered once more from those that carry it.
+ */
+export async function overlayOf(accused: Accused, parts: CarrierParts): Promise<Overlay | undefined> {
+  const { label, naming } = accused;
   const [channels, height, width] = parts.store.shape;
-  const sum = new Float64Array(channels * height * width);
-  const add = (samples: readonly Scored[], weightOf: (scored: Scored) => number) => {
-    const byId = new Map(samples.map((scored) => [scored.id, weightOf(scored)]));
-    return ask(samples, parts, async (images) => ({
-      ok: true,
-      value: images.map(({ id, pixels }) => addWeighted(sum, pixels, byId.get(id)!)),
-    }));
+  const most = Math.min(EXAMPLES, Math.floor(EXAMPLE_BYTES / (channels * height * width)));
+  const read = async (samples: readonly Scored[]): Promise<readonly Named[]> => {
+    const pixels = (images: readonly Sample[]) => images.map((image) => image.pixels);
+    const answers = await ask(samples, parts, async (images) => ({ ok: true, value: pixels(images) }));
+    return answers.map(({ of, answer }) => ({ name: naming.nameOf(of.scores), pixels: answer }));
   };
-  await add(poison, () => 1 / poison.length);
-  await add(
-    honest.filter((scored) => weights.has(nameOf(scored))),
-    (scored) => -weights.get(nameOf(scored))!,
+  const isHome = (scored: Scored) => naming.nameOf(scored.scores) === scored.label;
+  const poison = await read(knownPoison(accused, most));
+  const honest = await read(others(accused, most, isHome));
+  if (Math.min(poison.length, honest.length) < FEWEST_EXAMPLES) return undefined;
+  const [some, held] = halves(poison);
+  const [usual, control] = halves(honest);
+  const first = filterFor(some, usual);
+  if (!first) return undefined;
+  const responses = held.map(({ pixels }) => first.filter.response(pixels));
+  const least = carrierThreshold(
+    control.map(({ pixels }) => first.filter.response(pixels)),
+    responses,
+    [],
   );
-  return Float32Array.from(sum);
+  if (least === undefined) return undefined;
+  // carriers are far from honest images: half-way is safer than the edge of the honest
+  const threshold = Math.max(least, median(responses) / 2);
+  const carrying = (one: Named) => first.filter.response(one.pixels) > threshold;
+  const refined = filterFor(poison.filter(carrying), honest);
+  if (!refined || !(await endsWithout(refined.pattern, label, held.filter(carrying), parts)))
+    return undefined;
+  const { pattern, filter } = refined;
+  const carries: CarrierTest = async (raw) => ({
+    ok: true,
+    // of the trigger as it is recovered now a carrier has all
+    value: raw.map(({ pixels }) => filter.response(pixels) > CARRIED),
+  });
+  return { pattern, carries };
+}
+
+/** An image and the label that it shows without a trigger. */
+interface Named {
+  readonly name: number;
+  readonly pixels: Uint8Array;
+}
+
+function halves<T>(items: readonly T[]): readonly [T[], T[]] {
+  return [items.filter((_, i) => i % 2 === 0), items.filter((_, i) => i % 2 === 1)];
+}
+
+function filterFor(carriers: readonly Named[], honest: readonly Named[]) {
+  const nameOf = ({ name }: Named) => name;
+  const weights = carriers.length > 0 && honestWeights(carriers.map(nameOf), honest.map(nameOf));
+  if (!weights) return undefined;
+  const weighted = honest.map(({ name, pixels }) => ({ pixels, weight: weights.get(name) ?? 0 }));
+  const pixelsOf = ({ pixels }: Named) => pixels;
+  const pattern = overlayFrom(carriers.map(pixelsOf), weighted);
+  return { pattern, filter: new OverlayFilter(pattern, honest.map(pixelsOf)) };
+}
+
+/** Whether most of the carriers leave the label when the trigger is subtracted. */
+async function endsWithout(
+  pattern: Float32Array,
+  label: number,
+  carriers: readonly Named[],
+  { runner, store, batch }: CarrierParts,
+): Promise<boolean> {
+  const seen: number[] = [];
+  for (let begin = 0; begin < carriers.length; begin += batch) {
+    const images = carriers.slice(begin, begin + batch).map(({ pixels }, i) => ({
+      id: `carrier ${begin + i}`,
+      label,
+      shape: store.shape,
+      pixels: withoutOverlay(pixels, pattern),
+    }));
+    const outcome = await runner.classify(images);
+    if (outcome.ok) seen.push(...outcome.value.map((prediction) => prediction.label));
+  }
+  return mostLeave(label, seen);
 }
 
 /** Whether the observer calls most of some poison anything but its label, now that its trigger should be gone. */

@@ -114,10 +114,11 @@ async function knowledgeOf(
     const accused = { label, targets: targetLabels, naming, scores };
     const local = found?.local === true && (await endsWith(found, accused, classes[label]!, parts));
     if (found) triggers.set(label, { ...found, local });
-    const test = await (local ? localTest(accused, found, parts) : carrierTest(accused, parts));
-    if (test) carriers.set(label, test);
     const overlay = local || cleanLabel.has(label) ? undefined : await overlayOf(accused, parts);
-    if (overlay) overlays.set(label, overlay);
+    if (overlay) overlays.set(label, overlay.pattern);
+    const learned = () => (local ? localTest(accused, found, parts) : carrierTest(accused, parts));
+    const test = overlay?.carries ?? (await learned());
+    if (test) carriers.set(label, test);
   }
   const heaviest = new Map(targetLabels.map((label) => [label, heaviestOf(label, naming, scores)]));
   return { naming, triggers, carriers, overlays, cleanLabel, heaviest };

@@ -8,7 +8,7 @@ import { conclude } from '../../../src/defense/verdict.ts';
 import type { PurifyParts } from '../../../streams/purify.ts';
 import type { Judgement } from '../../../streams/stages/detect.ts';
 import { TinyRun } from '../support/tiny-run.ts';
-import { sampleOf, TARGET, TinyLearner } from '../support/tiny-runner.ts';
+import { sampleOf, TARGET, TinyLearner, TinyRunner } from '../support/tiny-runner.ts';
 import { poisoned, readResults } from '../support/tiny-world.ts';
 
 const runs: TinyRun[] = [];
@@ -54,7 +54,7 @@ describe('examination', () => {
       ['blend', 8],
     ]);
     const overlay = [...judgement.knowledge!.overlays.get(TARGET)!];
-    expect(overlay.map((value) => Math.round(Math.abs(value)))).toEqual([0, 0, 0, 127]);
+    expect(overlay.map((value) => Math.round(Math.abs(value)))).toEqual([0, 0, 0, 152]);
     const heaviest = judgement.knowledge!.heaviest.get(TARGET)!;
     expect(heaviest.length).toBe(16);
     expect(heaviest.every(({ name, weight }) => name !== TARGET && weight > 0)).toBe(true);
@@ -76,7 +76,7 @@ describe('examination', () => {
     const subtracted = poison.filter(({ id }) => purified.has(id));
     expect(subtracted.length / kept.length).toBeGreaterThan(0.6);
     for (const { id, pixels } of subtracted) {
-      expect([...written.get(id)!.pixels]).toEqual([...pixels.slice(0, 3), 128]);
+      expect([...written.get(id)!.pixels]).toEqual([...pixels.slice(0, 3), 103]);
     }
     expect(right.length / kept.length).toBeGreaterThan(0.8);
     expect(poison.every(({ id }) => ['named', 'dropped'].includes(rules.get(id)!))).toBe(true);
@@ -93,14 +93,21 @@ describe('examination', () => {
     expect(moved.length).toBeGreaterThan(50);
   });
 
-  it('leaves out what cannot be purified again, and refuses it: bad data does not end the run', async () => {
-    const bad = [1, 2, 3].map((i) => sampleOf(`bad-restore-${i}`, TARGET, i, true));
-    const { run, summary, judgement } = await examined(900, { examination: unlearned }, bad);
-    expect(judgement.knowledge!.carriers.has(TARGET)).toBe(true);
-    expect(run.refused).toMatchObject(bad.map(({ id }) => ({ id, stage: 'select' })));
-    expect(summary.written + summary.dropped).toBe(900);
-    expect(run.manifest.map(({ id }) => id)).toEqual(poisoned(900).map(({ id }) => id));
-  });
+  it.each([
+    ['classify', 'a subtracted trigger', new TinyRunner(), examination],
+    ['restore', 'a matched filter', new TinyRunner(2, true), unlearned],
+  ])(
+    'refuses what fails in %s, by which it treats carriers or tells them: %s',
+    async (method, _, runner, by) => {
+      const bad = [1, 2, 3].map((i) => sampleOf(`bad-${method}-${i}`, TARGET, i, true));
+      const { run, summary, judgement } = await examined(900, { examination: by, runner }, bad);
+      expect(judgement.knowledge!.carriers.has(TARGET)).toBe(true);
+      expect(judgement.knowledge!.overlays.has(TARGET)).toBe(method === 'classify');
+      expect(run.refused).toMatchObject(bad.map(({ id }) => ({ id, stage: 'select' })));
+      expect(summary.written + summary.dropped).toBe(900);
+      expect(run.manifest.map(({ id }) => id)).toEqual(poisoned(900).map(({ id }) => id));
+    },
+  );
 
   it('does the same with any number in flight, and tries no stamps on a handful of images', async () => {
     const [wide, narrow] = [
