@@ -27,7 +27,7 @@ export interface Knowledge {
   readonly triggers: ReadonlyMap<number, Trigger>;
   /** By flagged label; left out where nobody can tell. */
   readonly carriers: ReadonlyMap<number, CarrierTest>;
-  /** By flagged label, float32 [C, H, W]: a trigger laid over whole images, where the attack ends without it. */
+  /** By flagged label, float32 [C, H, W]: a trigger laid over whole images, where the attack ends when it is subtracted. */
   readonly overlays: ReadonlyMap<number, Float32Array>;
   /** Flagged labels of which the labels themselves are right: no one-way flow accuses them, their stamp does. */
   readonly cleanLabel: ReadonlySet<number>;

@@ -25,8 +25,13 @@ const FEWEST_EXAMPLES = 40;
 /** Bytes of images that are held at once. */
 const EXAMPLE_BYTES = 32e6;
 
-/** Share of a recovered overlay from which on an image carries it. */
+/**
+ * Share of a recovered overlay from which on an image carries it. For the filter to be believed, so many of the samples that
+ * surely are poison must do so (purification sends a few honest ones away, too), and so few honest ones.
+ */
 const CARRIED = 0.5;
+const LEAST_FOUND = 0.7;
+const MOST_MISTAKEN = 0.005;
 
 /** Share of the poison that must leave the label for its trigger to be gone. */
 const MOST_LEAVE = 0.7;
@@ -118,18 +123,18 @@ async function filterTest(accused: Accused, parts: CarrierParts): Promise<Carrie
   return threshold === undefined ? undefined : testOf(measure, threshold);
 }
 
-/** A trigger laid over whole images, and who carries it. */
+/** Who carries a trigger that is laid over whole images. */
 export interface Overlay {
-  /** float32 [C, H, W] in 8-bit pixel values. */
-  readonly pattern: Float32Array;
   readonly carries: CarrierTest;
+  /** The trigger, where the attack ends when it is subtracted: float32 [C, H, W] in 8-bit pixel values. */
+  readonly pattern: Float32Array | undefined;
 }
 
 /**
- * The trigger of the label where it is laid over whole images, the same on each; undefined where it is not. Of samples that
- * surely are poison and of honest ones, half make the filter, the other half tell whether it finds carriers, and whether
- * the attack ends when the trigger is subtracted from them. What purification sent away wrongly, the filter tells as well, so
- * the trigger is recovered once more from those that carry it.
+ * The trigger of the label where it is laid over whole images, the same on each; undefined where it is not, so that carriers
+ * cannot be told almost without exception. Of samples that surely are poison and of honest ones, half make a filter, and
+ * the other half tell whether it separates them. What purification sent away wrongly, the filter tells as well, so the
+ * trigger is recovered once more from those that carry it.
  */
 export async function overlayOf(accused: Accused, parts: CarrierParts): Promise<Overlay | undefined> {
   const { label, naming } = accused;
@@ -148,26 +153,21 @@ export async function overlayOf(accused: Accused, parts: CarrierParts): Promise<
   const [usual, control] = halves(honest);
   const first = filterFor(some, usual);
   if (!first) return undefined;
-  const responses = held.map(({ pixels }) => first.filter.response(pixels));
-  const least = carrierThreshold(
-    control.map(({ pixels }) => first.filter.response(pixels)),
-    responses,
-    [],
-  );
-  if (least === undefined) return undefined;
-  // carriers are far from honest images: half-way is safer than the edge of the honest
-  const threshold = Math.max(least, median(responses) / 2);
-  const carrying = (one: Named) => first.filter.response(one.pixels) > threshold;
+  const responseTo = ({ pixels }: Named) => first.filter.response(pixels);
+  // carriers are far from honest images: half-way is safe from both
+  const halfway = CARRIED * median(held.map(responseTo));
+  const carrying = (one: Named) => responseTo(one) > halfway;
+  const shareOf = (ones: readonly Named[]) => ones.filter(carrying).length / ones.length;
+  if (shareOf(held) < LEAST_FOUND || shareOf(control) > MOST_MISTAKEN) return undefined;
   const refined = filterFor(poison.filter(carrying), honest);
-  if (!refined || !(await endsWithout(refined.pattern, label, held.filter(carrying), parts)))
-    return undefined;
+  if (!refined) return undefined;
   const { pattern, filter } = refined;
   const carries: CarrierTest = async (raw) => ({
     ok: true,
-    // of the trigger as it is recovered now a carrier has all
     value: raw.map(({ pixels }) => filter.response(pixels) > CARRIED),
   });
-  return { pattern, carries };
+  const ends = await endsWithout(pattern, label, held.filter(carrying), parts);
+  return { carries, pattern: ends ? pattern : undefined };
 }
 
 /** An image and the label that it shows without a trigger. */

@@ -115,7 +115,7 @@ async function knowledgeOf(
     const local = found?.local === true && (await endsWith(found, accused, classes[label]!, parts));
     if (found) triggers.set(label, { ...found, local });
     const overlay = local || cleanLabel.has(label) ? undefined : await overlayOf(accused, parts);
-    if (overlay) overlays.set(label, overlay.pattern);
+    if (overlay?.pattern) overlays.set(label, overlay.pattern);
     const learned = () => (local ? localTest(accused, found, parts) : carrierTest(accused, parts));
     const test = overlay?.carries ?? (await learned());
     if (test) carriers.set(label, test);

@@ -94,20 +94,37 @@ describe('examination', () => {
   });
 
   it.each([
-    ['classify', 'a subtracted trigger', new TinyRunner(), examination],
-    ['restore', 'a matched filter', new TinyRunner(2, true), unlearned],
-  ])(
-    'refuses what fails in %s, by which it treats carriers or tells them: %s',
-    async (method, _, runner, by) => {
-      const bad = [1, 2, 3].map((i) => sampleOf(`bad-${method}-${i}`, TARGET, i, true));
-      const { run, summary, judgement } = await examined(900, { examination: by, runner }, bad);
-      expect(judgement.knowledge!.carriers.has(TARGET)).toBe(true);
-      expect(judgement.knowledge!.overlays.has(TARGET)).toBe(method === 'classify');
-      expect(run.refused).toMatchObject(bad.map(({ id }) => ({ id, stage: 'select' })));
-      expect(summary.written + summary.dropped).toBe(900);
-      expect(run.manifest.map(({ id }) => id)).toEqual(poisoned(900).map(({ id }) => id));
-    },
-  );
+    ['classify', 'its trigger is subtracted', new TinyRunner(), examination, 0],
+    ['choose', 'it is purified, as the attack does not end so', new TinyRunner(2, true), examination, 0],
+    [
+      'restore',
+      'a matched filter tells, as honest images carry the trigger, too',
+      new TinyRunner(),
+      unlearned,
+      30,
+    ],
+  ])('refuses what fails in %s: %s', async (method, _, runner, by, covers) => {
+    const bad = [1, 2, 3].map((i) => sampleOf(`bad-${method}-${i}`, TARGET, i, true));
+    const cover = Array.from({ length: covers }, (_, i) => {
+      const classIndex = 1 + (i % 4);
+      return sampleOf(`cover${i}`, classIndex, classIndex, true);
+    });
+    const { run, samples, summary, judgement } = await examined(900, { examination: by, runner }, [
+      ...bad,
+      ...cover,
+    ]);
+    expect(judgement.knowledge!.carriers.has(TARGET)).toBe(true);
+    expect(judgement.knowledge!.overlays.has(TARGET)).toBe(method === 'classify');
+    // what nobody can name is left out before anything is asked of it
+    const refused = new Set(run.refused.map(({ id }) => id));
+    expect(refused.size).toBeGreaterThan(0);
+    expect(run.refused).toMatchObject(
+      bad.filter(({ id }) => refused.has(id)).map(({ id }) => ({ id, stage: 'select' })),
+    );
+    const rest = samples.filter(({ id }) => !refused.has(id));
+    expect(summary.written + summary.dropped).toBe(rest.length);
+    expect(run.manifest.map(({ id }) => id)).toEqual(rest.map(({ id }) => id));
+  });
 
   it('does the same with any number in flight, and tries no stamps on a handful of images', async () => {
     const [wide, narrow] = [
