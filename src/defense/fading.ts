@@ -34,26 +34,23 @@ export class FadingEvidence {
 }
 
 function added(past: TransitionTable, decay: number, present: TransitionTable): TransitionTable {
-  const sum = (key: 'samples' | 'moved' | 'kept' | 'destinations' | 'known') =>
-    past[key].map((count, i) => decay * count + present[key][i]!);
-  return {
-    classes: past.classes,
-    samples: sum('samples'),
-    moved: sum('moved'),
-    kept: sum('kept'),
-    destinations: sum('destinations'),
-    known: sum('known'),
-  };
+  return tableOf(past.classes, (key) => past[key].map((count, i) => decay * count + present[key][i]!));
 }
 
-function mapped({ classes, ...counts }: TransitionTable, round: (count: number) => number): TransitionTable {
-  const { samples, moved, kept, destinations, known } = counts;
+function mapped(table: TransitionTable, round: (count: number) => number): TransitionTable {
+  return tableOf(table.classes, (key) => table[key].map(round));
+}
+
+function tableOf(
+  classes: number,
+  counts: (key: Exclude<keyof TransitionTable, 'classes'>) => number[],
+): TransitionTable {
   return {
     classes,
-    samples: samples.map(round),
-    moved: moved.map(round),
-    kept: kept.map(round),
-    destinations: destinations.map(round),
-    known: known.map(round),
+    samples: counts('samples'),
+    moved: counts('moved'),
+    kept: counts('kept'),
+    destinations: counts('destinations'),
+    known: counts('known'),
   };
 }

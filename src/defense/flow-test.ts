@@ -82,7 +82,7 @@ export function calibratedFlows(sample: ScoreTable): FlowTable {
  */
 export function flowTest(table: FlowTable): (FlowFinding | undefined)[] {
   const { classes, counts, known = counts } = table;
-  const sizes = columnSums(table);
+  const sizes = columnSums(classes, counts);
   const [given, knownSums] = [rowSums(classes, counts), rowSums(classes, known)];
   const recalls = given.map((count, label) =>
     count === 0 ? undefined : counts[label * (classes + 1)]! / count,
@@ -148,7 +148,7 @@ function rowSums(classes: number, counts: readonly number[]): number[] {
 }
 
 /** Samples by label after purification. */
-function columnSums({ classes, counts }: FlowTable): number[] {
+function columnSums(classes: number, counts: readonly number[]): number[] {
   const sums = new Array<number>(classes).fill(0);
   counts.forEach((count, i) => {
     sums[i % classes]! += count;

@@ -90,10 +90,10 @@ const HELPLESS = 1 / 8;
 
 /** Adds the self-check: where even known triggers are missed, no class is called clean; nor a target, if nearly all are. */
 export function withCanaries(verdict: Verdict, canaries: readonly CanaryFinding[]): Verdict {
-  const best = Math.max(...canaries.map(({ rate }) => rate));
+  const best = canaries.length === 0 ? 1 : Math.max(...canaries.map(({ rate }) => rate));
   const doubted = new Set<ClassVerdict['state']>();
-  if (canaries.length > 0 && best < BLIND) doubted.add('clean');
-  if (canaries.length > 0 && best < HELPLESS) doubted.add('target');
+  if (best < BLIND) doubted.add('clean');
+  if (best < HELPLESS) doubted.add('target');
   const classes = verdict.classes.map(
     (found): ClassVerdict => (doubted.has(found.state) ? { ...found, state: 'undecided' } : found),
   );

@@ -45,6 +45,14 @@ export function mapped<T, R>(
   return outcome.ok ? { ok: true, value: outcome.value.map(project) } : outcome;
 }
 
+/** The observer's labels of images as they are. */
+export async function labelsOf(
+  images: readonly Sample[],
+  runner: Runner,
+): Promise<Outcome<readonly number[]>> {
+  return mapped(await runner.classify(images), ({ label }) => label);
+}
+
 export function isPlaced(scored: Scored): scored is Scored & Placed {
   return scored.index !== undefined;
 }

@@ -1,5 +1,5 @@
 // Which samples of a flagged class carry its trigger, as far as anybody can tell. A trigger of small extent is looked for
-// in its place. Where it is everywhere and some samples are known to be poison, a network learns to tell them from honest
+// in its place, one that lies over whole images, the same on each, in raw images. Where it is everywhere and some samples are known to be poison, a network learns to tell them from honest
 // images of other classes and from what stayed in the class: what they have in common is the trigger alone. Where it
 // cannot, or labels are right and nothing is known to be poison, a matched filter is tried on what purification removes.
 // Each is believed only if it finds known poison and clears honest images.
@@ -16,7 +16,7 @@ import { type Trigger, triggerResponse } from '../../src/defense/trigger.ts';
 import type { Outcome } from '../../src/errors.ts';
 import { median } from '../../src/math/robust.ts';
 import type { CarrierLearner, Runner } from '../runner.ts';
-import { ask, isPlaced, mapped } from './ask.ts';
+import { ask, isPlaced, labelsOf, mapped } from './ask.ts';
 
 /** Samples of each kind that a network learns from at most, and known poison without which it does not try. */
 const EXAMPLES = 2000;
@@ -89,10 +89,9 @@ export async function localTest(
 
 async function learnedTest(accused: Accused, parts: CarrierParts): Promise<CarrierTest | undefined> {
   const { label, naming, scores } = accused;
-  const isHome = (scored: Scored) => naming.nameOf(scored.scores) === scored.label;
-  const stays = (scored: Scored) => scored.label === label && isHome(scored);
+  const stays = (scored: Scored) => scored.label === label && isHome(scored, naming);
   const poison = knownPoison(accused, EXAMPLES).filter(isPlaced);
-  const honest = others(accused, EXAMPLES, isHome).filter(isPlaced);
+  const honest = othersAtHome(accused, EXAMPLES).filter(isPlaced);
   if (Math.min(poison.length, honest.length) < FEWEST_EXAMPLES) return undefined;
   const stayed = scores.take(EXAMPLES, stays).filter(isPlaced);
   const measure = await parts.learner.learn(parts.store, poison, [...stayed, ...honest]);
@@ -143,11 +142,10 @@ export async function overlayOf(accused: Accused, parts: CarrierParts): Promise<
   const read = async (samples: readonly Scored[]): Promise<readonly Named[]> => {
     const pixels = (images: readonly Sample[]) => images.map((image) => image.pixels);
     const answers = await ask(samples, parts, async (images) => ({ ok: true, value: pixels(images) }));
-    return answers.map(({ of, answer }) => ({ name: naming.nameOf(of.scores), pixels: answer }));
+    return answers.map(({ of, answer }) => ({ of, name: naming.nameOf(of.scores), pixels: answer }));
   };
-  const isHome = (scored: Scored) => naming.nameOf(scored.scores) === scored.label;
   const poison = await read(knownPoison(accused, most));
-  const honest = await read(others(accused, most, isHome));
+  const honest = await read(othersAtHome(accused, most));
   if (Math.min(poison.length, honest.length) < FEWEST_EXAMPLES) return undefined;
   const [some, held] = halves(poison);
   const [usual, control] = halves(honest);
@@ -166,12 +164,19 @@ export async function overlayOf(accused: Accused, parts: CarrierParts): Promise<
     ok: true,
     value: raw.map(({ pixels }) => filter.response(pixels) > CARRIED),
   });
-  const ends = await endsWithout(pattern, label, held.filter(carrying), parts);
+  const found = held.filter(carrying).map(({ of }) => of);
+  const ends = await attackEnds(label, found, parts, (images) =>
+    labelsOf(
+      images.map((image) => ({ ...image, pixels: withoutOverlay(image.pixels, pattern) })),
+      parts.runner,
+    ),
+  );
   return { carries, pattern: ends ? pattern : undefined };
 }
 
-/** An image and the label that it shows without a trigger. */
+/** A sample, its raw image, and the label that its purified images show. */
 interface Named {
+  readonly of: Scored;
   readonly name: number;
   readonly pixels: Uint8Array;
 }
@@ -190,29 +195,19 @@ function filterFor(carriers: readonly Named[], honest: readonly Named[]) {
   return { pattern, filter: new OverlayFilter(pattern, honest.map(pixelsOf)) };
 }
 
-/** Whether most of the carriers leave the label when the trigger is subtracted. */
-async function endsWithout(
-  pattern: Float32Array,
+/**
+ * Whether the observer calls most of some poison anything but its label, once it is treated so that the trigger should be
+ * gone.
+ *
+ * @param treated the observer's labels of images after the treatment
+ */
+export async function attackEnds(
   label: number,
-  carriers: readonly Named[],
-  { runner, store, batch }: CarrierParts,
+  poison: readonly Scored[],
+  parts: CarrierParts,
+  treated: Measure,
 ): Promise<boolean> {
-  const seen: number[] = [];
-  for (let begin = 0; begin < carriers.length; begin += batch) {
-    const images = carriers.slice(begin, begin + batch).map(({ pixels }, i) => ({
-      id: `carrier ${begin + i}`,
-      label,
-      shape: store.shape,
-      pixels: withoutOverlay(pixels, pattern),
-    }));
-    const outcome = await runner.classify(images);
-    if (outcome.ok) seen.push(...outcome.value.map((prediction) => prediction.label));
-  }
-  return mostLeave(label, seen);
-}
-
-/** Whether the observer calls most of some poison anything but its label, now that its trigger should be gone. */
-export function mostLeave(label: number, seen: readonly number[]): boolean {
+  const seen = await measured(poison, treated, parts);
   return seen.length > 0 && seen.filter((one) => one !== label).length >= MOST_LEAVE * seen.length;
 }
 
@@ -225,7 +220,16 @@ function others(
   return scores.take(most, (scored) => !targets.includes(scored.label) && test(scored));
 }
 
-/** How much each of some raw images looks like a carrier. */
+/** Those of them whose purified images show their label. */
+function othersAtHome(accused: Accused, most: number): readonly Scored[] {
+  return others(accused, most, (scored) => isHome(scored, accused.naming));
+}
+
+function isHome({ label, scores }: Scored, naming: Naming): boolean {
+  return naming.nameOf(scores) === label;
+}
+
+/** A number for each of some raw images, such as how much it looks like a carrier. */
 type Measure = (raw: readonly Sample[]) => Promise<Outcome<readonly number[]>>;
 
 async function measured(

@@ -18,14 +18,14 @@ import {
 } from '../../src/defense/stamp-test.ts';
 import { locateTrigger, type Trigger } from '../../src/defense/trigger.ts';
 import { type ClassVerdict, type Verdict, withCanaries } from '../../src/defense/verdict.ts';
-import { ask, mapped } from './ask.ts';
+import { ask, labelsOf, mapped } from './ask.ts';
 import {
   type Accused,
+  attackEnds,
   type CarrierParts,
   carrierTest,
   knownPoison,
   localTest,
-  mostLeave,
   overlayOf,
 } from './carriers.ts';
 import type { Evidence, Examine } from './detect.ts';
@@ -78,8 +78,7 @@ export function examination(parts: ExaminationParts): Examine {
 async function trialsOf({ counts, scores }: Evidence, parts: ExaminationParts): Promise<StampTrial[]> {
   const { classes } = counts;
   const wanted = Math.max(ENOUGH_IMAGES, IMAGES_A_CLASS * classes);
-  const label = async (images: readonly Sample[]) =>
-    mapped(await parts.runner.classify(images), (seen) => seen.label);
+  const label = (images: readonly Sample[]) => labelsOf(images, parts.runner);
   const asked = await ask(scores.take(4 * wanted), parts, label);
   // an observer that does not know an image without a stamp says nothing with one
   const known = asked.filter(({ of, answer }) => answer === of.label).slice(0, wanted);
@@ -178,12 +177,8 @@ async function endsWith(
 ): Promise<boolean> {
   const poison = knownPoison(accused, MOST_KNOWN);
   if (poison.length < FEWEST_KNOWN) return stamp !== undefined && stamp.logP <= Math.log(parts.falseAlarm);
-  const answers = await ask(poison, parts, async (images) => {
+  return attackEnds(label, poison, parts, async (images) => {
     const restored = await parts.runner.restore(images.map((sample) => ({ sample, mask })));
     return mapped(restored, (repaired) => repaired.label);
   });
-  return mostLeave(
-    label,
-    answers.map(({ answer }) => answer),
-  );
 }

@@ -64,35 +64,40 @@ async function settleGroup(group: readonly Planned[], parts: SettleParts): Promi
   const records = group.map(({ record }) => record);
   const raw = rawSamples(parts.store, records);
   const cases = group.map((planned, at) => ({ planned, raw: raw[at]! }));
-  const inBatches = (
-    action: Action,
-    work: (cases: readonly Case[]) => Promise<Outcome<readonly SettledSample[]>>,
-  ) => attemptedInBatches('select', cases.filter(byAction(action)), parts.batch, ({ raw }) => raw.id, work);
-  const [chosen, restored, subtracted] = await Promise.all([
-    inBatches('purify', (some) => choose(some, parts.runner)),
-    inBatches('restore', (some) => restore(some, parts.runner)),
-    inBatches('subtract', (some) => subtract(some, parts.runner)),
-  ]);
-  const next = { purify: chosen.values(), restore: restored.values(), subtract: subtracted.values() };
-  return cases.map((item) => {
-    const { action } = item.planned.repair;
-    if (action === 'purify' || action === 'restore' || action === 'subtract')
-      return next[action].next().value!;
-    return { ok: true, value: untouched(item) };
-  });
+  const carriedOut = await Promise.all(
+    WORKS.map(async ([action, work]) => {
+      const some = cases.filter(({ planned }) => planned.repair.action === action);
+      const settled = attemptedInBatches(
+        'select',
+        some,
+        parts.batch,
+        ({ raw }) => raw.id,
+        (few) => work(few, parts.runner),
+      );
+      return [action, (await settled).values()] as const;
+    }),
+  );
+  const next = new Map<Action, Iterator<Settled>>(carriedOut);
+  return cases.map(
+    (item) => next.get(item.planned.repair.action)?.next().value ?? { ok: true, value: untouched(item) },
+  );
 }
 
-function byAction(action: Action): (item: Case) => boolean {
-  return ({ planned }) => planned.repair.action === action;
-}
+type Work = (cases: readonly Case[], runner: Runner) => Promise<Outcome<readonly SettledSample[]>>;
+
+/** Actions that ask the runner; all others take raw images as they are, or none. */
+const WORKS: readonly (readonly [Action, Work])[] = [
+  ['purify', choose],
+  ['restore', restore],
+  ['subtract', subtract],
+];
 
 /** Step 5: takes one of the sample's own candidates. */
 async function choose(cases: readonly Case[], runner: Runner): Promise<Outcome<readonly SettledSample[]>> {
   const images = await runner.choose(
     cases.map(({ planned, raw }) => ({ sample: raw, among: planned.repair.among })),
   );
-  if (!images.ok) return images;
-  return { ok: true, value: cases.map((item, i) => settledWith(item, 'purified', images.value[i]!)) };
+  return mapped(images, (pixels, i) => settledWith(cases[i]!, 'purified', pixels));
 }
 
 /** Purifies where the trigger stands. */
@@ -100,16 +105,12 @@ async function restore(cases: readonly Case[], runner: Runner): Promise<Outcome<
   const repaired = await runner.restore(
     cases.map(({ planned, raw }) => ({ sample: raw, mask: planned.mask })),
   );
-  if (!repaired.ok) return repaired;
-  const settled = cases.map(({ planned, raw }, i) => {
-    const { record, repair } = planned;
-    const { pixels, label: seen } = repaired.value[i]!;
-    const decided = decideRestored(repair, raw.label, seen);
-    const reason = `${repair.reason}; the observer says ${record.raw}, and without the trigger ${seen}`;
-    const item = { planned: { ...planned, repair: { ...decided, reason } }, raw };
-    return decided.action === 'drop' ? dropped(item) : settledWith(item, 'purified', pixels);
+  return mapped(repaired, ({ pixels, label: seen }, i) => {
+    const { planned, raw } = cases[i]!;
+    const decided = decideRestored(planned.repair, raw.label, seen);
+    const why = `the observer says ${planned.record.raw}, and without the trigger ${seen}`;
+    return decidedWith(cases[i]!, decided, why, pixels);
   });
-  return { ok: true, value: settled };
 }
 
 /** Takes the trigger off, as a whole. */
@@ -121,10 +122,20 @@ async function subtract(cases: readonly Case[], runner: Runner): Promise<Outcome
   return mapped(await runner.classify(images), (seen, i) => {
     const { planned, raw } = cases[i]!;
     const decided = decideSubtracted(planned.repair, raw.label, seen);
-    const reason = `${decided.reason}; with the trigger subtracted the observer says ${seen.label} by ${seen.confidence.toFixed(2)}`;
-    const item = { planned: { ...planned, repair: { ...decided, reason } }, raw };
-    return decided.action === 'drop' ? dropped(item) : settledWith(item, 'purified', images[i]!.pixels);
+    const why = `with the trigger subtracted the observer says ${seen.label} by ${seen.confidence.toFixed(2)}`;
+    return decidedWith(cases[i]!, decided, why, images[i]!.pixels);
   });
+}
+
+/** The image as repaired, or none, as was decided when the observer had seen it. */
+function decidedWith(
+  { planned, raw }: Case,
+  decided: Repair,
+  why: string,
+  pixels: Uint8Array,
+): SettledSample {
+  const item = { planned: { ...planned, repair: { ...decided, reason: `${decided.reason}; ${why}` } }, raw };
+  return decided.action === 'drop' ? dropped(item) : settledWith(item, 'purified', pixels);
 }
 
 function untouched(item: Case): SettledSample | WaitingSample {
