@@ -54,6 +54,12 @@ export const schema = {
   ),
   executionProvider: choice('Device of the onnx engine.', ['cpu', 'webgpu', 'cuda'], 'cpu'),
   workers: integer('Worker threads; 0 means one a processor core.', 0, { min: 0, max: 256, unit: 'threads' }),
+  isolation: choice(
+    'Where workers compute: in their threads, or each in a process of its own, which costs memory and copying but may ' +
+      'abort in native code without ending the run.',
+    ['thread', 'process'],
+    'thread',
+  ),
   inFlight: integer('Samples between the reader and the writer at any time.', 512, {
     min: 1,
     max: 1_000_000,

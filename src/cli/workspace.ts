@@ -18,8 +18,8 @@ export async function withPool<T>(
   work: (pool: Pool) => Promise<T>,
 ): Promise<T> {
   signal.throwIfAborted();
-  const { engine, executionProvider, tfjsBackend } = settings;
-  const pool = new Pool({ engine, executionProvider, tfjsBackend, workers: workersOf(settings) });
+  const { engine, executionProvider, tfjsBackend, isolation } = settings;
+  const pool = new Pool({ engine, executionProvider, tfjsBackend, isolation, workers: workersOf(settings) });
   tally?.watch({ pool });
   const close = () => pool.close(signal.aborted && settings.state.path !== null);
   const interrupt = () => void close();

@@ -20,6 +20,7 @@ export type PartialSettings = DeepPartial<
     | 'tfjsBackend'
     | 'executionProvider'
     | 'workers'
+    | 'isolation'
     | 'inFlight'
     | 'classifier'
     | 'benign'

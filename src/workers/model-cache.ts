@@ -102,6 +102,8 @@ export class ModelCache {
     if (!entry) {
       const opened = open();
       entry = { loaded: opened.then(([model]) => model), dispose: async () => (await opened)[1]() };
+      // what could not be loaded now may be later
+      void opened.catch(() => this.#entries.delete(key));
     }
     this.#entries.delete(key);
     this.#entries.set(key, entry);

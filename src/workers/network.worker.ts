@@ -1,43 +1,29 @@
-// The worker thread: makes its engine once and answers tasks. Results come back as outcomes, because an error
-// loses its class on the way between threads.
+// The worker thread: answers tasks with an engine of its own, or with that of a process of its own. Results come back
+// as outcomes, because an error loses its class on the way between threads.
 
 import { move, transferableSymbol, valueSymbol, workerData } from 'piscina';
 import type { Outcome } from '../errors.ts';
 import { toFailure } from '../errors.ts';
 import { createEngine } from '../runtime/create-engine.ts';
 import { expectRunning, stoppable } from '../runtime/stoppable-engine.ts';
-import { InferenceHost } from './inference-host.ts';
-import { ModelCache } from './model-cache.ts';
-import type { Task, TaskResults, WorkerData } from './protocol.ts';
-import { TrainingHost } from './training-host.ts';
+import { LocalComputer } from './local-computer.ts';
+import type { Task, WorkerData } from './protocol.ts';
+import { RemoteComputer } from './remote-computer.ts';
+import { type Computer, sharedGradient, sharedUpdate } from './shared-training.ts';
 
 const options = workerData as WorkerData;
-const engine = createEngine(options).then((ready) => stoppable(ready, options.stop));
-const training = engine.then((ready) => new TrainingHost(ready));
-const inference = engine.then((ready) => new InferenceHost(new ModelCache(ready, options.executionProvider)));
-// An engine that does not start is reported by the tasks; until one comes, its failure must not end the thread.
-void Promise.allSettled([training, inference]);
+const computer = options.process === undefined ? local() : new RemoteComputer(options.process, options);
 
-async function answer(task: Task): Promise<TaskResults[keyof TaskResults] | undefined> {
+function local(): Computer {
+  const engine = createEngine(options).then((ready) => stoppable(ready, options.stop));
+  return new LocalComputer(engine, options.executionProvider);
+}
+
+function answer(task: Task): Promise<unknown> {
   expectRunning(options.stop);
-  switch (task.kind) {
-    case 'gradient':
-      return (await training).gradient(task);
-    case 'update':
-      return (await training).update(task).then(() => undefined);
-    case 'classify':
-      return (await inference).classify(task);
-    case 'diffuse':
-      return (await inference).diffuse(task);
-    case 'observe':
-      return (await inference).observe(task);
-    case 'restore':
-      return (await inference).restore(task);
-    case 'choose':
-      return (await inference).choose(task);
-    case 'compute':
-      return (await inference).compute(task);
-  }
+  if (task.kind === 'gradient') return sharedGradient(computer, task);
+  if (task.kind === 'update') return sharedUpdate(computer, task);
+  return computer.compute(task);
 }
 
 /** Entry of the pool: arrays in the result are moved, not copied. */

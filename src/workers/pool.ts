@@ -1,7 +1,8 @@
 // The pool of worker threads, one engine each. It implements what the training loop needs and offers the
 // inference tasks to `pool-runner.ts`. Tasks answer with outcomes; a failed one is thrown here as the error
 // class that its code names. A worker that dies is replaced and its task given to another, once: whoever kills two
-// workers is at fault itself. What kills the process (a native abort) no thread can survive.
+// workers is at fault itself. What kills a process (a native abort) no thread can survive, so threads may leave the
+// computing to processes of their own.
 
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
@@ -14,8 +15,12 @@ import { leftOf } from './shared-write.ts';
 export interface PoolOptions extends EngineOptions {
   /** Worker threads; 0 is one a core. */
   readonly workers: number;
+  /** Whether each thread computes itself, or leaves that to a process of its own, which may abort without harm. */
+  readonly isolation?: 'thread' | 'process';
   /** Module that the threads run; that of this project unless a test brings its own. */
   readonly entry?: URL;
+  /** The same for their processes. */
+  readonly processEntry?: URL;
 }
 
 /**
@@ -33,11 +38,11 @@ const MOST_DEATHS_IN_A_ROW = 12;
 /** True when this file runs as TypeScript, through tsx or vitest: then the workers must, too. */
 const FROM_SOURCE = import.meta.url.endsWith('.ts');
 
-const ENTRY = new URL(`./network.worker.${FROM_SOURCE ? 'ts' : 'js'}`, import.meta.url);
+const moduleOf = (name: string) => new URL(`./${name}.${FROM_SOURCE ? 'ts' : 'js'}`, import.meta.url);
 
 export class Pool implements TrainingPool {
   readonly workers: number;
-  readonly #engine: EngineOptions;
+  readonly #options: Omit<WorkerData, 'stop'>;
   readonly #entry: URL;
   /** Threads start with the first task, so that a pool which nobody needs costs nothing. */
   #piscina: Piscina<Task, Outcome<unknown>> | undefined;
@@ -50,9 +55,15 @@ export class Pool implements TrainingPool {
   /** Why the pool gave up. */
   #broken: EngineError | undefined;
 
-  constructor({ workers, entry = ENTRY, ...engine }: PoolOptions) {
+  constructor({
+    workers,
+    isolation = 'thread',
+    entry = moduleOf('network.worker'),
+    processEntry = moduleOf('network.process'),
+    ...engine
+  }: PoolOptions) {
     this.workers = workers || availableParallelism();
-    this.#engine = engine;
+    this.#options = { ...engine, ...(isolation === 'process' && { process: processEntry.href }) };
     this.#entry = entry;
   }
 
@@ -125,6 +136,11 @@ export class Pool implements TrainingPool {
     const outcome = await this.#piscina.run(task).catch((error: Error) => {
       throw this.#deathOf(task, error);
     });
+    if (!outcome.ok && outcome.failure.code === 'worker') {
+      // the process in the thread's place: the thread lives, and has started another
+      this.#restarts += 1;
+      throw this.#deathOf(task, new Error(outcome.failure.message));
+    }
     this.#deathsInARow = 0;
     if (!outcome.ok) throw fromFailure(outcome.failure);
     return outcome.value;
@@ -161,7 +177,7 @@ export class Pool implements TrainingPool {
       concurrentTasksPerWorker: 1,
       atomics: 'disabled',
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
-      workerData: { ...this.#engine, stop: this.#stop } satisfies WorkerData,
+      workerData: { ...this.#options, stop: this.#stop } satisfies WorkerData,
     });
     // of workers without a task: they are replaced, and nothing is lost
     let idleDeath = 'they do not start';

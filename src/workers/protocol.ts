@@ -1,5 +1,6 @@
 // The language between the main thread and the worker threads: plain types only, no code. Everything here
-// survives structured cloning. Weights and optimiser state live in shared memory, pixels travel with the task.
+// survives structured cloning. Weights and optimiser state live in shared memory, pixels travel with the task. `Work` is
+// what is left of a task when that memory was read: processes share none.
 
 import type { ImageShape } from '../datasets/sample.ts';
 import type { DiffusionPlan } from '../diffusion/plan.ts';
@@ -21,6 +22,8 @@ export interface EngineOptions {
 export interface WorkerData extends EngineOptions {
   /** In shared memory: anything but 0 tells the worker to compute nothing any more. */
   readonly stop: Int32Array;
+  /** Module of the process that computes in the thread's place; the thread itself does where it is left out. */
+  readonly process?: string;
 }
 
 /** Weights of one network in shared memory, back to back in the order of `names`; offsets count float32 values. */
@@ -101,6 +104,36 @@ export interface UpdateTask {
   readonly hyper: Float32Array;
   /** In shared memory: how far the writing got (see shared-write). */
   readonly note: Int32Array;
+}
+
+/** A training job without its memory: what computing a shard's gradients takes. */
+export interface JobLayout extends Pick<TrainingJob, 'id' | 'spec' | 'shardSize'> {
+  readonly names: readonly string[];
+  /** Of the names, in float32 values. */
+  readonly offsets: readonly number[];
+}
+
+/** A gradient task with the weights as they are, flat. Result: loss and gradients, the latter good until the next. */
+export interface GradientWork {
+  readonly kind: 'gradient';
+  readonly job: JobLayout;
+  readonly weights: Float32Array;
+  readonly shard: number;
+  readonly data: LabelledShard | NoisyShard;
+}
+
+export interface ShardGradient {
+  readonly loss: number;
+  /** As long as the weights. */
+  readonly gradients: Float32Array;
+}
+
+/** An update task with the numbers of its range. Result: the outputs of the rule's graph (see step-graphs). */
+export interface UpdateWork {
+  readonly kind: 'update';
+  readonly rule: 'sgd' | 'adam' | 'average';
+  readonly shards: number;
+  readonly feeds: Readonly<Record<string, Float32Array>>;
 }
 
 /** Class probabilities [N, classes] and pooled features [N, F] of uint8 images [N, C, H, W]. */
@@ -216,6 +249,15 @@ export type Task =
   | RestoreTask
   | ChooseTask
   | ComputeTask;
+
+/** Tasks as an engine needs them: with numbers in place of memory that is written to. */
+export type Work = Exclude<Task, GradientTask | UpdateTask> | GradientWork | UpdateWork;
+
+/** What each work resolves to. */
+export interface WorkResults extends Omit<TaskResults, 'gradient' | 'update'> {
+  readonly gradient: ShardGradient;
+  readonly update: Readonly<Record<string, Float32Array>>;
+}
 
 /** What each task resolves to. */
 export interface TaskResults {

@@ -1,6 +1,5 @@
 // The training half of a worker: computes one shard's gradients, or updates one range of the weights, on
-// whatever engine the pool was made with. Shared memory is copied into buffers of the worker's own, because
-// native engines accept no shared arrays.
+// whatever engine the pool was made with. It sees no shared memory: numbers come with the work and leave with the result.
 
 import { addNoise } from '../diffusion/forward.ts';
 import { EngineError } from '../errors.ts';
@@ -12,8 +11,14 @@ import { imageShape } from '../networks/network.ts';
 import type { Engine, Executable, NamedArrays } from '../runtime/executor.ts';
 import { trainingOrder } from '../training/initial-weights.ts';
 import { adamUpdate, GRADIENT, lossStep, runningAverageUpdate, sgdUpdate } from '../training/step-graphs.ts';
-import type { GradientTask, LabelledShard, NoisyShard, TrainingJob, UpdateTask } from './protocol.ts';
-import { noted } from './shared-write.ts';
+import type {
+  GradientWork,
+  JobLayout,
+  LabelledShard,
+  NoisyShard,
+  ShardGradient,
+  UpdateWork,
+} from './protocol.ts';
 
 /** What a worker keeps of a job between its steps. */
 interface LoadedJob {
@@ -27,8 +32,6 @@ interface LoadedJob {
   readonly into: NamedArrays;
 }
 
-const STATE_NAMES = { sgd: ['momentum'], adam: ['first', 'second', 'average'] } as const;
-
 export class TrainingHost {
   readonly #engine: Engine;
   readonly #updates = new Map<string, Promise<Executable>>();
@@ -38,54 +41,36 @@ export class TrainingHost {
     this.#engine = engine;
   }
 
-  async gradient({ job, shard, data }: GradientTask): Promise<number> {
-    const loaded = await this.#load(job);
-    loaded.weights.set(new Float32Array(job.weights.values));
+  async gradient({ job, weights, shard, data }: GradientWork): Promise<ShardGradient> {
+    const loaded = await this.#load(job, weights.length);
+    loaded.weights.set(weights);
     const inputs =
       data.kind === 'labelled' ? labelled(loaded.images, data) : noised(loaded.images, data, shard);
     const { loss } = await loaded.step.run({ ...loaded.feeds, ...inputs }, loaded.into);
-    new Float32Array(job.gradients[shard]!).set(loaded.gradients);
-    return loss![0]!;
+    return { loss: loss![0]!, gradients: loaded.gradients };
   }
 
-  async update({ job, from, to, hyper, note }: UpdateTask): Promise<void> {
-    const trained = from < job.trained;
-    const rule = await this.#loadUpdate(trained ? job.rule : 'average', job.shards);
-    const part = (memory: SharedArrayBuffer) => new Float32Array(memory).subarray(from, to);
-    const feeds: Record<string, Float32Array> = { hyper, weights: part(job.weights.values).slice() };
-    job.gradients.forEach((memory, i) => {
-      feeds[`gradient${i}`] = part(memory).slice();
-    });
-    const names = trained ? STATE_NAMES[job.rule] : [];
-    names.forEach((name, i) => {
-      feeds[name] = part(job.state[i]!).slice();
-    });
-    const results = await rule.run(feeds);
-    noted(note, () => {
-      part(job.weights.values).set(results.newWeights!);
-      names.forEach((name, i) => {
-        part(job.state[i]!).set(results[`new${name[0]!.toUpperCase()}${name.slice(1)}`]!);
-      });
-    });
+  async update({ rule, shards, feeds }: UpdateWork): Promise<NamedArrays> {
+    return (await this.#loadUpdate(rule, shards)).run(feeds);
   }
 
   /** Loads a job, and forgets the one before: a worker trains one network at a time. */
-  async #load(job: TrainingJob): Promise<LoadedJob> {
+  async #load(job: JobLayout, length: number): Promise<LoadedJob> {
     if (this.#job?.id !== job.id) {
       const previous = this.#job;
-      this.#job = { id: job.id, loaded: this.#open(job) };
+      this.#job = { id: job.id, loaded: this.#open(job, length) };
       await (await previous?.loaded)?.step.dispose();
     }
     return this.#job.loaded;
   }
 
-  async #open(job: TrainingJob): Promise<LoadedJob> {
+  /** @param length of its weights */
+  async #open(job: JobLayout, length: number): Promise<LoadedJob> {
     const step = await this.#engine.load(lossStep(job.spec, job.shardSize));
-    const length = job.weights.values.byteLength / Float32Array.BYTES_PER_ELEMENT;
     const [weights, gradients] = [new Float32Array(length), new Float32Array(length)];
     const feeds: Record<string, Float32Array> = {};
     const into: Record<string, Float32Array> = {};
-    const offsets = new Map(job.weights.names.map((name, i) => [name, job.weights.offsets[i]!]));
+    const offsets = new Map(job.names.map((name, i) => [name, job.offsets[i]!]));
     for (const { name, shape, trained } of trainingOrder(job.spec)) {
       const offset = offsets.get(name);
       if (offset === undefined) throw new EngineError(`training job ${job.id} shares no weight ${name}`);
@@ -96,7 +81,7 @@ export class TrainingHost {
     return { step, weights, gradients, images, feeds, into };
   }
 
-  #loadUpdate(rule: 'sgd' | 'adam' | 'average', shards: number): Promise<Executable> {
+  #loadUpdate(rule: UpdateWork['rule'], shards: number): Promise<Executable> {
     const key = `${rule}/${shards}`;
     const build = { sgd: sgdUpdate, adam: adamUpdate, average: runningAverageUpdate }[rule];
     const loaded = this.#updates.get(key) ?? this.#engine.load(build(shards), { anyBatch: true });

@@ -45,13 +45,17 @@ async function eventsOf(pool: Pool, some: readonly Sample[], observer?: string):
   return events;
 }
 
-it('gives the same bytes when 2 % of all tasks kill their worker', async () => {
-  const expected = await eventsOf(testPool(2), samples);
-  const mortal = mortalPool(2, { manner: 'exit', moment: 'after', kinds: KINDS, oneIn: 50 });
-  expect(await eventsOf(mortal.pool, samples)).toEqual(expected);
-  expect(mortal.deaths()).toBeGreaterThan(2);
-  expect(mortal.pool.restarts).toBe(mortal.deaths());
-}, 180_000);
+it.each(['exit', 'abort'] as const)(
+  'gives the same bytes when 2 %% of all tasks kill their worker (%s)',
+  async (manner) => {
+    const expected = await eventsOf(testPool(2), samples);
+    const mortal = mortalPool(2, { manner, moment: 'after', kinds: KINDS, oneIn: 50 });
+    expect(await eventsOf(mortal.pool, samples)).toEqual(expected);
+    expect(mortal.deaths()).toBeGreaterThan(2);
+    expect(mortal.pool.restarts).toBe(mortal.deaths());
+  },
+  180_000,
+);
 
 it('sets a sample that kills its workers aside, with stage and reason, and goes on with the others', async () => {
   const { observer } = await writeTinyModels(folder);

@@ -4,12 +4,15 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { Pool } from '../../src/workers/pool.ts';
-import type { Mortality } from './mortal.worker.ts';
+import { Pool, type PoolOptions } from '../../src/workers/pool.ts';
+import type { Mortality } from './mortality.ts';
 
-export function testPool(workers: number, engine: 'onnx' | 'tfjs' = 'onnx', entry?: URL): Pool {
-  const options = { workers, engine, executionProvider: 'cpu', tfjsBackend: 'cpu' } as const;
-  const pool = new Pool({ ...options, ...(entry && { entry }) });
+export function testPool(
+  workers: number,
+  engine: 'onnx' | 'tfjs' = 'onnx',
+  others: Partial<PoolOptions> = {},
+): Pool {
+  const pool = new Pool({ workers, engine, executionProvider: 'cpu', tfjsBackend: 'cpu', ...others });
   onTestFinished(() => pool.close());
   return pool;
 }
@@ -25,6 +28,12 @@ export function mortalPool(workers: number, mortality: Omit<Mortality, 'folder'>
   const folder = mkdtempSync(join(tmpdir(), 'mortal-'));
   process.env.MORTAL = JSON.stringify({ ...mortality, folder } satisfies Mortality);
   onTestFinished(() => rmSync(folder, { recursive: true }));
-  const pool = testPool(workers, 'onnx', new URL('./mortal.worker.ts', import.meta.url));
+  const pool = testPool(
+    workers,
+    'onnx',
+    mortality.manner === 'abort'
+      ? { isolation: 'process', processEntry: new URL('./mortal.process.ts', import.meta.url) }
+      : { entry: new URL('./mortal.worker.ts', import.meta.url) },
+  );
   return { pool, deaths: () => readdirSync(folder).length };
 }

@@ -15,7 +15,7 @@ import { Pool } from '../../src/workers/pool.ts';
 import { PoolRunner } from '../../src/workers/pool-runner.ts';
 import type { NetworkRef } from '../../src/workers/protocol.ts';
 import { isolated } from '../../streams/operators/isolated.ts';
-import type { Mortality } from '../support/mortal.worker.ts';
+import type { Mortality } from '../support/mortality.ts';
 import { mortalPool, testPool } from '../support/pools.ts';
 import { tinyClassifier, tinyDenoiser } from '../support/tiny-models.ts';
 
@@ -89,6 +89,8 @@ describe('a worker that dies once', () => {
   it.each([
     ['throws', 'throw', 'before'],
     ['exits with the work done', 'exit', 'after'],
+    ['aborts natively', 'abort', 'before'],
+    ['aborts natively with the work done', 'abort', 'after'],
   ] as const)('%s: batches give what they give otherwise', async (_, manner, moment) => {
     const expected = await observeAll(runnerOn(testPool(2)));
     const mortal = mortalPool(2, { ...always, manner, moment, kinds: ['diffuse', 'observe'], oneIn: 2 });
@@ -98,12 +100,14 @@ describe('a worker that dies once', () => {
   });
 
   it.each([
-    ['after', 'gradient'],
-    ['before', 'update'],
-    ['after', 'update'],
-  ] as const)('%s a %s of a training: the weights are the same', async (moment, kind) => {
+    ['exit', 'after', 'gradient'],
+    ['exit', 'before', 'update'],
+    ['exit', 'after', 'update'],
+    ['abort', 'after', 'gradient'],
+    ['abort', 'after', 'update'],
+  ] as const)('(%s) %s a %s of a training: the weights are the same', async (manner, moment, kind) => {
     const expected = await trained(testPool(2));
-    const mortal = mortalPool(2, { ...always, moment, kinds: [kind], oneIn: 4 });
+    const mortal = mortalPool(2, { ...always, manner, moment, kinds: [kind], oneIn: 4 });
     expect(await trained(mortal.pool)).toEqual(expected);
     expect(mortal.deaths()).toBeGreaterThan(0);
     expect(mortal.pool.restarts).toBe(mortal.deaths());
@@ -129,8 +133,11 @@ describe('a worker that dies once', () => {
 });
 
 describe('a sample that kills every worker', () => {
-  it('is the only one that fails, whatever batch it is in', async () => {
-    const { pool } = mortalPool(2, { ...always, oneIn: 0 });
+  it.each([
+    ['exit', /a worker to diffuse, found that it died: .*3/],
+    ['abort', /a worker to diffuse, found that it died: its process ended with SIGABRT/],
+  ] as const)('is the only one that fails, whatever batch it is in (%s)', async (manner, message) => {
+    const { pool } = mortalPool(2, { ...always, manner, oneIn: 0 });
     const runner = runnerOn(pool);
     const batch = [samples[0]!, deadly!, samples[1]!];
     const attempts = await isolated(batch, (some) => runner.diffuse(some));
@@ -142,7 +149,7 @@ describe('a sample that kills every worker', () => {
     expect(attempts[1]!.outcome).toMatchObject({
       failure: {
         code: 'worker',
-        message: expect.stringMatching(/a worker to diffuse, found that it died: .*3/),
+        message: expect.stringMatching(message),
       },
     });
     expect(pool.restarts).toBe(4);

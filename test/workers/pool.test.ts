@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { drawShape } from '../../fixtures/shapes.ts';
 import { membraneFill } from '../../src/math/membrane.ts';
@@ -48,6 +50,25 @@ function runnerOn(pool: Pool, model: DenoiserRef = denoiser): PoolRunner {
   return new PoolRunner(pool, { denoiser: model, schedule: DDPM_SCHEDULE, plan, observer, quantile: 0.8 });
 }
 
+async function failureOf(runner: PoolRunner): Promise<string> {
+  return runner.diffuse(samples).then(
+    () => 'no failure',
+    (error: Error) => error.message,
+  );
+}
+
+/** Living processes of workers of this one. */
+function workerProcesses(): number {
+  const threads = readdirSync(`/proc/${process.pid}/task`);
+  const lists = threads.map((thread) => readFileSync(`/proc/${process.pid}/task/${thread}/children`, 'utf8'));
+  const ids = lists.join(' ').split(' ').filter(Boolean);
+  return ids.filter((id) => readFileSync(`/proc/${id}/cmdline`, 'utf8').includes('network.process')).length;
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await setTimeout(20);
+}
+
 /** Candidates and labels of all samples, worked on in batches of a size. */
 async function observeAll(runner: PoolRunner, size: number) {
   const images: Uint8Array[] = [];
@@ -69,6 +90,49 @@ describe('Pool', () => {
     expect(whole.images.length).toBe(6 * 4 * 3072);
     expect(await observeAll(runnerOn(testPool(2)), 4)).toEqual(whole);
     expect(await observeAll(runnerOn(testPool(2)), 1)).toEqual(whole);
+  });
+
+  describe('with workers that compute in processes of their own', () => {
+    it('gives the same', async () => {
+      const pool = testPool(2, 'onnx', { isolation: 'process' });
+      expect(await observeAll(runnerOn(pool), 2)).toEqual(await observeAll(runnerOn(testPool(1)), 6));
+    });
+
+    it('sends a network again that a process had to forget', async () => {
+      const pool = testPool(1, 'onnx', { isolation: 'process' });
+      const { pixels, shape } = samples[0]!;
+      const classify = (id: string) =>
+        pool.run<'classify'>({ kind: 'classify', model: { ...observer, id }, shape, pixels });
+      const first = await classify('0');
+      for (const id of ['1', '2', '3', '4', '5', '6', '0']) expect(await classify(id)).toEqual(first);
+    });
+
+    it('reports what is wrong with a task', async () => {
+      const pool = testPool(1, 'onnx', { isolation: 'process' });
+      const other = network('other', { ...denoiserSpec, config: { ...denoiserSpec.config, inChannels: 1 } });
+      await expect(runnerOn(pool, other).diffuse(samples)).rejects.toThrow(
+        await failureOf(runnerOn(testPool(1), other)),
+      );
+    });
+
+    it('ends them when it closes, also in the middle of a task', async () => {
+      const pool = testPool(1, 'onnx', { isolation: 'process' });
+      const long = new PoolRunner(pool, {
+        denoiser,
+        schedule: DDPM_SCHEDULE,
+        plan: { ...plan, rounds: 10_000 },
+        observer,
+        quantile: 0.8,
+      });
+      const running = expect(long.diffuse(samples)).rejects.toMatchObject({
+        code: 'engine',
+        message: expect.stringContaining('found their pool closed'),
+      });
+      await until(() => workerProcesses() > 0);
+      await pool.close();
+      await running;
+      await until(() => workerProcesses() === 0);
+    });
   });
 
   it('chooses among the allowed images only, and counts denoiser calls', async () => {
