@@ -14,6 +14,7 @@ import { SampleStore } from '../datasets/sample-store.ts';
 import { openStream, type Source, type SourceInfo } from '../datasets/stream.ts';
 import type { WriterOptions } from '../datasets/writer.ts';
 import { ConfigError, DatasetError } from '../errors.ts';
+import { threadDecoder } from '../workers/thread-decoder.ts';
 import type { Context } from './commands.ts';
 import { expandSource } from './globs.ts';
 
@@ -105,6 +106,7 @@ async function open(
     ...(like && { shape: like.shape }),
     ...(offset && { skip: offset }),
     ...(limit && { limit }),
+    decoder: threadDecoder,
   };
   if (!sources.includes(STANDARD)) {
     const paths = await pathsOf(context, sources);

@@ -14,7 +14,7 @@ import type { PickleValue } from '../weights/pickle.ts';
 import { openTorchZip } from '../weights/torch-containers.ts';
 import { torchRules } from '../weights/torch-objects.ts';
 import { type Entry, indexId } from './entry.ts';
-import { decodeImage, readImageFile } from './image.ts';
+import { readImageFile } from './image.ts';
 
 export const IMAGES = 'bd_train_dataset';
 export const RESULT = 'attack_result.pt';
@@ -104,7 +104,7 @@ export async function* readBackdoorBench(folder: string, maxPixels: number): Asy
       id: indexId(index),
       source,
       offset: 0,
-      decode: async () => {
+      decode: async (decodeImage) => {
         const image = await readImageFile(source, maxPixels);
         return { label, ...(await decodeImage(image, maxPixels)), origin: { image } };
       },

@@ -6,7 +6,7 @@
 import { basename, dirname } from 'node:path/posix';
 import { IMAGES_FOLDER } from './class-folders.ts';
 import { damagedEntry, type Entry } from './entry.ts';
-import { decodeImage, imageStem, isImageName, maxImageBytes, tooManyBytes } from './image.ts';
+import { imageStem, isImageName, maxImageBytes, tooManyBytes } from './image.ts';
 import { damagedArchive, readTar, type TarMember } from './tar.ts';
 
 /**
@@ -49,12 +49,20 @@ export async function* readClassFolderTar(
   }
 }
 
-function toEntry({ name, offset, bytes, size }: TarMember, label: number, path: string, maxPixels: number) {
+function toEntry(
+  { name, offset, bytes, size }: TarMember,
+  label: number,
+  path: string,
+  maxPixels: number,
+): Entry {
   const place = { id: imageStem(name.replace(/^\.\//, '')), source: `${path}!${name}`, offset };
   if (!bytes) return damagedEntry(place, tooManyBytes(size, maxPixels).message);
   const rest = { format: 'class-folders' as const, folder: dirname(name), name: basename(name) };
   const origin = { image: bytes, rest };
-  return { ...place, decode: async () => ({ label, ...(await decodeImage(bytes, maxPixels)), origin }) };
+  return {
+    ...place,
+    decode: async (decodeImage) => ({ label, ...(await decodeImage(bytes, maxPixels)), origin }),
+  };
 }
 
 /**

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { DatasetError } from '../errors.ts';
 import { damagedEntry, type Entry } from './entry.ts';
 import { finished } from './finished.ts';
-import { decodeImage, imageStem, isImageName, readImageFile } from './image.ts';
+import { imageStem, isImageName, readImageFile } from './image.ts';
 
 /** The extra level of Tiny-ImageNet: `n01443537/images/n01443537_0.JPEG`. */
 export const IMAGES_FOLDER = 'images';
@@ -51,7 +51,7 @@ export async function* readClassFolders(
         id,
         source,
         offset: 0,
-        decode: async () => {
+        decode: async (decodeImage) => {
           const image = await readImageFile(source, maxPixels);
           const rest = { format: 'class-folders' as const, folder, name };
           return { label, ...(await decodeImage(image, maxPixels)), origin: { image, rest } };

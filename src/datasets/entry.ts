@@ -28,9 +28,20 @@ export interface Entry {
   readonly offset: number;
   /** The label, where it can be told without decoding. */
   readonly label?: number;
-  /** @throws {SampleError} when it cannot be decoded */
-  readonly decode: () => LabelledImage | Promise<LabelledImage>;
+  /**
+   * @param decodeImage of the image's file, where it is one
+   * @throws {SampleError} when it cannot be decoded
+   */
+  readonly decode: (decodeImage: DecodeImage) => LabelledImage | Promise<LabelledImage>;
 }
+
+/**
+ * Decodes the file of an image, here or elsewhere.
+ *
+ * @param maxPixels more than this are refused from the header alone
+ * @throws {SampleError} when it is of an unknown kind, damaged or too large
+ */
+export type DecodeImage = (bytes: Uint8Array, maxPixels: number) => Promise<Image>;
 
 /** An entry that stands for bytes which hold no usable sample. */
 export function damagedEntry(place: Omit<Entry, 'decode'>, reason: string): Entry {

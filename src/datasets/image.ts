@@ -4,7 +4,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { hasPngSignature } from 'fast-png';
 import { SampleError, UnreadableError } from '../errors.ts';
-import type { Image } from './entry.ts';
+import type { DecodeImage } from './entry.ts';
 import { decodeJpeg, hasJpegSignature } from './jpeg.ts';
 import { decodePng } from './png.ts';
 import { decodePnm, hasPnmSignature } from './pnm.ts';
@@ -12,13 +12,8 @@ import { decodePnm, hasPnmSignature } from './pnm.ts';
 export const IMAGE_EXTENSIONS: readonly string[] = ['png', 'jpg', 'jpeg', 'ppm', 'pgm'];
 const EXTENSION = new RegExp(`\\.(?:${IMAGE_EXTENSIONS.join('|')})$`, 'i');
 
-/**
- * Decodes an image of any of these kinds.
- *
- * @param maxPixels more than this are refused from the header alone
- * @throws {SampleError} when it is of another kind, damaged or too large
- */
-export async function decodeImage(bytes: Uint8Array, maxPixels: number): Promise<Image> {
+/** Decodes an image of any of these kinds, in this thread. */
+export const decodeImage: DecodeImage = async (bytes, maxPixels) => {
   if (hasPngSignature(bytes)) return decodePng(bytes, maxPixels);
   if (hasJpegSignature(bytes)) return decodeJpeg(bytes, maxPixels);
   if (hasPnmSignature(bytes)) return decodePnm(bytes, maxPixels);
@@ -26,7 +21,7 @@ export async function decodeImage(bytes: Uint8Array, maxPixels: number): Promise
   throw new SampleError(
     `expected a PNG, JPEG, PPM or PGM image, found bytes ${start || '(none)'}; convert it to PNG`,
   );
-}
+};
 
 /**
  * The bytes of an image file.

@@ -6,8 +6,8 @@ import { dirname, resolve } from 'node:path';
 import { SampleError } from '../errors.ts';
 import { ByteReader } from './byte-reader.ts';
 import { type ByteSource, nameOf } from './byte-stream.ts';
-import { damagedEntry, type Entry, indexId, type LabelledImage } from './entry.ts';
-import { decodeImage, maxImageBytes, readImageFile } from './image.ts';
+import { type DecodeImage, damagedEntry, type Entry, indexId, type LabelledImage } from './entry.ts';
+import { maxImageBytes, readImageFile } from './image.ts';
 
 const BLOCK_BYTES = 1 << 15;
 // for the id, the names of fields, and fields of others
@@ -136,7 +136,7 @@ function toEntry(
     );
   }
   const id = typeof fields.id === 'string' || typeof fields.id === 'number' ? String(fields.id) : index;
-  const decode = async (): Promise<LabelledImage> => {
+  const decode = async (decodeImage: DecodeImage): Promise<LabelledImage> => {
     const label = labelIn(fields);
     const image = await imageIn(fields, folder, maxPixels);
     const rest = { format: 'ndjson' as const, line: bytes, folder };

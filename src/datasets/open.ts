@@ -3,6 +3,7 @@
 // a reader never throws for the sake of a sample.
 
 import { DatasetError, SampleError } from '../errors.ts';
+import { ahead } from './ahead.ts';
 import { overlaid, readAttackResult, readBackdoorBench } from './backdoorbench.ts';
 import { readCifarBinary } from './cifar-binary.ts';
 import { readClassFolderTar } from './class-folder-tar.ts';
@@ -10,7 +11,7 @@ import { readClassFolders } from './class-folders.ts';
 import { folderLabels, nameClasses } from './class-names.ts';
 import { cameAs, recordShape, shapeOf } from './dataset-shape.ts';
 import { unescapeId } from './description.ts';
-import { damagedEntry, type Entry, type Image } from './entry.ts';
+import { type DecodeImage, damagedEntry, type Entry, type Image } from './entry.ts';
 import { idOfFile, pathId } from './file-ids.ts';
 import { readable } from './finished.ts';
 import { IdSet } from './id-set.ts';
@@ -68,8 +69,17 @@ export interface DatasetOptions {
    * which are read up to their last whole sample. When absent, everything counts.
    */
   readonly quiet?: number;
+  /** What decodes image files; this thread, one after the other, when absent. */
+  readonly decoder?: Decoder;
   /** Whether ids begin with the name of the file even where there is only one: the next time there may be more. */
   readonly named?: boolean;
+}
+
+/** Decodes the image files of a source elsewhere than in its reader. */
+export interface Decoder {
+  readonly decode: DecodeImage;
+  /** Images that it is given at a time. */
+  readonly ahead: number;
 }
 
 export interface DatasetInfo {
@@ -197,14 +207,19 @@ async function firstImage(
 export async function* settleRange(
   entries: AsyncIterable<Entry>,
   expected: Expected,
-  { skip = 0, limit = Number.POSITIVE_INFINITY, channels: given, resize = false }: DatasetOptions,
+  { skip = 0, limit = Number.POSITIVE_INFINITY, channels: given, resize = false, decoder }: DatasetOptions,
   channels = given,
 ): AsyncGenerator<ReadResult> {
+  const settle = (entry: Entry) => settleEntry(entry, { ...expected, resize }, channels, decoder?.decode);
+  yield* ahead(range(entries, skip, limit), decoder?.ahead ?? 1, settle);
+}
+
+async function* range(entries: AsyncIterable<Entry>, skip: number, limit: number): AsyncGenerator<Entry> {
   let position = 0;
   if (limit <= 0) return;
   for await (const entry of entries) {
     if (position++ < skip) continue;
-    yield await settleEntry(entry, { ...expected, resize }, channels);
+    yield entry;
     if (position >= skip + limit) return;
   }
 }

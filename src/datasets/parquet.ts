@@ -4,9 +4,9 @@
 
 import { resolve } from 'node:path';
 import { SampleError } from '../errors.ts';
-import { damagedEntry, type Entry, indexId, type LabelledImage } from './entry.ts';
+import { type DecodeImage, damagedEntry, type Entry, indexId, type LabelledImage } from './entry.ts';
 import { IdSet } from './id-set.ts';
-import { decodeImage, imageStem } from './image.ts';
+import { imageStem } from './image.ts';
 import { openParquet, type ParquetRow } from './parquet-file.ts';
 
 /** Names of the classes by label; undefined when the file does not say. @throws {DatasetError} as `readParquet` */
@@ -54,7 +54,12 @@ export async function* readParquet(path: string, maxPixels: number): AsyncGenera
           const number = indexId(first + i);
           const stem = typeof row.path === 'string' ? imageStem(row.path) : '';
           const id = stem !== '' && seen.add(stem) ? stem : stem === '' ? number : `${stem}@${number}`;
-          yield { id, source: path, offset: first + i, decode: () => decode(row, path, maxPixels) };
+          yield {
+            id,
+            source: path,
+            offset: first + i,
+            decode: (decodeImage) => decode(row, path, maxPixels, decodeImage),
+          };
         }
       }
       first += count;
@@ -68,6 +73,7 @@ async function decode(
   { bytes, path, label, others }: ParquetRow,
   file: string,
   maxPixels: number,
+  decodeImage: DecodeImage,
 ): Promise<LabelledImage> {
   const index = labelOf(label);
   if (index === undefined) {

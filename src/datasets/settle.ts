@@ -2,7 +2,8 @@
 // with it: it does not decode, has another size than the dataset, or a label out of range.
 
 import { SampleError } from '../errors.ts';
-import type { Entry, Image, LabelledImage } from './entry.ts';
+import type { DecodeImage, Entry, Image, LabelledImage } from './entry.ts';
+import { decodeImage } from './image.ts';
 import { encodePng } from './png.ts';
 import { resizeImage, sizeOfShape } from './resize.ts';
 import type { ImageShape, ReadResult, Sample } from './sample.ts';
@@ -16,10 +17,15 @@ export interface Expected {
 }
 
 /** A good sample, or why it is none; never throws for the sake of a sample. */
-export async function settleEntry(entry: Entry, expected: Expected, channels?: 1 | 3): Promise<ReadResult> {
+export async function settleEntry(
+  entry: Entry,
+  expected: Expected,
+  channels?: 1 | 3,
+  decode?: DecodeImage,
+): Promise<ReadResult> {
   const { id, source, offset } = entry;
   try {
-    const image = await decodeEntry(entry, expected.classes, channels);
+    const image = await decodeEntry(entry, expected.classes, channels, decode);
     const { label, pixels, shape, origin } = expected.resize ? await resized(image, expected.shape) : image;
     if (shape.some((extent, i) => extent !== expected.shape[i])) {
       throw new SampleError(
@@ -40,10 +46,16 @@ export async function settleEntry(entry: Entry, expected: Expected, channels?: 1
  * The image of an entry with its label, of whatever size.
  *
  * @param channels convert to so many where nothing is lost by it
+ * @param decode   what decodes image files
  * @throws {SampleError} when it does not decode or its label is not in [0, classes)
  */
-export async function decodeEntry(entry: Entry, classes: number, channels?: 1 | 3): Promise<LabelledImage> {
-  const image = await entry.decode();
+export async function decodeEntry(
+  entry: Entry,
+  classes: number,
+  channels?: 1 | 3,
+  decode: DecodeImage = decodeImage,
+): Promise<LabelledImage> {
+  const image = await entry.decode(decode);
   if (image.label < 0 || image.label >= classes) {
     throw new SampleError(
       `expected a label from 0 to ${classes - 1}, found ${image.label} at sample ${entry.id}; ` +

@@ -5,8 +5,8 @@
 
 import { SampleError } from '../errors.ts';
 import { type ByteSource, nameOf } from './byte-stream.ts';
-import type { Entry, LabelledImage } from './entry.ts';
-import { decodeImage, IMAGE_EXTENSIONS, maxImageBytes, tooManyBytes } from './image.ts';
+import type { DecodeImage, Entry, LabelledImage } from './entry.ts';
+import { IMAGE_EXTENSIONS, maxImageBytes, tooManyBytes } from './image.ts';
 import { damagedArchive, readTar, type TarMember } from './tar.ts';
 
 const MAX_CLS_BYTES = 64;
@@ -80,7 +80,7 @@ export function splitMember(name: string): { key: string; extension: string } | 
 function toEntry(group: Group, path: string, maxPixels: number): Entry {
   const name = imageOf(group)?.name ?? group.key;
   const place = { id: group.key, source: `${path}!${name}`, offset: group.offset };
-  return { ...place, decode: () => decodeGroup(group, maxPixels) };
+  return { ...place, decode: (decodeImage) => decodeGroup(group, maxPixels, decodeImage) };
 }
 
 function imageOf({ members }: Group): TarMember | undefined {
@@ -88,7 +88,11 @@ function imageOf({ members }: Group): TarMember | undefined {
   return extension === undefined ? undefined : members.get(extension);
 }
 
-async function decodeGroup(group: Group, maxPixels: number): Promise<LabelledImage> {
+async function decodeGroup(
+  group: Group,
+  maxPixels: number,
+  decodeImage: DecodeImage,
+): Promise<LabelledImage> {
   const { key, members } = group;
   const image = imageOf(group);
   if (!image || !(members.has('cls') || members.has('json'))) {

@@ -11,6 +11,7 @@ import { EngineError, fromFailure, WorkerError } from '../errors.ts';
 import type { TrainingPool } from '../training/trainer.ts';
 import type { EngineOptions, GradientTask, Task, TaskResults, UpdateTask, WorkerData } from './protocol.ts';
 import { leftOf } from './shared-write.ts';
+import { moduleOf, threadOptions } from './threads.ts';
 
 export interface PoolOptions extends EngineOptions {
   /** Worker threads; 0 is one a core. */
@@ -23,22 +24,11 @@ export interface PoolOptions extends EngineOptions {
   readonly processEntry?: URL;
 }
 
-/**
- * V8 lets the space for new objects grow up to 48 MiB a thread, so memory would rise for as long as a stream runs.
- * What a task leaves behind is garbage at its end: a small space, emptied more often, serves as well.
- */
-const YOUNG_GENERATION_MIB = 12;
-
 /** Workers that may die of one task. */
 const TRIES = 2;
 
 /** Deaths without a finished task between them from which on the workers are at fault, not the tasks. */
 const MOST_DEATHS_IN_A_ROW = 12;
-
-/** True when this file runs as TypeScript, through tsx or vitest: then the workers must, too. */
-const FROM_SOURCE = import.meta.url.endsWith('.ts');
-
-const moduleOf = (name: string) => new URL(`./${name}.${FROM_SOURCE ? 'ts' : 'js'}`, import.meta.url);
 
 export class Pool implements TrainingPool {
   readonly workers: number;
@@ -170,13 +160,9 @@ export class Pool implements TrainingPool {
 
   #start(): Piscina<Task, Outcome<unknown>> {
     const piscina = new Piscina<Task, Outcome<unknown>>({
-      filename: this.#entry.href,
-      execArgv: FROM_SOURCE ? ['--import', registerTsx()] : [],
+      ...threadOptions(this.#entry),
       minThreads: this.workers,
       maxThreads: this.workers,
-      concurrentTasksPerWorker: 1,
-      atomics: 'disabled',
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
       workerData: { ...this.#options, stop: this.#stop } satisfies WorkerData,
     });
     // of workers without a task: they are replaced, and nothing is lost
@@ -211,10 +197,4 @@ function wasUpdated({ note }: UpdateTask, cause: WorkerError): boolean {
       'run again (the training of a denoiser goes on from its last checkpoint with denoiser.resume)',
     { cause },
   );
-}
-
-/** A module that lets a worker thread import TypeScript; `--import tsx` leaves out what it imports later. */
-function registerTsx(): string {
-  const api = JSON.stringify(import.meta.resolve('tsx/esm/api'));
-  return `data:text/javascript,${encodeURIComponent(`import { register } from ${api}; register();`)}`;
 }

@@ -13,7 +13,7 @@ import { owned, WirePacker, type WireWork } from './wire.ts';
 /** How often a thread that waits looks whether its pool closes, in milliseconds. */
 const LOOK_MS = 50;
 
-/** See the pool: what a task leaves behind is garbage at its end. */
+/** See the threads: what a task leaves behind is garbage at its end. */
 const SEMI_SPACE_MIB = 4;
 
 export class RemoteComputer implements Computer {

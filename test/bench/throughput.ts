@@ -19,6 +19,7 @@ import { openStreamWriter } from '../../src/datasets/writer.ts';
 import type { Outcome } from '../../src/errors.ts';
 import { settingsOf } from '../../src/library/options.ts';
 import { Pool } from '../../src/workers/pool.ts';
+import { threadDecoder } from '../../src/workers/thread-decoder.ts';
 import { runPurification } from '../../streams/purify.ts';
 import type { BenignTrainer, Candidates, Observation, Runner } from '../../streams/runner.ts';
 import { CLASSES, identitySamples, writeIdentityNetworks } from './identity.ts';
@@ -70,7 +71,10 @@ async function measure(folder: string, samples: number, runnerOf: (method: Metho
   });
   const pool = new Pool({ workers: WORKERS, engine: 'onnx', executionProvider: 'cpu', tfjsBackend: 'cpu' });
   const [begin, used, main] = [performance.now(), process.cpuUsage(), mainThread()];
-  const source = await openStream('file', createReadStream(join(folder, 'in.ndjson')), { classes: CLASSES });
+  const source = await openStream('file', createReadStream(join(folder, 'in.ndjson')), {
+    classes: CLASSES,
+    decoder: threadDecoder,
+  });
   const { shape } = source.info;
   const info = { ...source.info, classes: CLASSES };
   const [store, settled] = ['raw', 'settled'].map((name) => new SampleStore(join(folder, name), shape));

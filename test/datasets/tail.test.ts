@@ -5,6 +5,7 @@ import { appendFileSync, readFileSync, renameSync, truncateSync, writeFileSync }
 import { join } from 'node:path';
 import { pack } from 'tar-stream';
 import { expect, it } from 'vitest';
+import { decodeImage } from '../../src/datasets/image.ts';
 import { openDataset } from '../../src/datasets/open.ts';
 import { Tail, type TailFormat } from '../../src/datasets/tail.ts';
 import { RandomStream, randomKey } from '../../src/math/random.ts';
@@ -50,7 +51,7 @@ async function taken(tail: Tail, format: TailFormat): Promise<unknown[]> {
     found.push([
       id,
       offset,
-      await (async () => (await decode()).label)().catch((error: Error) => error.message),
+      await (async () => (await decode(decodeImage)).label)().catch((error: Error) => error.message),
     ]);
   }
   return found;
