@@ -36,8 +36,6 @@ export interface Restoration {
   readonly sample: Sample;
   /** uint8 [H, W]: 1 where the image is to be purified; undefined for all of it. */
   readonly mask: Uint8Array | undefined;
-  /** Whether what stands under the mask is not to be forgotten first, because no trigger was found there. */
-  readonly clear?: boolean | undefined;
 }
 
 /** A repaired image and the observer's label of it. */
@@ -74,7 +72,7 @@ export interface Runner {
 
   /**
    * Repairs each image: raw outside the mask, inside it the last candidate of the image whose masked pixels were filled
-   * from around; without a mask, or where it is clear, the last candidate that `diffuse` gave.
+   * from around; without a mask, the last candidate that `diffuse` gave.
    */
   restore(batch: readonly Restoration[]): Promise<Outcome<readonly Repaired[]>>;
 

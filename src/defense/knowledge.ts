@@ -7,8 +7,11 @@ import type { Naming } from './naming.ts';
 import type { Trigger } from './trigger.ts';
 import type { ClassVerdict } from './verdict.ts';
 
-/** Whether each of some raw images carries a trigger; what it says of one depends on that one alone. */
-export type CarrierTest = (raw: readonly Sample[]) => Promise<Outcome<readonly boolean[]>>;
+/**
+ * Whether each of some raw images carries a trigger, undefined where it cannot tell; what it says of one depends on that
+ * one alone.
+ */
+export type CarrierTest = (raw: readonly Sample[]) => Promise<Outcome<readonly (boolean | undefined)[]>>;
 
 /** A sample that speaks against its class. */
 export interface Weighty {

@@ -19,7 +19,7 @@ export type Action = 'keep' | 'restore' | 'subtract' | 'relabel' | 'purify' | 'w
  * How samples of flagged classes are repaired. `rules` treats them by step 6 of the paper, as `actions` says; all others
  * go by what the sample carries and what the calibrated observer names it: `purify` takes a purified image with that
  * name, `relabel` the raw image with it, `drop` leaves it out. `auto` purifies just where a trigger of small extent
- * stands; where it is everywhere, it takes it off the samples that carry it, if it is the same in all, or purifies them,
+ * stands, in samples that may carry it; where it is everywhere, it takes it off the samples that carry it, if it is the same in all, or purifies them,
  * or leaves them out if their label is right;
  * where those cannot be told, it relabels, so that the trigger no longer speaks for one label. What nobody can be sure of
  * is left out by all of them.
@@ -136,13 +136,13 @@ export function decideNamed(
     return { action, label, among, rule: 'named', reason };
   };
   const sure = naming.isSure(given, sample.scores);
-  if (method === 'auto' && local)
-    return { ...settled('restore', given, why), ...namedBy(sample, naming, suspect) };
-  if (carries === false) {
-    const cleared = `${why}; the sample does not carry the trigger`;
-    // two opinions, and both are rarely wrong
-    return settled(sure && name !== given ? 'drop' : 'keep', given, cleared);
+  const leaves = sure && name !== given;
+  const byPlace = method === 'auto' && local;
+  // two opinions, and both are rarely wrong; where they differ a small trigger's place is purified, in case
+  if (carries === false && !(byPlace && leaves)) {
+    return settled(leaves ? 'drop' : 'keep', given, `${why}; the sample does not carry the trigger`);
   }
+  if (byPlace) return { ...settled('restore', given, why), ...namedBy(sample, naming, suspect) };
   const byItself = carries ? 'purify' : 'relabel';
   const treatment = method === 'auto' ? byItself : method === 'rules' ? 'drop' : method;
   if (carries) {
@@ -176,7 +176,7 @@ function namedBy(
   naming: Naming,
   { cleanLabel, carries }: Suspect,
 ): Partial<Pick<Repair, 'label' | 'observed'>> {
-  if (cleanLabel || carries === false) return {};
+  if (cleanLabel) return {};
   const name = naming.nameOf(sample.scores);
   if (carries) {
     const even = naming.confidenceOf(sample.label, sample.scores) >= EVEN;

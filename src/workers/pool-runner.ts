@@ -115,7 +115,7 @@ export class PoolRunner implements Runner {
     return outcomeOf(async () => {
       const emptied = batch.map(withoutTrigger);
       // images with a hole filled exist for this repair alone
-      const kind = batch.some(({ mask, clear }) => mask && !clear) ? 'canary' : 'sample';
+      const kind = batch.some(({ mask }) => mask) ? 'canary' : 'sample';
       const candidates = await this.#candidates(emptied, kind);
       const { pixels, labels } = await this.#pool.run<'restore'>({
         kind: 'restore',
@@ -193,8 +193,8 @@ export class PoolRunner implements Runner {
 }
 
 /** What stands under the mask is forgotten before it is purified: of an opaque patch the denoiser leaves a ghost. */
-function withoutTrigger({ sample, mask, clear }: Restoration): Sample {
-  return mask && !clear ? { ...sample, pixels: membraneFill(sample.pixels, mask, sample.shape) } : sample;
+function withoutTrigger({ sample, mask }: Restoration): Sample {
+  return mask ? { ...sample, pixels: membraneFill(sample.pixels, mask, sample.shape) } : sample;
 }
 
 /** To two decimals: what is kept of a score, so that records are the same read or made. */

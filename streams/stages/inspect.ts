@@ -12,9 +12,9 @@ import { mapped } from './ask.ts';
 import { attemptedInBatches } from './attempts.ts';
 import { rawSamples } from './raw-samples.ts';
 
-/** A judged record; `carries` is left out where nobody can tell. */
+/** A judged record; `carries` is undefined where nobody can tell. */
 export interface InspectedRecord extends JudgedRecord {
-  readonly carries?: boolean;
+  readonly carries?: boolean | undefined;
 }
 
 interface InspectParts {

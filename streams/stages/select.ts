@@ -46,12 +46,7 @@ function planNamed(
   };
   const repair = decideNamed({ ...record, scores }, knowledge.naming, suspect, policy);
   if (repair.action === 'subtract') return { record, repair, overlay: knowledge.overlays.get(label) };
-  // a fill invents what honest images of the class then have in common
-  return {
-    record,
-    repair,
-    ...(repair.action === 'restore' && { mask: trigger?.mask, clear: carries === false }),
-  };
+  return { record, repair, ...(repair.action === 'restore' && { mask: trigger?.mask }) };
 }
 
 /** By step 6, as the policy's actions say; triggers are located when they are first asked for. */

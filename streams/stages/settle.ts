@@ -28,8 +28,6 @@ export interface Planned {
   readonly repair: Repair;
   /** Where the image is purified, if the repair is to restore it: uint8 [H, W]; all of it where undefined. */
   readonly mask?: Uint8Array | undefined;
-  /** Whether no trigger was found under the mask. */
-  readonly clear?: boolean;
   /** What is to be subtracted, if the repair says so: float32 [C, H, W]. */
   readonly overlay?: Float32Array | undefined;
 }
@@ -105,7 +103,7 @@ async function choose(cases: readonly Case[], runner: Runner): Promise<Outcome<r
 /** Purifies where the trigger stands. */
 async function restore(cases: readonly Case[], runner: Runner): Promise<Outcome<readonly SettledSample[]>> {
   const repaired = await runner.restore(
-    cases.map(({ planned: { mask, clear }, raw }) => ({ sample: raw, mask, clear })),
+    cases.map(({ planned, raw }) => ({ sample: raw, mask: planned.mask })),
   );
   return mapped(repaired, ({ pixels, label: seen }, i) => {
     const { planned, raw } = cases[i]!;

@@ -192,16 +192,24 @@ describe('decideNamed', () => {
     for (const name of [0, 1, 2]) expect(decide(0, name, { local: true }).action).toBe('restore');
   });
 
+  it('leaves alone what shows its label and does not carry a small trigger', () => {
+    const clear = { local: true, carries: false };
+    expect(decide(0, 0, clear)).toMatchObject({ action: 'keep', label: 0 });
+    expect(decide(1, 2, clear)).toMatchObject({ action: 'keep', label: 1 });
+    // but what surely is poison, for all that its purified images show
+    expect(decide(0, 1, clear)).toMatchObject({ action: 'restore' });
+  });
+
   it.each([
     // the observer called the raw image as it was given
     { raw: 0, carries: undefined, observed: 'any', label: 0 },
     { raw: 0, carries: true, observed: 'other', label: 1 },
-    { raw: 0, carries: false, label: 0 },
+    { raw: 0, carries: false, observed: 'any', label: 0 },
     { raw: 0, cleanLabel: true, label: 0 },
     // it did not: no trigger spoke for the label, unless it is known to be there
     { raw: 2, carries: undefined, label: 1 },
     { raw: 2, carries: true, observed: 'other', label: 1 },
-    { raw: 2, carries: false, label: 0 },
+    { raw: 2, carries: false, label: 1 },
   ])('names what it restores: $raw seen, carries $carries', ({ raw, observed, label, ...known }) => {
     const suspect = { local: true, overlaid: false, cleanLabel: false, carries: undefined, ...known };
     const repair = decideNamed({ ...sample(0, 1), raw }, naming, suspect, ours);

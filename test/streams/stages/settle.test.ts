@@ -2,7 +2,6 @@ import { from, lastValueFrom, toArray } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Action } from '../../../src/defense/repair.ts';
 import type { Refuse } from '../../../streams/records.ts';
-import type { Restoration, Runner } from '../../../streams/runner.ts';
 import { type Planned, settle } from '../../../streams/stages/settle.ts';
 import { hashOf, imageOf, sampleOf, TinyRunner } from '../support/tiny-runner.ts';
 import { Scratch } from '../support/tiny-world.ts';
@@ -70,40 +69,6 @@ describe('settle', () => {
       expect(entry).toMatchObject({ given: 0, label: 2, image: 'purified', rule: 'mixed' });
       expect(entry.reason).toBe('a test; the observer says 0, and without the trigger 2');
     }
-  });
-
-  it('tells the runner where no trigger was found', async () => {
-    const runner = new TinyRunner();
-    const asked: Restoration[] = [];
-    const watching: Pick<Runner, keyof Runner> = {
-      concurrency: runner.concurrency,
-      diffuse: (batch) => runner.diffuse(batch),
-      observe: (candidates) => runner.observe(candidates),
-      classify: (batch) => runner.classify(batch),
-      choose: (batch) => runner.choose(batch),
-      restore: (batch) => {
-        asked.push(...batch);
-        return runner.restore(batch);
-      },
-    };
-    const mask = Uint8Array.of(0, 0, 0, 1);
-    const planned = plans(['a', 'restore'], ['c', 'restore']).map((plan, n) => ({
-      ...plan,
-      mask,
-      clear: n > 0,
-    }));
-    const parts = {
-      runner: watching,
-      store: scratch.store,
-      batch: 2,
-      group: 2,
-      refuse: async () => undefined,
-    };
-    await lastValueFrom(from(planned).pipe(settle(parts), toArray()));
-    expect(asked.map(({ sample, clear }) => [sample.id, clear])).toEqual([
-      ['a', false],
-      ['c', true],
-    ]);
   });
 
   it('gives a restored image the label that was decided on, where the observer is not to name it', async () => {
