@@ -60,11 +60,11 @@ export const schema = {
     ['thread', 'process'],
     'thread',
   ),
-  inFlight: integer('Samples between the reader and the writer at any time.', 512, {
-    min: 1,
-    max: 1_000_000,
-    unit: 'samples',
-  }),
+  inFlight: integer(
+    'Samples between the reader and the writer at any time; the reader decodes as many ahead, but 512 at most.',
+    512,
+    { min: 1, max: 1_000_000, unit: 'samples' },
+  ),
 
   dataset: {
     name: optionalText('Name of the dataset in the metrics; that of its source where not set.'),

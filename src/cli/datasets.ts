@@ -106,7 +106,8 @@ async function open(
     ...(like && { shape: like.shape }),
     ...(offset && { skip: offset }),
     ...(limit && { limit }),
-    decoder: threadDecoder,
+    // images that are decoded take as much memory as those in flight
+    decoder: { ...threadDecoder, ahead: Math.min(threadDecoder.ahead, settings.inFlight) },
   };
   if (!sources.includes(STANDARD)) {
     const paths = await pathsOf(context, sources);
