@@ -74,13 +74,19 @@ export function openNowhere(): DatasetWriter {
  * Hands over what committed runs have to say.
  *
  * @param corrections file that is appended to where stdout is not meant
+ * @param told        what was handed over before, and is not again
  * @throws {OutputError} when it cannot be written; the reason of the signal when that aborts
  */
-export async function deliverChanges(context: Context, state: State, corrections: string): Promise<void> {
+export async function deliverChanges(
+  context: Context,
+  state: State,
+  corrections: string,
+  told: Set<string>,
+): Promise<void> {
   const { signal, stdout } = context;
   const stream = writesChanges(context) ? streamSink('stdout', stdout as Writable) : undefined;
   if (!stream) append(corrections, '');
-  await deliver(state, async (lines) => {
+  await deliver(state, told, async (lines) => {
     signal.throwIfAborted();
     if (stream) await stream.write(lines);
     else append(corrections, lines);

@@ -1,7 +1,8 @@
 // What a run tells those who follow a dataset, on its way out: one file of lines for each run, in the folder of the
 // state. It is written before the run becomes the state's last one and handed over after that, so that nobody is told
-// what the state does not know, and what a run that was killed in between had to say is said by the next one. Lines
-// may thus be told twice, but never lost.
+// what the state does not know. It stays until who handed it over has ended well: what a run that was killed had to say, or
+// had said into a record that is written over when it is called again, is said by the next one. Lines may thus be told
+// twice, but never lost.
 
 import {
   closeSync,
@@ -65,10 +66,12 @@ export class Outbox {
 /**
  * Hands over the lines of committed runs, oldest first, and removes those of runs that never were.
  *
- * @param take  whole lines with their ends; awaited. What it rejects is handed over again the next time
+ * @param told files that were handed over before; those that are now are added
+ * @param take whole lines with their ends; awaited. What it rejects is handed over again the next time
  */
 export async function deliver(
   { folder, run }: Pick<State, 'folder' | 'run'>,
+  told: Set<string>,
   take: (lines: string) => Promise<void>,
 ): Promise<void> {
   const found = readdirSync(folder).flatMap((name) => {
@@ -76,9 +79,19 @@ export async function deliver(
     return number === undefined ? [] : [{ path: join(folder, name), run: Number(number) }];
   });
   for (const file of found.sort((a, b) => a.run - b.run)) {
-    if (file.run <= run) for await (const block of blocksOf(file.path)) await take(block);
-    rmSync(file.path);
+    if (told.has(file.path)) continue;
+    if (file.run > run) rmSync(file.path);
+    else {
+      for await (const block of blocksOf(file.path)) await take(block);
+      told.add(file.path);
+    }
   }
+}
+
+/** Removes what was handed over, once nothing can happen to it any more. */
+export function forget(told: Set<string>): void {
+  for (const path of told) rmSync(path, { force: true });
+  told.clear();
 }
 
 async function* blocksOf(path: string): AsyncGenerator<string> {

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { deliver, Outbox } from '../../src/state/outbox.ts';
+import { deliver, forget, Outbox } from '../../src/state/outbox.ts';
 import { State } from '../../src/state/state.ts';
 
 let root: string;
@@ -29,11 +29,14 @@ async function commit(): Promise<void> {
   await state.commit();
 }
 
-async function delivered(): Promise<string> {
+/** What a run hands over that ends well, or that has handed over some before. */
+async function delivered(before?: Set<string>): Promise<string> {
+  const files = before ?? new Set();
   let text = '';
-  await deliver(state, async (lines) => {
+  await deliver(state, files, async (lines) => {
     text += lines;
   });
+  if (!before) forget(files);
   return text;
 }
 
@@ -45,6 +48,18 @@ it('hands over the lines of a committed run, once, also after the state was open
   expect(await delivered()).toBe('{"a":1}\n{"b":"ü"}\n');
   expect(await delivered()).toBe('');
   expect(readdirSync(state.folder).filter((name) => name.startsWith('changes'))).toEqual([]);
+});
+
+it('hands over once in a run, and again in the next one where that did not end well', async () => {
+  const run = new Set<string>();
+  told('{"a":1}');
+  await commit();
+  expect(await delivered(run)).toBe('{"a":1}\n');
+  told('{"b":2}');
+  await commit();
+  expect(await delivered(run)).toBe('{"b":2}\n');
+  expect(await delivered()).toBe('{"a":1}\n{"b":2}\n');
+  expect(await delivered()).toBe('');
 });
 
 it('forgets the lines of a run that never was', async () => {
@@ -59,7 +74,7 @@ it('hands over again what nobody took, before what came later, in blocks of whol
   told(...lines);
   await commit();
   const blocks: string[] = [];
-  const refusing = deliver(state, async (block) => {
+  const refusing = deliver(state, new Set(), async (block) => {
     if (blocks.length === 2) throw new Error('nobody there');
     blocks.push(block);
   });

@@ -6,6 +6,7 @@ import { SampleStore } from '../../datasets/sample-store.ts';
 import type { Source } from '../../datasets/stream.ts';
 import type { Verdict } from '../../defense/verdict.ts';
 import { ConfigError } from '../../errors.ts';
+import { forget } from '../../state/outbox.ts';
 import type { State } from '../../state/state.ts';
 import type { Pool } from '../../workers/pool.ts';
 import type { ClassifierRef } from '../../workers/protocol.ts';
@@ -31,12 +32,15 @@ export async function purify(context: Context): Promise<void> {
     // before the first file is waited for, which may be long
     denoiserPath(context, true);
     return followSources(context, async (state, pass) => {
-      const { verdict, info } = await purifyOnce(context, state, pass);
+      const { verdict, info, told } = await purifyOnce(context, state, pass);
+      forget(told);
       checkVerdict(settings, verdict);
       return info;
     });
   }
-  const { verdict } = await withState(context, (state) => purifyOnce(context, state));
+  const { verdict, told } = await withState(context, (state) => purifyOnce(context, state));
+  // as late as can be: a run that is killed before it has ended is called again, and writes its record again
+  forget(told);
   checkVerdict(settings, verdict);
 }
 
@@ -44,6 +48,8 @@ export async function purify(context: Context): Promise<void> {
 interface Outcome {
   readonly verdict: Verdict;
   readonly info: DatasetInfo;
+  /** What was handed over of what the state had to say. */
+  readonly told: Set<string>;
 }
 
 /** @param pass where it is one of several over sources that grow meanwhile */
@@ -69,10 +75,11 @@ async function purifyWith(
   );
   const open = pass ? { ...created, refuse: patient(created.refuse) } : created;
   await state?.claim(folder);
-  const tell = async () => state && deliverChanges(context, state, open.record.path(CORRECTIONS));
+  const told = new Set<string>();
+  const tell = async () => state && deliverChanges(context, state, open.record.path(CORRECTIONS), told);
   await tell();
   const clock = new StageClock();
-  const run = { state, open, clock, onWindow, least: pass && state?.classes, tail: pass?.tail, tell };
+  const run = { state, open, clock, onWindow, least: pass && state?.classes, tail: pass?.tail, tell, told };
   try {
     return await withScratch(
       (scratch) =>
@@ -96,8 +103,9 @@ interface Run extends Pick<Purification, 'denoiser' | 'open' | 'clock' | 'scratc
   readonly least: number | undefined;
   /** Samples that stay when the run ends. */
   readonly tail: Pass['tail'];
-  /** Hands over what the state has to say. */
+  /** Hands over what the state has to say, once. */
   readonly tell: () => Promise<void>;
+  readonly told: Set<string>;
 }
 
 async function repair(context: Context, pool: Pool, dataset: Source, run: Run): Promise<Outcome> {
@@ -115,7 +123,7 @@ async function repair(context: Context, pool: Pool, dataset: Source, run: Run): 
     const parts = { ...run, ...begun, observer, memory, writer: changes ? openNowhere() : undefined };
     const purified = await purifyInto(context, pool, parts);
     await finish(context, run, { purified, info, samples: store.count, memory });
-    return { verdict: purified.verdict, info };
+    return { verdict: purified.verdict, info, told: run.told };
   } finally {
     memory?.dispose();
     begun.dispose();
