@@ -2,7 +2,7 @@
 // into the record, or, with new samples between them, to stdout, where the whole dataset would otherwise go again
 // with each run. docs/growing.md is the contract.
 
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, writeFileSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 import type { SettledSample } from '../../streams/records.ts';
 import { streamSink } from '../datasets/byte-sink.ts';
@@ -12,7 +12,7 @@ import { withoutImage } from '../datasets/origin.ts';
 import type { SampleStore } from '../datasets/sample-store.ts';
 import type { DatasetWriter } from '../datasets/writer.ts';
 import { ConfigError, writing } from '../errors.ts';
-import { deliver } from '../state/outbox.ts';
+import { deliver, forget } from '../state/outbox.ts';
 import type { State } from '../state/state.ts';
 import type { Context } from './commands.ts';
 import { toStandardOutput } from './purification.ts';
@@ -71,28 +71,57 @@ export function openNowhere(): DatasetWriter {
 }
 
 /**
- * Hands over what committed runs have to say.
- *
- * @param corrections file that is appended to where stdout is not meant
- * @param told        what was handed over before, and is not again
- * @throws {OutputError} when it cannot be written; the reason of the signal when that aborts
+ * Hands over what committed runs have to say, each once: to stdout, or into a file of the record. A run that changes nothing
+ * leaves that file as it was: it may be the second try of one that was killed when all was said.
  */
-export async function deliverChanges(
-  context: Context,
-  state: State,
-  corrections: string,
-  told: Set<string>,
-): Promise<void> {
-  const { signal, stdout } = context;
-  const stream = writesChanges(context) ? streamSink('stdout', stdout as Writable) : undefined;
-  if (!stream) append(corrections, '');
-  await deliver(state, told, async (lines) => {
-    signal.throwIfAborted();
-    if (stream) await stream.write(lines);
-    else append(corrections, lines);
-  });
-}
+export class Teller {
+  readonly #context: Context;
+  readonly #state: State;
+  readonly #path: string;
+  readonly #told = new Set<string>();
+  /** Whether the lines of the file are those of this run. */
+  #begun: boolean;
 
-function append(path: string, lines: string): void {
-  writing(path, () => appendFileSync(path, lines));
+  /**
+   * @param corrections the file
+   * @param goesOn      whether the file goes on, with lines of every run
+   * @throws {OutputError} when it cannot be written
+   */
+  constructor(context: Context, state: State, corrections: string, goesOn: boolean) {
+    this.#context = context;
+    this.#state = state;
+    this.#path = corrections;
+    this.#begun = goesOn;
+    if (!writesChanges(context)) this.#append('');
+  }
+
+  /**
+   * @param changed whether this run changes anything
+   * @throws {OutputError} when it cannot be written; the reason of the signal when that aborts
+   */
+  async tell(changed = false): Promise<void> {
+    const { signal, stdout } = this.#context;
+    const stream = writesChanges(this.#context) ? streamSink('stdout', stdout as Writable) : undefined;
+    if (changed && !stream) this.#begin();
+    await deliver(this.#state, this.#told, async (lines) => {
+      signal.throwIfAborted();
+      if (stream) return stream.write(lines);
+      this.#begin();
+      this.#append(lines);
+    });
+  }
+
+  /** Lets go of what was told, when the run has ended; else the next one tells it again. */
+  forget(): void {
+    forget(this.#told);
+  }
+
+  #begin(): void {
+    if (!this.#begun) writing(this.#path, () => writeFileSync(this.#path, ''));
+    this.#begun = true;
+  }
+
+  #append(lines: string): void {
+    writing(this.#path, () => appendFileSync(this.#path, lines));
+  }
 }

@@ -56,6 +56,7 @@ export class RunMemory {
   readonly #keepWindows: boolean;
   readonly #windows: Promise<void>[] = [];
   #corrected = 0;
+  #added = 0;
 
   /** @param lineOf a sample that is released first, as a line; left out where only corrections are told */
   constructor({ settings }: Context, state: State, lineOf?: (settled: SettledSample) => string) {
@@ -71,6 +72,7 @@ export class RunMemory {
         this.#outbox.append(JSON.stringify(correction));
       },
       add: (settled) => {
+        this.#added += 1;
         if (lineOf) this.#outbox.append(lineOf(settled));
       },
     });
@@ -79,6 +81,11 @@ export class RunMemory {
   /** Corrections of what was released before. */
   get corrected(): number {
     return this.#corrected;
+  }
+
+  /** Whether the run releases anything, or corrects it. */
+  get changed(): boolean {
+    return this.#corrected + this.#added > 0;
   }
 
   mayReplace(path: string): Promise<boolean> {

@@ -102,6 +102,9 @@ it('corrects what was released when the verdict changes, and takes back what is 
   const gone = corrections('smaller');
   expect(gone).toHaveLength(10);
   for (const { op, why } of gone) expect({ op, why }).toMatchObject({ op: 'retract' });
+  // called again, as after a run that was killed when all was said: what it said must not be lost with its record
+  expect(await purify(50, 'fresh', 'smaller', '--detect-threshold', '1000000')).toMatchObject({ code: 0 });
+  expect(corrections('smaller')).toEqual(gone);
 });
 
 it('tells changes on stdout where that is asked for', async () => {

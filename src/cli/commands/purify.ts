@@ -6,11 +6,10 @@ import { SampleStore } from '../../datasets/sample-store.ts';
 import type { Source } from '../../datasets/stream.ts';
 import type { Verdict } from '../../defense/verdict.ts';
 import { ConfigError } from '../../errors.ts';
-import { forget } from '../../state/outbox.ts';
 import type { State } from '../../state/state.ts';
 import type { Pool } from '../../workers/pool.ts';
 import type { ClassifierRef } from '../../workers/protocol.ts';
-import { CORRECTIONS, deliverChanges, openNowhere, releaseLines, writesChanges } from '../changes.ts';
+import { CORRECTIONS, openNowhere, releaseLines, Teller, writesChanges } from '../changes.ts';
 import type { Context } from '../commands.ts';
 import { fillStore, openTraining, withClasses } from '../datasets.ts';
 import { denoiserPath, prepareDenoiser, sizeFor } from '../denoiser.ts';
@@ -32,15 +31,15 @@ export async function purify(context: Context): Promise<void> {
     // before the first file is waited for, which may be long
     denoiserPath(context, true);
     return followSources(context, async (state, pass) => {
-      const { verdict, info, told } = await purifyOnce(context, state, pass);
-      forget(told);
+      const { verdict, info, teller } = await purifyOnce(context, state, pass);
+      teller?.forget();
       checkVerdict(settings, verdict);
       return info;
     });
   }
-  const { verdict, told } = await withState(context, (state) => purifyOnce(context, state));
+  const { verdict, teller } = await withState(context, (state) => purifyOnce(context, state));
   // as late as can be: a run that is killed before it has ended is called again, and writes its record again
-  forget(told);
+  teller?.forget();
   checkVerdict(settings, verdict);
 }
 
@@ -48,8 +47,8 @@ export async function purify(context: Context): Promise<void> {
 interface Outcome {
   readonly verdict: Verdict;
   readonly info: DatasetInfo;
-  /** What was handed over of what the state had to say. */
-  readonly told: Set<string>;
+  /** Where there is a state; to be told when the run has ended. */
+  readonly teller: Teller | undefined;
 }
 
 /** @param pass where it is one of several over sources that grow meanwhile */
@@ -67,19 +66,15 @@ async function purifyWith(
   const path = denoiserPath(context, true);
   const dataset = await openTraining(context, await sizeFor(context, path), pass ?? (state && {}));
   const folder = resolve(settings.recordRoot, settings.saveFolderName);
-  const created = createRecord(
-    context,
-    settings.overwrite || (await state?.owns(folder)),
-    pass?.keep,
-    pass?.goesOn,
-  );
+  const owned = (await state?.owns(folder)) ?? false;
+  const kept = pass?.keep ?? (owned && !writesChanges(context) ? [CORRECTIONS] : []);
+  const created = createRecord(context, settings.overwrite || owned, kept, pass?.goesOn);
   const open = pass ? { ...created, refuse: patient(created.refuse) } : created;
   await state?.claim(folder);
-  const told = new Set<string>();
-  const tell = async () => state && deliverChanges(context, state, open.record.path(CORRECTIONS), told);
-  await tell();
+  const teller = state && new Teller(context, state, open.record.path(CORRECTIONS), pass !== undefined);
+  await teller?.tell();
   const clock = new StageClock();
-  const run = { state, open, clock, onWindow, least: pass && state?.classes, tail: pass?.tail, tell, told };
+  const run = { state, open, clock, onWindow, least: pass && state?.classes, tail: pass?.tail, teller };
   try {
     return await withScratch(
       (scratch) =>
@@ -103,9 +98,8 @@ interface Run extends Pick<Purification, 'denoiser' | 'open' | 'clock' | 'scratc
   readonly least: number | undefined;
   /** Samples that stay when the run ends. */
   readonly tail: Pass['tail'];
-  /** Hands over what the state has to say, once. */
-  readonly tell: () => Promise<void>;
-  readonly told: Set<string>;
+  /** Hands over what the state has to say. */
+  readonly teller: Teller | undefined;
 }
 
 async function repair(context: Context, pool: Pool, dataset: Source, run: Run): Promise<Outcome> {
@@ -123,7 +117,7 @@ async function repair(context: Context, pool: Pool, dataset: Source, run: Run): 
     const parts = { ...run, ...begun, observer, memory, writer: changes ? openNowhere() : undefined };
     const purified = await purifyInto(context, pool, parts);
     await finish(context, run, { purified, info, samples: store.count, memory });
-    return { verdict: purified.verdict, info, told: run.told };
+    return { verdict: purified.verdict, info, teller: run.teller };
   } finally {
     memory?.dispose();
     begun.dispose();
@@ -140,7 +134,7 @@ interface Finished {
 /** Completes the record, and makes the run the state's last one. */
 async function finish(
   context: Context,
-  { open: { record, quarantine }, clock, tell }: Run,
+  { open: { record, quarantine }, clock, teller }: Run,
   { purified, info, samples, memory }: Finished,
 ): Promise<void> {
   const { log, stdout, tally } = context;
@@ -153,7 +147,7 @@ async function finish(
     ...(tally && { totals: tally.totals }),
   });
   await memory?.commit();
-  await tell();
+  await teller?.tell(memory?.changed);
   const corrected = memory ? `, ${memory.corrected} corrected` : '';
   log.info(
     'purify',
