@@ -5,7 +5,7 @@
 import { appendFileSync, writeFileSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 import type { SettledSample } from '../../streams/records.ts';
-import { streamSink } from '../datasets/byte-sink.ts';
+import { type ByteSink, streamSink } from '../datasets/byte-sink.ts';
 import { spliceFields } from '../datasets/json-splice.ts';
 import { lineOf } from '../datasets/ndjson-writer.ts';
 import { withoutImage } from '../datasets/origin.ts';
@@ -75,9 +75,11 @@ export function openNowhere(): DatasetWriter {
  * leaves that file as it was: it may be the second try of one that was killed when all was said.
  */
 export class Teller {
-  readonly #context: Context;
+  readonly #signal: AbortSignal;
   readonly #state: State;
   readonly #path: string;
+  /** Where changes go to stdout. */
+  readonly #stream: ByteSink | undefined;
   readonly #told = new Set<string>();
   /** Whether the lines of the file are those of this run. */
   #begun: boolean;
@@ -88,11 +90,12 @@ export class Teller {
    * @throws {OutputError} when it cannot be written
    */
   constructor(context: Context, state: State, corrections: string, goesOn: boolean) {
-    this.#context = context;
+    this.#signal = context.signal;
     this.#state = state;
     this.#path = corrections;
+    this.#stream = writesChanges(context) ? streamSink('stdout', context.stdout as Writable) : undefined;
     this.#begun = goesOn;
-    if (!writesChanges(context)) this.#append('');
+    if (!this.#stream) this.#append('');
   }
 
   /**
@@ -100,12 +103,10 @@ export class Teller {
    * @throws {OutputError} when it cannot be written; the reason of the signal when that aborts
    */
   async tell(changed = false): Promise<void> {
-    const { signal, stdout } = this.#context;
-    const stream = writesChanges(this.#context) ? streamSink('stdout', stdout as Writable) : undefined;
-    if (changed && !stream) this.#begin();
+    if (changed && !this.#stream) this.#begin();
     await deliver(this.#state, this.#told, async (lines) => {
-      signal.throwIfAborted();
-      if (stream) return stream.write(lines);
+      this.#signal.throwIfAborted();
+      if (this.#stream) return this.#stream.write(lines);
       this.#begin();
       this.#append(lines);
     });

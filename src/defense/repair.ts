@@ -19,7 +19,8 @@ export type Action = 'keep' | 'restore' | 'subtract' | 'relabel' | 'purify' | 'w
  * How samples of flagged classes are repaired. `rules` treats them by step 6 of the paper, as `actions` says; all others
  * go by what the sample carries and what the calibrated observer names it: `purify` takes a purified image with that
  * name, `relabel` the raw image with it, `drop` leaves it out. `auto` purifies just where a trigger of small extent
- * stands, in samples that may carry it; where it is everywhere, it takes it off the samples that carry it, if it is the same in all, or purifies them,
+ * stands, in samples that may carry it; where it is everywhere, it takes it off the samples that carry it, if it is the
+ * same in all, or purifies them,
  * or leaves them out if their label is right;
  * where those cannot be told, it relabels, so that the trigger no longer speaks for one label. What nobody can be sure of
  * is left out by all of them.

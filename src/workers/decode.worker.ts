@@ -10,8 +10,7 @@ export default function run({ bytes, lengths, maxPixels }: FilesToDecode): reado
     end += length;
     const file = bytes.subarray(end - length, end);
     try {
-      const { pixels, shape } = decodePng(file, maxPixels[n]!);
-      return { pixels, shape };
+      return decodePng(file, maxPixels[n]!);
     } catch (error) {
       if (!(error instanceof SampleError)) throw error;
       return toFailure(error);

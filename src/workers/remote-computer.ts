@@ -8,13 +8,11 @@ import { expectRunning } from '../runtime/stoppable-engine.ts';
 import type { Answer } from './network.process.ts';
 import type { EngineOptions, Work, WorkerData, WorkResults } from './protocol.ts';
 import type { Computer } from './shared-training.ts';
+import { SEMI_SPACE_MIB } from './threads.ts';
 import { owned, WirePacker, type WireWork } from './wire.ts';
 
 /** How often a thread that waits looks whether its pool closes, in milliseconds. */
 const LOOK_MS = 50;
-
-/** See the threads: what a task leaves behind is garbage at its end. */
-const SEMI_SPACE_MIB = 4;
 
 export class RemoteComputer implements Computer {
   readonly #module: string;

@@ -7,7 +7,6 @@ import { Piscina } from 'piscina';
 import type { Image } from '../datasets/entry.ts';
 import { decodeImage } from '../datasets/image.ts';
 import type { Decoder } from '../datasets/open.ts';
-import type { ImageShape } from '../datasets/sample.ts';
 import { type Failure, fromFailure } from '../errors.ts';
 import { moduleOf, threadOptions } from './threads.ts';
 
@@ -19,7 +18,7 @@ export interface FilesToDecode {
 }
 
 /** An image, or what is wrong with its file. */
-export type DecodedFile = { readonly pixels: Uint8Array; readonly shape: ImageShape } | Failure;
+export type DecodedFile = Image | Failure;
 
 /** Images that are decoded here first: for a small dataset no thread starts. */
 const FIRST_HERE = 2000;

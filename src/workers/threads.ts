@@ -10,6 +10,9 @@ const FROM_SOURCE = import.meta.url.endsWith('.ts');
  */
 const YOUNG_GENERATION_MIB = 12;
 
+/** The same for a process, whose option is for one of the three parts of that space. */
+export const SEMI_SPACE_MIB = YOUNG_GENERATION_MIB / 3;
+
 /** The module of a thread or a process, by its file name without extension. */
 export function moduleOf(name: string): URL {
   return new URL(`./${name}.${FROM_SOURCE ? 'ts' : 'js'}`, import.meta.url);

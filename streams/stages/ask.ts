@@ -12,7 +12,7 @@ import { rawSamples } from './raw-samples.ts';
 
 /** A sample of the evidence and what came of its image. */
 export interface Answer<T> {
-  readonly of: Scored;
+  readonly of: Scored & Placed;
   readonly answer: T;
 }
 

@@ -116,7 +116,7 @@ async function learnedTest(accused: Accused, parts: CarrierParts): Promise<Carri
   }));
   const carriers = answers.filter(({ carries }) => carries).map(({ of }) => of);
   const cleared = answers.filter(({ of, carries }) => !carries && isHome(of, naming)).map(({ of }) => of);
-  const second = await learned(carriers.filter(isPlaced), cleared.filter(isPlaced));
+  const second = await learned(carriers, cleared);
   const { measure, threshold } = second ?? first;
   return testOf(measure, threshold);
 }
