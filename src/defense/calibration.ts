@@ -50,8 +50,7 @@ export function fitCalibration(scores: Float32Array, labels: Int32Array, classes
       theta[i]! -= (rate * mean) / (Math.sqrt(second[i]! / (1 - 0.99 ** step)) + 1e-12);
     }
   }
-  const slopes = theta.slice(0, classes).map((slope, c) => slope / deviations[c]!);
-  return { slopes, offsets: theta.slice(classes).map((offset, c) => offset - slopes[c]! * means[c]!) };
+  return unstandardised(theta, means, deviations);
 }
 
 /** The label with the largest calibrated score; of equals the first. */
@@ -95,13 +94,14 @@ function gradientOf(
   deviations: Float64Array,
 ): Float64Array {
   const classes = means.length;
+  const { slopes, offsets } = unstandardised(theta, means, deviations);
   const gradient = new Float64Array(2 * classes);
-  const [z, p] = [new Float64Array(classes), new Float64Array(classes)];
+  const p = new Float64Array(classes);
   for (let n = 0; n < labels.length; n++) {
+    const first = n * classes;
     let largest = Number.NEGATIVE_INFINITY;
     for (let c = 0; c < classes; c++) {
-      z[c] = (scores[n * classes + c]! - means[c]!) / deviations[c]!;
-      p[c] = theta[c]! * z[c]! + theta[classes + c]!;
+      p[c] = slopes[c]! * scores[first + c]! + offsets[c]!;
       largest = Math.max(largest, p[c]!);
     }
     let total = 0;
@@ -109,11 +109,22 @@ function gradientOf(
       p[c] = Math.exp(p[c]! - largest);
       total += p[c]!;
     }
+    const scale = weights[n]! / total;
     for (let c = 0; c < classes; c++) {
-      const error = weights[n]! * (p[c]! / total - (c === labels[n] ? 1 : 0));
-      gradient[c]! += error * z[c]!;
+      const error = p[c]! * scale - (c === labels[n] ? weights[n]! : 0);
+      gradient[c]! += error * scores[first + c]!;
       gradient[classes + c]! += error;
     }
   }
+  for (let c = 0; c < classes; c++) {
+    gradient[c] = (gradient[c]! - means[c]! * gradient[classes + c]!) / deviations[c]!;
+  }
   return gradient;
+}
+
+/** Slopes and offsets of standardised scores as those of the scores themselves. */
+function unstandardised(theta: Float64Array, means: Float64Array, deviations: Float64Array): Calibration {
+  const classes = means.length;
+  const slopes = theta.slice(0, classes).map((slope, c) => slope / deviations[c]!);
+  return { slopes, offsets: theta.slice(classes).map((offset, c) => offset - slopes[c]! * means[c]!) };
 }
