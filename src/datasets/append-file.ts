@@ -5,7 +5,7 @@
 import { closeSync, fstatSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { writing } from '../errors.ts';
 
-const WRITE_BYTES = 1 << 20;
+const WRITE_BYTES = 1 << 18;
 const READ_BYTES = 1 << 16;
 
 /** A file that grows at its end through one buffer and is read anywhere. */

@@ -10,7 +10,7 @@ const CAPACITY = 4_000_000;
 const MOST_SAMPLES = 50_000;
 const FIRST_ROWS = 1024;
 /** Rows against the capacity from which on those beyond it are forgotten: fewer cost memory, more cost sorting. */
-const MOST_ROWS = 1.25;
+const MOST_ROWS = 1.1;
 const NO_INDEX = -1;
 
 /** The observer's scores of one purified sample. */
@@ -60,6 +60,8 @@ export class ScoreSample {
   #columns: Columns;
   #count = 0;
   #sorted = true;
+  /** No sample of a larger hash can still be among those of the lowest. */
+  #largest = Number.POSITIVE_INFINITY;
 
   /** @param capacity most samples to keep */
   constructor(classes: number, capacity = Math.min(MOST_SAMPLES, Math.ceil(CAPACITY / classes))) {
@@ -133,6 +135,7 @@ export class ScoreSample {
   }
 
   #put(rank: number, { id, label, raw, index = NO_INDEX, scores }: Scored): void {
+    if (rank > this.#largest) return;
     if (this.#count === this.#mostRows) this.#sort();
     if (this.#count === this.#columns.ranks.length) {
       this.#grow(Math.min(2 * this.#count, this.#mostRows));
@@ -153,6 +156,7 @@ export class ScoreSample {
     permute(this.#columns, order, this.classes);
     this.#count = this.count;
     ids.length = this.#count;
+    if (this.#count === this.#capacity) this.#largest = ranks[this.#count - 1]!;
     this.#sorted = true;
   }
 

@@ -1,6 +1,8 @@
 // The worker thread: answers tasks with an engine of its own, or with that of a process of its own. Results come back
 // as outcomes, because an error loses its class on the way between threads.
 
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { move, transferableSymbol, valueSymbol, workerData } from 'piscina';
 import type { Outcome } from '../errors.ts';
 import { toFailure } from '../errors.ts';
@@ -10,6 +12,17 @@ import { LocalComputer } from './local-computer.ts';
 import type { Task, WorkerData } from './protocol.ts';
 import { RemoteComputer } from './remote-computer.ts';
 import { type Computer, sharedGradient, sharedUpdate } from './shared-training.ts';
+
+/**
+ * V8 lets 8 MiB of garbage gather in a thread before it looks, and with it the arrays that it holds: memory would rise
+ * for the first minute of a fast stream. What lives is small, so that looking each few seconds costs next to nothing.
+ */
+const COLLECT_MS = 3000;
+
+setFlagsFromString('--expose-gc');
+const collect: () => void = runInNewContext('gc');
+setFlagsFromString('--no-expose-gc');
+let collected = performance.now();
 
 const options = workerData as WorkerData;
 const computer = options.process === undefined ? local() : new RemoteComputer(options.process, options);
@@ -33,6 +46,11 @@ export default async function run(task: Task): Promise<unknown> {
     return move(transferable(outcome));
   } catch (error) {
     return { ok: false, failure: toFailure(error) };
+  } finally {
+    if (performance.now() - collected > COLLECT_MS) {
+      collect();
+      collected = performance.now();
+    }
   }
 }
 

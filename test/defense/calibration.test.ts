@@ -2,7 +2,12 @@
 // not learn its way back.
 
 import { describe, expect, it } from 'vitest';
-import { type Calibration, calibratedLabel, fitCalibration } from '../../src/defense/calibration.ts';
+import {
+  type Calibration,
+  calibratedLabel,
+  calibrationOf,
+  fitCalibration,
+} from '../../src/defense/calibration.ts';
 import { calibratedFlows, flowTest } from '../../src/defense/flow-test.ts';
 import { ScoreSample } from '../../src/defense/score-sample.ts';
 import { RandomStream, randomKey } from '../../src/math/random.ts';
@@ -65,6 +70,18 @@ describe('fitCalibration', () => {
       expect([...slopes, ...offsets].every(Number.isFinite)).toBe(true);
       expect(calibratedLabel({ slopes, offsets }, scores)).toBe(3);
     }
+  });
+});
+
+describe('calibrationOf', () => {
+  it('fits the first 20,000 samples of a table, once', () => {
+    const table = simulate({ drift: 2, poison: 0 }, 21_000);
+    table.scores.fill(0, 20_000 * CLASSES);
+    const fitted = calibrationOf(table);
+    const first = table.scores.subarray(0, 20_000 * CLASSES);
+    expect(fitted).toEqual(fitCalibration(first, table.labels.subarray(0, 20_000), CLASSES));
+    expect(fitted).not.toEqual(fitCalibration(table.scores, table.labels, CLASSES));
+    expect(calibrationOf(table)).toBe(fitted);
   });
 });
 
