@@ -66,6 +66,14 @@ export const commands: readonly Command[] = [
     load: async () => (await import('./commands/merge.ts')).merge,
   },
   {
+    name: 'state',
+    summary:
+      'Print what a state holds: whose it is, how far its sources were read, what its last run said and released.',
+    positional: { path: 'state.path', name: 'STATE' },
+    sections: ['state'],
+    load: async () => (await import('./commands/state.ts')).state,
+  },
+  {
     name: 'poison',
     summary: 'Write a poisoned copy of a dataset with a ground-truth manifest beside it.',
     positional: SOURCES,

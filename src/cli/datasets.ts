@@ -14,6 +14,7 @@ import { SampleStore } from '../datasets/sample-store.ts';
 import { openStream, type Source, type SourceInfo } from '../datasets/stream.ts';
 import type { WriterOptions } from '../datasets/writer.ts';
 import { ConfigError, DatasetError } from '../errors.ts';
+import type { Positions } from '../state/positions.ts';
 import { threadDecoder } from '../workers/thread-decoder.ts';
 import type { Context } from './commands.ts';
 import { expandSource } from './globs.ts';
@@ -181,6 +182,20 @@ export function withClasses(source: Source, told?: number): Dataset {
     );
   }
   return { info: { ...source.info, classes }, read: () => source.read(classes) };
+}
+
+/** The same dataset; how far it is read is noted, from the beginning each time. */
+export function noted(source: Source, positions: Positions): Source {
+  return {
+    // a stream knows more of itself at its end
+    get info() {
+      return source.info;
+    },
+    read: (classes) => {
+      positions.reset();
+      return positions.noting(source.read(classes));
+    },
+  };
 }
 
 /** Paths of sources, in their order: below `dataset.root` where they are relative, and of all that a pattern matches. */

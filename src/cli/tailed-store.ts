@@ -13,6 +13,7 @@ import { SampleStore } from '../datasets/sample-store.ts';
 import { MAX_CLASSES, type SourceInfo } from '../datasets/stream.ts';
 import { Tail } from '../datasets/tail.ts';
 import { DatasetError } from '../errors.ts';
+import { Positions } from '../state/positions.ts';
 import type { Context } from './commands.ts';
 import { channelsOf, takeIn } from './datasets.ts';
 
@@ -38,11 +39,14 @@ export class TailedStore {
   readonly #scratch: string;
   #store: SampleStore | undefined;
   #largest = -1;
+  /** How far the file was read. */
+  readonly positions: Positions;
 
   /** @param scratch folder for the samples; whoever made it removes it */
   constructor(path: string, scratch: string) {
     this.#tail = new Tail(path);
     this.#scratch = scratch;
+    this.positions = new Positions([path]);
   }
 
   /** More classes than there are, where they are counted here. */
@@ -81,7 +85,7 @@ export class TailedStore {
     const entries = this.#counted(this.#tail.read(format));
     const resize = context.settings.dataset.resize !== 'refuse';
     const results = settleRange(entries, expected, { ...channelsOf(context.settings), resize });
-    await takeIn(context, this.#store, results, refuse).catch((error: Error) => {
+    await takeIn(context, this.#store, this.positions.noting(results), refuse).catch((error: Error) => {
       this.reset();
       throw error;
     });
@@ -95,6 +99,7 @@ export class TailedStore {
   /** Forgets what was read. */
   reset(): void {
     this.#tail.reset();
+    this.positions.reset();
     this.#store?.dispose();
     this.#store = undefined;
     this.#largest = -1;

@@ -4,7 +4,7 @@
 
 import { SampleError } from '../errors.ts';
 import type { Origin } from './origin.ts';
-import type { ImageShape } from './sample.ts';
+import type { ImageShape, Place } from './sample.ts';
 
 /** A decoded image: uint8, channel-major [C, H, W], in [0, 255]. */
 export interface Image {
@@ -19,13 +19,9 @@ export interface LabelledImage extends Image {
 }
 
 /** One place of the source: a sample, or a stretch of bytes that should have held some. */
-export interface Entry {
+export interface Entry extends Place {
   /** Unique in its source; absent where no sample can be told. */
   readonly id?: string;
-  /** File as the user named it, plus `!member` inside an archive. */
-  readonly source: string;
-  /** Byte offset in the (decompressed) file; the number of the row where the format counts rows (Parquet). */
-  readonly offset: number;
   /** The label, where it can be told without decoding. */
   readonly label?: number;
   /**

@@ -18,18 +18,22 @@ export interface Sample {
   readonly shape: ImageShape;
 }
 
-/** Where a bad sample stood and why it cannot be used: a line of `quarantine.ndjson`. */
-export interface Quarantined extends Failure {
+/** Where a sample stood. */
+export interface Place {
   /** File that held it, as the user named it (plus `!member` inside an archive). */
   readonly source: string;
   /** Byte offset in the (decompressed) file at which the sample starts; the number of the row in Parquet. */
   readonly offset: number;
+}
+
+/** Where a bad sample stood and why it cannot be used: a line of `quarantine.ndjson`. */
+export interface Quarantined extends Failure, Place {
   readonly id?: string;
 }
 
 /** A reader yields samples in the order of the source, bad ones as data, never as exceptions. */
 export type ReadResult =
-  | { readonly ok: true; readonly sample: Sample; readonly origin?: Origin }
+  | { readonly ok: true; readonly sample: Sample; readonly origin?: Origin; readonly place?: Place }
   | { readonly ok: false; readonly quarantined: Quarantined };
 
 /** Pixels [C, H, W] as [H, W, C]. */

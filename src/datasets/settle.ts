@@ -34,7 +34,7 @@ export async function settleEntry(
       );
     }
     const sample: Sample = { id: id ?? `${source}@${offset}`, label, pixels, shape };
-    return { ok: true, sample, ...(origin && { origin }) };
+    return { ok: true, sample, place: { source, offset }, ...(origin && { origin }) };
   } catch (error) {
     if (!(error instanceof SampleError)) throw error;
     const { code, message } = error;

@@ -4,7 +4,7 @@
 
 import { rename, rm } from 'node:fs/promises';
 import { StateError } from '../errors.ts';
-import { checkFree, holdsDatabase, JSON_VALUE, onDatabase, rangeOf } from './database.ts';
+import { checkFree, JSON_VALUE, onDatabase, rangeOf } from './database.ts';
 import type { Released } from './ledger.ts';
 import { differencesOf, State } from './state.ts';
 
@@ -39,7 +39,7 @@ export async function mergeStates(
   await rm(temporary, { recursive: true, force: true });
   const parts: State[] = [];
   try {
-    for (const folder of folders) parts.push(await openPart(folder, version));
+    for (const folder of folders) parts.push(await State.openThere(folder, version));
     for (const part of parts) checkAlike(parts[0]!, part);
     const counts = await onDatabase(target, async () => {
       const merged = await State.open(temporary, version);
@@ -52,11 +52,6 @@ export async function mergeStates(
     await Promise.all(parts.map((part) => part.close()));
     await rm(temporary, { recursive: true, force: true });
   }
-}
-
-async function openPart(folder: string, version: string): Promise<State> {
-  if (holdsDatabase(folder)) return State.open(folder, version);
-  throw new StateError(`expected a state at ${folder}, found none; name what \`purify --state\` wrote`);
 }
 
 function checkAlike(first: State, other: State): void {

@@ -6,11 +6,13 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { StateError } from '../errors.ts';
-import { type Database, JSON_VALUE, openDatabase, paired, rangeOf } from './database.ts';
+import { type Database, holdsDatabase, JSON_VALUE, openDatabase, paired, rangeOf } from './database.ts';
 
 /** Layout of what is stored; a state with a larger one is of a later version. */
 const FORMAT = 1;
 const META = 'meta';
+/** Keys of how far sources were read begin so, after the run's. */
+export const POSITION = 'position/';
 
 /** What candidates depend on, by name, so that a difference can be told. */
 export type Identity = Readonly<Record<string, string | number>>;
@@ -72,6 +74,12 @@ export class State {
     return state;
   }
 
+  /** Opens a state that is there. @throws {StateError} as `open`, and when there is none */
+  static async openThere(folder: string, version: string): Promise<State> {
+    if (holdsDatabase(folder)) return State.open(folder, version);
+    throw new StateError(`expected a state at ${folder}, found none; name what \`purify --state\` wrote`);
+  }
+
   /**
    * Takes a state for a purification.
    *
@@ -98,6 +106,11 @@ export class State {
 
   get identity(): Identity | undefined {
     return this.#meta.identity;
+  }
+
+  /** Of the program that wrote it last. */
+  get version(): string {
+    return this.#meta.version;
   }
 
   get classes(): number {
@@ -150,6 +163,7 @@ export class State {
     yield { key: META, value: Buffer.from(JSON.stringify(meta)) };
     for (const prefix of ['candidate/', 'canary/', 'checkpoint/', 'model/', this.current]) {
       for await (const [key, value] of this.database.iterator(rangeOf(prefix))) {
+        if (key.startsWith(`${this.current}${POSITION}`)) continue;
         yield { key: key.replace(this.current, 'run/'), value };
       }
     }

@@ -195,4 +195,12 @@ it('tells changes of a growing file on stdout, and goes on where it ended', asyn
   ]);
   expect(lines('record/log/quarantine.ndjson')).toEqual([]);
   expect(await running.end()).toEqual({ code: 143, rest: '' });
+  // of the file that is there now, to the beginning of its last line
+  const looked = await dataelixir(['state', 'log.state'], { cwd: folder });
+  const [source, ...others] = JSON.parse(looked.stdout).sources;
+  const offset = all.slice(6, 9).join('').length;
+  expect([source, others]).toEqual([
+    { source: at('log.ndjson'), samples: 4, unusable: 0, file: at('log.ndjson'), offset },
+    [],
+  ]);
 }, 240_000);

@@ -88,6 +88,25 @@ it('costs what is new when the dataset grows, and ends like a run from scratch',
   expect([...results('larger')].filter(own)).toEqual([...results('scratch')].filter(own));
 });
 
+it('shows what it holds, and how far the source was read', async () => {
+  const before = await contents('grown');
+  const { code, stdout } = await dataelixir(['state', 'grown'], { cwd: folder });
+  const { samples, ...shown } = JSON.parse(stdout);
+  const { targetLabels } = JSON.parse(readFileSync(at('record', 'larger', 'verdict.json'), 'utf8'));
+  expect([code, shown]).toMatchObject([
+    0,
+    { classes: 10, runs: 2, targetLabels, candidates: 60, windows: 2, identity: { 'diffusion.rounds': 2 } },
+  ]);
+  const place = { source: 'shapes:train', file: 'shapes:train' };
+  expect(shown.sources).toEqual([{ ...place, samples: 60, unusable: 0, offset: 59 }]);
+  expect(samples.raw + samples.purified + samples.none).toBe(60);
+  expect(shown.networks).toBeGreaterThan(0);
+  expect(await contents('grown')).toEqual(before);
+  const none = await dataelixir(['state', 'nowhere'], { cwd: folder });
+  expect([none.code, none.stderr]).toEqual([6, expect.stringMatching(/expected a state at .*found none/)]);
+  expect(readdirSync(folder)).not.toContain('nowhere');
+});
+
 it('corrects what was released when the verdict changes, and takes back what is missing', async () => {
   const changed = await purify(60, 'fresh', 'cleared', '--detect-threshold', '1000000');
   expect(changed).toMatchObject({ code: 0 });

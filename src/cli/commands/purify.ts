@@ -6,12 +6,13 @@ import { SampleStore } from '../../datasets/sample-store.ts';
 import type { Source } from '../../datasets/stream.ts';
 import type { Verdict } from '../../defense/verdict.ts';
 import { ConfigError } from '../../errors.ts';
+import { Positions } from '../../state/positions.ts';
 import type { State } from '../../state/state.ts';
 import type { Pool } from '../../workers/pool.ts';
 import type { ClassifierRef } from '../../workers/protocol.ts';
 import { CORRECTIONS, openNowhere, releaseLines, Teller, writesChanges } from '../changes.ts';
 import type { Context } from '../commands.ts';
-import { fillStore, openTraining, withClasses } from '../datasets.ts';
+import { fillStore, noted, openTraining, trainingPaths, withClasses } from '../datasets.ts';
 import { denoiserPath, prepareDenoiser, sizeFor } from '../denoiser.ts';
 import { followSources, type Pass, patient } from '../follow.ts';
 import { checkVerdict } from '../gate.ts';
@@ -64,7 +65,9 @@ async function purifyWith(
 ): Promise<Outcome> {
   const { settings } = context;
   const path = denoiserPath(context, true);
-  const dataset = await openTraining(context, await sizeFor(context, path), pass ?? (state && {}));
+  const opened = await openTraining(context, await sizeFor(context, path), pass ?? (state && {}));
+  const positions = state && (pass?.tail?.positions ?? new Positions(await trainingPaths(context)));
+  const dataset = positions ? noted(opened, positions) : opened;
   const folder = resolve(settings.recordRoot, settings.saveFolderName);
   const owned = (await state?.owns(folder)) ?? false;
   const kept = pass?.keep ?? (owned && !writesChanges(context) ? [CORRECTIONS] : []);
@@ -74,7 +77,8 @@ async function purifyWith(
   const teller = state && new Teller(context, state, open.record.path(CORRECTIONS), pass !== undefined);
   await teller?.tell();
   const clock = new StageClock();
-  const run = { state, open, clock, onWindow, least: pass && state?.classes, tail: pass?.tail, teller };
+  const least = pass && state?.classes;
+  const run = { state, positions, open, clock, onWindow, least, tail: pass?.tail, teller };
   try {
     return await withScratch(
       (scratch) =>
@@ -94,6 +98,8 @@ async function purifyWith(
 /** What a run has got before it turns to its samples. */
 interface Run extends Pick<Purification, 'denoiser' | 'open' | 'clock' | 'scratch' | 'onWindow'> {
   readonly state: State | undefined;
+  /** What the state is to remember of the sources. */
+  readonly positions: Positions | undefined;
   /** Classes at least. */
   readonly least: number | undefined;
   /** Samples that stay when the run ends. */
@@ -134,7 +140,7 @@ interface Finished {
 /** Completes the record, and makes the run the state's last one. */
 async function finish(
   context: Context,
-  { open: { record, quarantine }, clock, teller }: Run,
+  { open: { record, quarantine }, clock, state, positions, teller }: Run,
   { purified, info, samples, memory }: Finished,
 ): Promise<void> {
   const { log, stdout, tally } = context;
@@ -146,6 +152,7 @@ async function finish(
     cost: costOf(clock, denoiserCalls, samples),
     ...(tally && { totals: tally.totals }),
   });
+  if (state) await positions?.keep(state);
   await memory?.commit();
   await teller?.tell(memory?.changed);
   const corrected = memory ? `, ${memory.corrected} corrected` : '';

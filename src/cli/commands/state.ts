@@ -1,0 +1,20 @@
+// `state`: what a state holds, as one line of JSON.
+
+import { resolve } from 'node:path';
+import { ConfigError } from '../../errors.ts';
+import { onDatabase } from '../../state/database.ts';
+import { State } from '../../state/state.ts';
+import { summaryOf } from '../../state/summary.ts';
+import type { Context } from '../commands.ts';
+import { versions } from '../paths.ts';
+
+export async function state({ settings, stdout }: Context): Promise<void> {
+  const { path } = settings.state;
+  if (path === null) throw new ConfigError('state.path: expected a state to look at, found none; name one');
+  const folder = resolve(path);
+  const summary = await onDatabase(folder, async () => {
+    const opened = await State.openThere(folder, versions().dataelixir);
+    return summaryOf(opened).finally(() => opened.close());
+  });
+  stdout.write(`${JSON.stringify(summary)}\n`);
+}
