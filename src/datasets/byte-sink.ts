@@ -15,9 +15,12 @@ export interface ByteSink {
   close(): Promise<void>;
 }
 
+/** Bytes that a file's writer may be ahead of the disk: by Node's own 16 KiB it waits for each few images. */
+const AHEAD_BYTES = 1 << 18;
+
 /** A new file; one that is there is emptied. */
 export function fileSink(path: string): ByteSink {
-  const stream = createWriteStream(path);
+  const stream = createWriteStream(path, { highWaterMark: AHEAD_BYTES });
   const closed = new Promise<void>((resolve) => stream.once('close', resolve));
   return sinkOn(path, stream, async () => {
     stream.end();

@@ -44,10 +44,11 @@ export class Residuals {
     }
     const row = this.#row(moved ? this.#moved : this.#stayed, given);
     row.count += 1;
-    for (let i = 0; i < this.size; i++) {
+    const { sums, squares } = row;
+    for (let i = 0; i < sums.length; i++) {
       const residual = raw[i]! - purified[i]!;
-      row.sums[i]! += residual;
-      row.squares[i]! += residual * residual;
+      sums[i]! += residual;
+      squares[i]! += residual * residual;
     }
   }
 

@@ -6,7 +6,7 @@
 // machine that others use shows in seconds. The verdict costs as much for 50,000 samples as for more. One JSON object on
 // stdout; Linux only.
 
-import { createReadStream, createWriteStream, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createReadStream, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ import { loadClassifier, loadDenoiser } from '../../src/cli/models.ts';
 import type { Sample } from '../../src/datasets/sample.ts';
 import { SampleStore } from '../../src/datasets/sample-store.ts';
 import { openStream } from '../../src/datasets/stream.ts';
-import { openStreamWriter } from '../../src/datasets/writer.ts';
+import { openWriter } from '../../src/datasets/writer.ts';
 import type { Outcome } from '../../src/errors.ts';
 import { settingsOf } from '../../src/library/options.ts';
 import { Pool } from '../../src/workers/pool.ts';
@@ -85,8 +85,8 @@ async function measure(folder: string, samples: number, runnerOf: (method: Metho
     settled: settled!,
     onProgress: () => undefined,
   });
-  const out = createWriteStream(join(folder, 'out.ndjson'));
-  const writer = openStreamWriter('file', out, { classes: CLASSES, shape, format: 'ndjson' });
+  const to = { classes: CLASSES, shape, format: 'ndjson', replace: true } as const;
+  const writer = await openWriter(join(folder, 'out.ndjson'), to);
   const { written } = await runPurification({
     ...method,
     source: source.read(),
