@@ -73,8 +73,11 @@ export interface Repair {
   readonly action: Action;
   /** The sample's label from now on; of a waiting one, the label that most candidates have. */
   readonly label: number;
-  /** Whether the observer names the restored image instead: by any label, or by any other than the given one. */
-  readonly observed?: 'any' | 'other';
+  /**
+   * Whether the observer names the restored image instead: by any label, or by any other than the given one; or only has it
+   * left out where it says any other (`doubt`).
+   */
+  readonly observed?: 'any' | 'other' | 'doubt';
   /** Images that may be taken (0 raw, 1 + k the k-th candidate), ascending; only where the action is `purify`. */
   readonly among: readonly number[];
   readonly rule: OutcomeRule | 'named' | 'agreed' | 'consensus';
@@ -170,15 +173,19 @@ const SURE = 0.7;
 /**
  * The label of an image whose trigger is replaced: the observer's, if it carried one, but not the given one, which the
  * observer may have learned by heart. Where nobody can tell, it did if the observer called the raw image as it was given,
- * else no trigger spoke for that label; then the purified images do, if nearly all that leave so far are poison.
+ * else no trigger spoke for that label; then the purified images do, if nearly all that leave so far are poison. A class that
+ * its stamp alone accuses has clean-label poison, or too little of the other kind for its flow to show: what shows another
+ * label when it is purified, and again without the trigger, is left out.
  */
 function namedBy(
   sample: ObservedLabels & { readonly scores: ArrayLike<number> },
   naming: Naming,
   { cleanLabel, carries }: Suspect,
 ): Partial<Pick<Repair, 'label' | 'observed'>> {
-  if (cleanLabel) return {};
   const name = naming.nameOf(sample.scores);
+  if (cleanLabel) {
+    return name !== sample.label && sample.raw === sample.label ? { observed: 'doubt' } : {};
+  }
   if (carries) {
     const even = naming.confidenceOf(sample.label, sample.scores) >= EVEN;
     return { label: even ? name : sample.label, observed: 'other' };
@@ -191,7 +198,8 @@ function namedBy(
 export function decideRestored(repair: Repair, given: number, seen: number): Repair {
   const { observed } = repair;
   if (observed === 'any' || (observed === 'other' && seen !== given)) return { ...repair, label: seen };
-  return observed === 'other' && repair.label === given ? { ...repair, action: 'drop' } : repair;
+  const nameless = observed === 'other' && repair.label === given;
+  return nameless || (observed === 'doubt' && seen !== given) ? { ...repair, action: 'drop' } : repair;
 }
 
 /** What becomes of an image from which the trigger was taken: the observer names it where it is sure of another label. */

@@ -9,6 +9,7 @@ import {
   decideRestored,
   decideSubtracted,
   PAPER_POLICY,
+  type Repair,
   type RepairPolicy,
 } from '../../src/defense/repair.ts';
 
@@ -205,7 +206,8 @@ describe('decideNamed', () => {
     { raw: 0, carries: undefined, observed: 'any', label: 0 },
     { raw: 0, carries: true, observed: 'other', label: 1 },
     { raw: 0, carries: false, observed: 'any', label: 0 },
-    { raw: 0, cleanLabel: true, label: 0 },
+    { raw: 0, cleanLabel: true, observed: 'doubt', label: 0 },
+    { raw: 2, cleanLabel: true, label: 0 },
     // it did not: no trigger spoke for the label, unless it is known to be there
     { raw: 2, carries: undefined, label: 1 },
     { raw: 2, carries: true, observed: 'other', label: 1 },
@@ -218,11 +220,13 @@ describe('decideNamed', () => {
     // what nobody can be sure of keeps its label
     const unsure = decideNamed({ ...sample(1, 2), raw: 0 }, naming, { ...suspect, carries: undefined }, ours);
     expect([unsure.label, unsure.observed]).toEqual([1, undefined]);
+    // nothing speaks against a label that the purified images show, too
+    expect(decide(0, 0, { local: true, cleanLabel: true }).observed).toBeUndefined();
   });
 
   it('believes the observer on restored images, but not that known poison had its label', () => {
     const repair = decide(0, 1, { local: true });
-    const renamed = (observed: 'any' | 'other' | undefined, label: number, seen: number) => {
+    const renamed = (observed: Repair['observed'], label: number, seen: number) => {
       const { observed: _, ...fixed } = repair;
       const decided = decideRestored({ ...fixed, label, ...(observed && { observed }) }, 0, seen);
       return [decided.action, decided.label];
@@ -232,6 +236,8 @@ describe('decideNamed', () => {
     expect(renamed('other', 1, 2)).toEqual(['restore', 2]);
     expect(renamed('other', 1, 0)).toEqual(['restore', 1]);
     expect(renamed('other', 0, 0)).toEqual(['drop', 0]);
+    expect(renamed('doubt', 0, 0)).toEqual(['restore', 0]);
+    expect(renamed('doubt', 0, 2)).toEqual(['drop', 0]);
   });
 
   it('goes by what the sample carries, if that is known', () => {
