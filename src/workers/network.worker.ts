@@ -19,9 +19,9 @@ import { type Computer, sharedGradient, sharedUpdate } from './shared-training.t
  */
 const COLLECT_MS = 3000;
 
+// a flag is the process's: who took it back would take it from a worker that starts at this moment
 setFlagsFromString('--expose-gc');
 const collect: () => void = runInNewContext('gc');
-setFlagsFromString('--no-expose-gc');
 let collected = performance.now();
 
 const options = workerData as WorkerData;
