@@ -13,6 +13,7 @@ import { JSON_VALUE, onDatabase } from '../state/database.ts';
 import { Ledger } from '../state/ledger.ts';
 import { NetworkStore } from '../state/networks.ts';
 import { Outbox } from '../state/outbox.ts';
+import type { Positions } from '../state/positions.ts';
 import { type Identity, State } from '../state/state.ts';
 import type { DenoiserRef } from '../workers/protocol.ts';
 import type { Context } from './commands.ts';
@@ -43,6 +44,8 @@ export async function withState<T>(
   });
 }
 
+type LineOf = (settled: SettledSample) => string;
+
 /** What one run asks of a state and leaves in it. */
 export class RunMemory {
   readonly state: State;
@@ -51,6 +54,7 @@ export class RunMemory {
   /** The networks where trainings go on from those of the last run. */
   readonly warm: NetworkStore | undefined;
   readonly ledger: Ledger;
+  readonly #positions: Positions | undefined;
   readonly #outbox: Outbox;
   /** Windows by time differ from run to run. */
   readonly #keepWindows: boolean;
@@ -58,9 +62,17 @@ export class RunMemory {
   #corrected = 0;
   #added = 0;
 
-  /** @param lineOf a sample that is released first, as a line; left out where only corrections are told */
-  constructor({ settings }: Context, state: State, lineOf?: (settled: SettledSample) => string) {
+  /**
+   * @param positions of the sources, by the time that all is read
+   * @param lineOf    a sample that is released first, as a line; left out where only corrections are told
+   */
+  constructor(
+    { settings }: Context,
+    state: State,
+    { positions, lineOf }: { positions?: Positions | undefined; lineOf?: LineOf | undefined },
+  ) {
     this.state = state;
+    this.#positions = positions;
     this.#keepWindows = settings.detect.windowSeconds === null;
     this.candidates = new CandidateStore(state.database);
     this.networks = new NetworkStore(state);
@@ -107,11 +119,12 @@ export class RunMemory {
     this.#windows.push(put);
   }
 
-  /** Notes the verdict and completes the corrections, before anything is published. */
+  /** Notes the verdict and what was read, and completes the corrections, before anything is published. */
   async conclude({ verdict }: PurifySummary): Promise<void> {
     const { database, next } = this.state;
     await Promise.all(this.#windows);
     await database.put<string, unknown>(`${next}verdict`, verdict, JSON_VALUE);
+    await this.#positions?.keep(this.state);
     await this.ledger.finish();
     this.#outbox.close();
   }

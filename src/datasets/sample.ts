@@ -31,7 +31,10 @@ export interface Quarantined extends Failure, Place {
   readonly id?: string;
 }
 
-/** A reader yields samples in the order of the source, bad ones as data, never as exceptions. */
+/**
+ * A reader yields samples in the order of the source, bad ones as data, never as exceptions. Those that come from no file
+ * have no place.
+ */
 export type ReadResult =
   | { readonly ok: true; readonly sample: Sample; readonly origin?: Origin; readonly place?: Place }
   | { readonly ok: false; readonly quarantined: Quarantined };

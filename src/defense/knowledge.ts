@@ -32,13 +32,16 @@ export interface Knowledge {
   readonly carriers: ReadonlyMap<number, CarrierTest>;
   /** By flagged label, float32 [C, H, W]: a trigger laid over whole images, where the attack ends when it is subtracted. */
   readonly overlays: ReadonlyMap<number, Float32Array>;
-  /** Flagged labels of which the labels themselves are right: no one-way flow accuses them, their stamp does. */
+  /**
+   * Flagged labels that their stamp accuses and no one-way flow: the samples' labels are right, or poison is too rare to show
+   * in the flow.
+   */
   readonly cleanLabel: ReadonlySet<number>;
   /** By flagged label, heaviest first. */
   readonly heaviest: ReadonlyMap<number, readonly Weighty[]>;
 }
 
-/** Whether a flagged class is accused by its stamp alone: its samples carry a trigger and their own label. */
+/** Whether a flagged class is accused by its stamp alone, as one is whose samples carry a trigger and their own label. */
 export function isCleanLabel({ flow, stamp }: ClassVerdict, falseAlarm: number): boolean {
   const flowSpeaks = flow !== undefined && flow.logP <= Math.log(falseAlarm);
   return stamp !== undefined && !flowSpeaks && stamp.way === 'one';

@@ -20,10 +20,8 @@ export type Action = 'keep' | 'restore' | 'subtract' | 'relabel' | 'purify' | 'w
  * go by what the sample carries and what the calibrated observer names it: `purify` takes a purified image with that
  * name, `relabel` the raw image with it, `drop` leaves it out. `auto` purifies just where a trigger of small extent
  * stands, in samples that may carry it; where it is everywhere, it takes it off the samples that carry it, if it is the
- * same in all, or purifies them,
- * or leaves them out if their label is right;
- * where those cannot be told, it relabels, so that the trigger no longer speaks for one label. What nobody can be sure of
- * is left out by all of them.
+ * same in all, or purifies them, or leaves them out if their label is right; where those cannot be told, it relabels, so
+ * that the trigger no longer speaks for one label. What nobody can be sure of is left out by all of them.
  */
 export type RepairMethod = 'auto' | 'purify' | 'relabel' | 'drop' | 'rules';
 
@@ -114,7 +112,7 @@ export interface Suspect {
   readonly local: boolean;
   /** Whether the class's trigger is known to be laid over whole images, so that it can be taken off. */
   readonly overlaid: boolean;
-  /** Whether the class's poison has its true label. */
+  /** Whether the class's poison may have its true label. */
   readonly cleanLabel: boolean;
   /** Whether the sample carries the trigger; undefined where nobody can tell. */
   readonly carries: boolean | undefined;

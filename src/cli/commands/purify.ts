@@ -109,11 +109,12 @@ interface Run extends Pick<Purification, 'denoiser' | 'open' | 'clock' | 'scratc
 }
 
 async function repair(context: Context, pool: Pool, dataset: Source, run: Run): Promise<Outcome> {
-  const { clock, denoiser, state } = run;
+  const { clock, denoiser, state, positions } = run;
   const begun = await clock.time('observer', () => begin(context, dataset, run));
   const { info, store } = begun;
   const changes = writesChanges(context);
-  const memory = state && new RunMemory(context, state, changes ? releaseLines(store) : undefined);
+  const lineOf = changes ? releaseLines(store) : undefined;
+  const memory = state && new RunMemory(context, state, { positions, lineOf });
   try {
     await state?.bind(identityOf(context, denoiser, info), info.classes);
     const observer = await clock.time(
@@ -140,7 +141,7 @@ interface Finished {
 /** Completes the record, and makes the run the state's last one. */
 async function finish(
   context: Context,
-  { open: { record, quarantine }, clock, state, positions, teller }: Run,
+  { open: { record, quarantine }, clock, teller }: Run,
   { purified, info, samples, memory }: Finished,
 ): Promise<void> {
   const { log, stdout, tally } = context;
@@ -152,7 +153,6 @@ async function finish(
     cost: costOf(clock, denoiserCalls, samples),
     ...(tally && { totals: tally.totals }),
   });
-  if (state) await positions?.keep(state);
   await memory?.commit();
   await teller?.tell(memory?.changed);
   const corrected = memory ? `, ${memory.corrected} corrected` : '';
