@@ -22,12 +22,18 @@ export type PredictNoise = (x: Float32Array, timestep: number) => Float32Array |
 export type NoiseSource = (out: Float32Array, sample: number, round: number, step: number) => void;
 
 /**
+ * Takes a candidate, float32 [C, H, W], which changes after the call. Estimates lie in [−1, 1]; states reach a little
+ * beyond, by their noise, as in the reference.
+ *
+ * @param candidate index in [0, rounds × keep): rounds in order, each in order of time
+ */
+export type KeepImage = (image: Float32Array, sample: number, candidate: number) => void;
+
+/**
  * Runs all rounds over a batch.
  *
  * @param x      [N, C, H, W] float32 in [−1, 1], the raw images; on return the final images, in the same range
  * @param count  N
- * @returns kept images, float32 [N, rounds × keep, C, H, W], rounds in order, each in order of time. Estimates lie
- *   in [−1, 1]; states reach a little beyond, by their noise, as in the reference
  * @throws {ShapeError} when x does not hold `count` images, or the network returns another size
  */
 export async function sampleCandidates(
@@ -36,7 +42,8 @@ export async function sampleCandidates(
   noise: NoiseSource,
   x: Float32Array,
   count: number,
-): Promise<Float32Array> {
+  keepImage: KeepImage,
+): Promise<void> {
   const size = x.length / count;
   if (!Number.isInteger(size) || size === 0) {
     throw new ShapeError(
@@ -44,7 +51,6 @@ export async function sampleCandidates(
     );
   }
   const { rounds, keep, steps } = process;
-  const kept = new Float32Array(count * rounds * keep * size);
   const images = Array.from({ length: count }, (_, n) => x.subarray(n * size, (n + 1) * size));
   const z = new Float32Array(size);
   for (let round = 0; round < rounds; round++) {
@@ -60,13 +66,11 @@ export async function sampleCandidates(
         if (step.sigma > 0) noise(z, n, round, 1 + k);
         const estimate = estimates.subarray(n * size, (n + 1) * size);
         reverse(image, estimate, z, step);
-        if (slot < 0) continue;
-        kept.set(process.estimates ? estimate : image, ((n * rounds + round) * keep + slot) * size);
+        if (slot >= 0) keepImage(process.estimates ? estimate : image, n, round * keep + slot);
       }
     }
     clampImages(x);
   }
-  return kept;
 }
 
 /** One reverse step of one image: `image` becomes x at the step before, `estimate` comes in as ε̂ and leaves as x̂₀. */

@@ -6,8 +6,13 @@
 
 import type { ImageShape } from '../datasets/sample.ts';
 
-/** @param x [N, C, H, W]; @param t schedule indices [N]; @returns predicted noise like x */
-export type DenoiserCall = (x: Float32Array, t: Float32Array) => Promise<Float32Array>;
+/**
+ * @param x    [N, C, H, W]
+ * @param t    schedule indices [N]
+ * @param into may be written to and returned, sized like x
+ * @returns predicted noise like x
+ */
+export type DenoiserCall = (x: Float32Array, t: Float32Array, into?: Float32Array) => Promise<Float32Array>;
 
 /** Part of a tile's side, at least, that it shares with the next one. */
 const OVERLAP = 1 / 4;

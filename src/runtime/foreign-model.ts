@@ -3,6 +3,7 @@
 // what is what. Foreign files run on ONNX Runtime, whatever engine was chosen.
 
 import * as ort from 'onnxruntime-node';
+import type { DenoiserCall } from '../diffusion/tiles.ts';
 import { WeightsError } from '../errors.ts';
 import type { ClassifierSignature, DenoiserSignature, Port } from '../weights/onnx-signature.ts';
 import type { OnnxRef } from '../workers/protocol.ts';
@@ -10,8 +11,8 @@ import type { ExecutionProvider } from './onnx-engine.ts';
 import { createSession } from './onnx-engine.ts';
 
 export interface ForeignDenoiser {
-  /** @param x float32 [N, C, H, W]; @param t schedule indices [N], all equal; @returns noise like x */
-  readonly predict: (x: Float32Array, t: Float32Array) => Promise<Float32Array>;
+  /** Schedule indices must be equal. */
+  readonly predict: DenoiserCall;
   readonly dispose: () => Promise<void>;
 }
 
@@ -31,14 +32,15 @@ export async function openForeignDenoiser(
 ): Promise<ForeignDenoiser> {
   checkImages(image, shape);
   const session = await createSession(new Uint8Array(bytes).slice(), provider);
-  const predict = async (x: Float32Array, t: Float32Array) => {
+  const predict: DenoiserCall = async (x, t, into) => {
     // a time of shape [] or [1] is one index for the whole batch
     const times = time.shape.length === 0 || time.shape[0] === 1 ? t.slice(0, 1) : t;
     const feeds = {
       [image.name]: new ort.Tensor('float32', x, [t.length, ...shape]),
       [time.name]: indices(time, times),
     };
-    return (await session.run(feeds, [noise.name]))[noise.name]!.data as Float32Array;
+    const fetches = { [noise.name]: into ? new ort.Tensor('float32', into, [t.length, ...shape]) : null };
+    return (await session.run(feeds, fetches))[noise.name]!.data as Float32Array;
   };
   return { predict, dispose: () => session.release() };
 }
@@ -86,11 +88,14 @@ function softmaxRows(logits: Float32Array, rows: number): Float32Array {
   const width = logits.length / rows;
   const result = new Float32Array(logits.length);
   for (let at = 0; at < logits.length; at += width) {
-    const row = logits.subarray(at, at + width);
-    const peak = row.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY);
-    const weights = row.map((value) => Math.exp(value - peak));
-    const total = weights.reduce((sum, value) => sum + value, 0);
-    for (let i = 0; i < width; i++) result[at + i] = weights[i]! / total;
+    let peak = Number.NEGATIVE_INFINITY;
+    for (let i = at; i < at + width; i++) peak = Math.max(peak, logits[i]!);
+    let total = 0;
+    for (let i = at; i < at + width; i++) {
+      result[i] = Math.exp(logits[i]! - peak);
+      total += result[i]!;
+    }
+    for (let i = at; i < at + width; i++) result[i]! /= total;
   }
   return result;
 }

@@ -5,7 +5,7 @@
 import { chooseImage, imageDistance } from '../defense/selection.ts';
 import { replaceTrigger } from '../defense/trigger.ts';
 import { diffusionProcess } from '../diffusion/process.ts';
-import type { PredictNoise } from '../diffusion/sampler.ts';
+import type { KeepImage, PredictNoise } from '../diffusion/sampler.ts';
 import { sampleCandidates } from '../diffusion/sampler.ts';
 import { toBytes, toUnit } from '../math/pixels.ts';
 import { fillNormal, randomKey } from '../math/random.ts';
@@ -23,19 +23,22 @@ import type {
   Restored,
   RestoreTask,
 } from './protocol.ts';
+import { Scratch } from './scratch.ts';
 
 /** Images that a classifier sees in one call: enough to keep it busy, few enough to stay in the cache. */
 const CLASSIFY_BATCH = 64;
 
 export class InferenceHost {
   readonly #models: ModelCache;
+  readonly #images = new Scratch();
+  readonly #noise = new Scratch();
 
   constructor(models: ModelCache) {
     this.#models = models;
   }
 
   async classify({ model, pixels, shape }: ClassifyTask): Promise<Classified> {
-    return classifyAll(await this.#models.classifier(model, shape), toUnit(pixels));
+    return this.#classifyAll(await this.#models.classifier(model, shape), pixels);
   }
 
   /** Step 2, keyed by the ids: the same images each time. They are rounded here, once, for all that look at them. */
@@ -45,17 +48,31 @@ export class InferenceHost {
     const process = diffusionProcess(purifier.plan, linearSchedule(length, first, last));
     const keys = images.ids.map((id) => randomKey(purifier.plan.seed, id));
     const count = keys.length;
-    const predict: PredictNoise = (x, timestep) => denoiser(x, new Float32Array(count).fill(timestep));
+    const perSample = process.rounds * process.keep;
+    const size = images.pixels.length / count;
+    const candidates = new Uint8ClampedArray(count * perSample * size);
+    const keep: KeepImage = (image, sample, candidate) => {
+      const at = (sample * perSample + candidate) * size;
+      toBytes(image, candidates.subarray(at, at + size));
+    };
     const noise = (out: Float32Array, sample: number, round: number, step: number) =>
       fillNormal(out, keys[sample]!, round, step);
-    return toBytes(await sampleCandidates(process, predict, noise, toUnit(images.pixels), count));
+    const { length: numbers } = images.pixels;
+    await this.#images.use(numbers, (x) =>
+      this.#noise.use(numbers, (into) => {
+        const predict: PredictNoise = (x, timestep) =>
+          denoiser(x, new Float32Array(count).fill(timestep), into);
+        return sampleCandidates(process, predict, noise, toUnit(images.pixels, x), count, keep);
+      }),
+    );
+    return new Uint8Array(candidates.buffer);
   }
 
   async observe({ observer, images, perSample, candidates }: ObserveTask): Promise<Observed> {
     const classifier = await this.#models.classifier(observer, images.shape);
     const count = images.ids.length;
-    const raw = argmaxRows((await classifyAll(classifier, toUnit(images.pixels))).probabilities, count);
-    const { probabilities } = await classifyAll(classifier, toUnit(candidates));
+    const raw = argmaxRows((await this.#classifyAll(classifier, images.pixels)).probabilities, count);
+    const { probabilities } = await this.#classifyAll(classifier, candidates);
     const kept = argmaxRows(probabilities, count * perSample);
     const labels = new Int32Array(count * (1 + perSample));
     for (let n = 0; n < count; n++) {
@@ -76,7 +93,7 @@ export class InferenceHost {
       pixels.set(replaceTrigger(imageOf(images.pixels), imageOf(purified), mask && { mask }), n * size);
     });
     const classifier = await this.#models.classifier(observer, images.shape);
-    const { probabilities } = await classifyAll(classifier, toUnit(pixels));
+    const { probabilities } = await this.#classifyAll(classifier, pixels);
     return { pixels, labels: argmaxRows(probabilities, count) };
   }
 
@@ -104,6 +121,18 @@ export class InferenceHost {
     return Object.fromEntries(results.map(([name, data]) => [name, data.slice()]));
   }
 
+  /** Runs a classifier over any number of images, uint8 [N, C, H, W]. */
+  #classifyAll({ run, imageSize }: LoadedClassifier, pixels: Uint8Array): Promise<Classified> {
+    return this.#images.use(Math.min(pixels.length, CLASSIFY_BATCH * imageSize), async (x) => {
+      const parts: Classified[] = [];
+      for (let at = 0; at < pixels.length; at += x.length) {
+        const part = pixels.subarray(at, at + x.length);
+        parts.push(await run(toUnit(part, x.subarray(0, part.length))));
+      }
+      return { probabilities: join(parts, 'probabilities'), features: join(parts, 'features') };
+    });
+  }
+
   async #choose(
     classifier: LoadedClassifier,
     raw: Uint8Array,
@@ -112,11 +141,7 @@ export class InferenceHost {
     quantile: number,
   ): Promise<Uint8Array> {
     if (views.length === 1) return views[0]!;
-    const all = new Float32Array((1 + views.length) * raw.length);
-    [raw, ...views].forEach((pixels, i) => {
-      toUnit(pixels, all.subarray(i * raw.length, (i + 1) * raw.length));
-    });
-    const { features } = await classifyAll(classifier, all);
+    const { features } = await this.#classifyAll(classifier, Buffer.concat([raw, ...views]));
     const width = features.length / (1 + views.length);
     const featuresOf = (i: number) => features.subarray(i * width, (i + 1) * width);
     const rawView = { pixels: raw, features: featuresOf(0) };
@@ -145,22 +170,15 @@ const LEAST_PROBABILITY = 1e-7;
 function logMeans(probabilities: Float32Array, count: number, perSample: number): Float32Array {
   const classes = probabilities.length / count / perSample;
   const means = new Float32Array(count * classes);
-  probabilities.forEach((probability, i) => {
-    means[Math.floor(i / (perSample * classes)) * classes + (i % classes)]! += probability / perSample;
-  });
+  for (let row = 0; row < count * perSample; row++) {
+    const at = Math.floor(row / perSample) * classes;
+    for (let c = 0; c < classes; c++) means[at + c]! += probabilities[row * classes + c]! / perSample;
+  }
   return means.map((mean) => Math.log(mean + LEAST_PROBABILITY));
 }
 
-/** Runs a classifier over any number of images [N, C, H, W] in [−1, 1]. */
-async function classifyAll({ run, imageSize }: LoadedClassifier, images: Float32Array): Promise<Classified> {
-  const parts: Classified[] = [];
-  for (let at = 0; at < images.length; at += CLASSIFY_BATCH * imageSize) {
-    parts.push(await run(images.subarray(at, at + CLASSIFY_BATCH * imageSize)));
-  }
-  return { probabilities: join(parts, 'probabilities'), features: join(parts, 'features') };
-}
-
 function join(parts: readonly Classified[], key: keyof Classified): Float32Array {
+  if (parts.length === 1) return parts[0]![key];
   const joined = new Float32Array(parts.reduce((total, part) => total + part[key].length, 0));
   let at = 0;
   for (const part of parts) {

@@ -72,7 +72,10 @@ export class ModelCache {
       return [fitted(foreign.predict), foreign.dispose];
     }
     const network = await this.#open(model);
-    return [fitted(async (x, t) => (await network.run({ x, t })).noise!), () => network.dispose()];
+    return [
+      fitted(async (x, t, into) => (await network.run({ x, t }, into && { noise: into })).noise!),
+      () => network.dispose(),
+    ];
   }
 
   async #openClassifier(

@@ -3,7 +3,6 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { diffusionProcess } from '../../src/diffusion/process.ts';
-import { sampleCandidates } from '../../src/diffusion/sampler.ts';
 import { linearSchedule } from '../../src/math/schedule.ts';
 import { type DenoiserSpec, inferenceGraph, parametersOf } from '../../src/networks/network.ts';
 import type { Executable } from '../../src/runtime/executor.ts';
@@ -11,6 +10,7 @@ import { OnnxEngine } from '../../src/runtime/onnx-engine.ts';
 import { readTorchCheckpoint } from '../../src/weights/torch-checkpoint.ts';
 import { noiseScheduleFrom, unetConfigFrom } from '../../src/weights/unet-settings.ts';
 import { expectWeights } from '../../src/weights/weights.ts';
+import { candidatesOf } from '../support/candidates.ts';
 import { readNpy } from '../support/npy.ts';
 import { fixturePath } from '../support/paths.ts';
 
@@ -51,7 +51,7 @@ describe('the reference chain', () => {
     );
     const x = readNpy(fixturePath('parity/chain-x0.npy')).data;
 
-    const kept = await sampleCandidates(
+    const kept = await candidatesOf(
       process,
       async (x, t) => (await unet.run({ x, t: new Float32Array(count).fill(t) })).noise!,
       (out, sample, round, step) => {

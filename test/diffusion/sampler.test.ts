@@ -2,10 +2,11 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { DiffusionPlan } from '../../src/diffusion/plan.ts';
 import { diffusionProcess } from '../../src/diffusion/process.ts';
-import { type NoiseSource, type PredictNoise, sampleCandidates } from '../../src/diffusion/sampler.ts';
+import type { NoiseSource, PredictNoise } from '../../src/diffusion/sampler.ts';
 import { ShapeError } from '../../src/errors.ts';
 import { fillNormal, type RandomKey, randomKey } from '../../src/math/random.ts';
 import { linearSchedule } from '../../src/math/schedule.ts';
+import { candidatesOf } from '../support/candidates.ts';
 import { fixturePath } from '../support/paths.ts';
 
 interface Chain {
@@ -51,7 +52,7 @@ describe('sampleCandidates', () => {
       seed: 0,
     };
     const x = Float32Array.from(GOLDEN.x0);
-    const candidates = await sampleCandidates(
+    const candidates = await candidatesOf(
       diffusionProcess(plan, SCHEDULE),
       predict,
       recorded(noise, depth, 2, 12),
@@ -76,7 +77,7 @@ describe('sampleCandidates', () => {
     const x = Float32Array.from(GOLDEN.x0);
     // the last step draws nothing: four recorded reverse noises for five steps
     const source = recorded(noise, steps - 1, 2, 12);
-    const candidates = await sampleCandidates(
+    const candidates = await candidatesOf(
       diffusionProcess(plan, SCHEDULE),
       (x, t) => Promise.resolve(predict(x, t)),
       source,
@@ -104,7 +105,7 @@ describe('sampleCandidates', () => {
       const x = Float32Array.from(
         ids.flatMap((id) => Array.from({ length: 6 }, (_, i) => Math.cos(i + id.length))),
       );
-      const kept = await sampleCandidates(process, predict, noise, x, ids.length);
+      const kept = await candidatesOf(process, predict, noise, x, ids.length);
       return ids.map((_, n) => kept.slice(n * 24, (n + 1) * 24));
     };
     const [a, bb, ccc] = await run(['a', 'bb', 'ccc']);
@@ -125,11 +126,9 @@ describe('sampleCandidates', () => {
     };
     const process = diffusionProcess(plan, SCHEDULE);
     const quiet: NoiseSource = (out) => out.fill(0);
-    await expect(sampleCandidates(process, (x) => x.slice(1), quiet, new Float32Array(8), 2)).rejects.toThrow(
+    await expect(candidatesOf(process, (x) => x.slice(1), quiet, new Float32Array(8), 2)).rejects.toThrow(
       'expected a noise prediction of 8 numbers, found 7',
     );
-    await expect(sampleCandidates(process, predict, quiet, new Float32Array(8), 3)).rejects.toThrow(
-      ShapeError,
-    );
+    await expect(candidatesOf(process, predict, quiet, new Float32Array(8), 3)).rejects.toThrow(ShapeError);
   });
 });

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { diffusionProcess } from '../../src/diffusion/process.ts';
-import { sampleCandidates } from '../../src/diffusion/sampler.ts';
 import { type DenoiserCall, tileCorners, tiled } from '../../src/diffusion/tiles.ts';
 import { fillNormal, randomKey } from '../../src/math/random.ts';
 import { linearSchedule } from '../../src/math/schedule.ts';
+import { candidatesOf } from '../support/candidates.ts';
 
 const TILE = [2, 4, 3] as const;
 const TILE_SIZE = 24;
@@ -68,7 +68,7 @@ describe('tiles', () => {
     const noises = (sample: number, round: number, step: number) =>
       random(48, 1000 * sample + 10 * round + step);
     const run = (call: DenoiserCall, x: Float32Array, count: number, noiseOf: typeof noises) =>
-      sampleCandidates(
+      candidatesOf(
         process,
         (images, timestep) => call(images, new Float32Array(count).fill(timestep)),
         (out, sample, round, step) => out.set(noiseOf(sample, round, step)),
