@@ -3,6 +3,8 @@
 // batches of any size see the same noise. Normals use Box–Muller with polynomials of our own: the basic
 // arithmetic and square root of IEEE doubles give the same bits on every platform, Math.log and Math.cos need not.
 
+import { NORMAL_WASM } from './normal.wasm.ts';
+
 /** Who draws: the run's seed and 64 bits of an id's hash. Made once for a sample, used for all its rounds and steps. */
 export interface RandomKey {
   readonly seed: number;
@@ -21,22 +23,45 @@ export function randomKey(seed: number, id: string): RandomKey {
   return { seed: seed >>> 0, high: murmur3(bytes, 0x9e3779b9), low: murmur3(bytes, 0) };
 }
 
+/** Numbers that the kernel makes in one call; its memory holds four times as many bytes. */
+const KERNEL_NUMBERS = 1 << 14;
+
+/** WebAssembly, described in assembly/normal.ts. */
+interface NormalKernel {
+  fill(
+    first: number,
+    count: number,
+    step: number,
+    round: number,
+    high: number,
+    seed: number,
+    low: number,
+  ): void;
+  readonly memory: { readonly buffer: ArrayBuffer };
+}
+
+let kernel: NormalKernel | undefined;
+
 /** Fills `out` with standard normal numbers. `round` and `step` are unsigned 32-bit integers. */
 export function fillNormal(out: Float32Array, key: RandomKey, round: number, step: number): void {
-  const words = new Uint32Array(4);
-  const block = new Float64Array(4);
-  const whole = out.length & ~3;
-  for (let i = 0; i < out.length; i += 4) {
-    philox(words, i >>> 2, step, round, key.high, key.seed, key.low);
-    if (i < whole) {
-      normalPair(out, i, words[0]!, words[1]!);
-      normalPair(out, i + 2, words[2]!, words[3]!);
-    } else {
-      normalPair(block, 0, words[0]!, words[1]!);
-      normalPair(block, 2, words[2]!, words[3]!);
-      for (let j = i; j < out.length; j++) out[j] = block[j - i]!;
-    }
+  kernel ??= loadKernel();
+  const numbers = new Float32Array(kernel.memory.buffer);
+  for (let at = 0; at < out.length; at += KERNEL_NUMBERS) {
+    const count = Math.min(KERNEL_NUMBERS, out.length - at);
+    kernel.fill(at >>> 2, Math.ceil(count / 4), step, round, key.high, key.seed, key.low);
+    out.set(numbers.subarray(0, count), at);
   }
+}
+
+/** What Node has of WebAssembly and its types leave out. */
+interface Loader {
+  readonly Module: new (bytes: Uint8Array) => object;
+  readonly Instance: new (module: object) => { readonly exports: unknown };
+}
+
+function loadKernel(): NormalKernel {
+  const { Module, Instance } = (globalThis as unknown as { WebAssembly: Loader }).WebAssembly;
+  return new Instance(new Module(Buffer.from(NORMAL_WASM, 'base64'))).exports as NormalKernel;
 }
 
 /** Fills `out` with numbers in [0, 1), multiples of 2⁻²⁴ and so exact in float32. */
@@ -134,40 +159,6 @@ function multiplyHigh(aHigh: number, aLow: number, b: number): number {
   const carry = (Math.imul(aLow, bHigh) + (middle & 0xffff)) | 0;
   return (Math.imul(aHigh, bHigh) + (middle >>> 16) + (carry >>> 16)) | 0;
 }
-
-/** Box–Muller: radius √(−2·ln u) from one word, angle 2π·v from the other; absolute error below 1e-8. */
-function normalPair(out: Float32Array | Float64Array, at: number, a: number, b: number): void {
-  const radius = Math.sqrt(-2 * logOfFraction(a));
-  // the upper two bits name the quadrant, the others an angle in [−π/4, π/4)
-  const x = ((b & 0x3fffffff) - 0x20000000) * (Math.PI / 2 ** 31);
-  const xx = x * x;
-  const sin = x * (1 + xx * (-1 / 6 + xx * (1 / 120 + xx * (-1 / 5040 + xx * (1 / 362880)))));
-  const cos = 1 + xx * (-1 / 2 + xx * (1 / 24 + xx * (-1 / 720 + xx * (1 / 40320 - xx * (1 / 3628800)))));
-  const quadrant = b >>> 30;
-  const swapped = (quadrant & 1) === 1;
-  const first = swapped ? -sin : cos;
-  const second = swapped ? cos : sin;
-  const signed = quadrant > 1 ? -radius : radius;
-  out[at] = signed * first;
-  out[at + 1] = signed * second;
-}
-
-/** ln((word + ½) / 2³²), by ln m = 2·artanh((m−1)/(m+1)) on m in [√½, √2). */
-function logOfFraction(word: number): number {
-  let exponent = -1 - Math.clz32(word);
-  let m = (word + 0.5) * NORMALISE[exponent + 33]!;
-  if (m >= Math.SQRT2) {
-    m *= 0.5;
-    exponent++;
-  }
-  const s = (m - 1) / (m + 1);
-  const ss = s * s;
-  const series = 1 + ss * (1 / 3 + ss * (1 / 5 + ss * (1 / 7 + ss * (1 / 9 + ss * (1 / 11)))));
-  return exponent * Math.LN2 + 2 * s * series;
-}
-
-// NORMALISE[e + 33] · (word + ½) lies in [1, 2) for the exponent e of (word + ½) / 2³²; word 0 gives e = −33
-const NORMALISE = Float64Array.from({ length: 33 }, (_, i) => 2 ** (1 - i));
 
 /** MurmurHash3_x86_32 (Appleby, public domain). */
 export function murmur3(bytes: Uint8Array, seed: number): number {
