@@ -2,6 +2,7 @@
 // a classifier takes images and returns logits and perhaps features. `weights/onnx-signature.ts` has found out
 // what is what. Foreign files run on ONNX Runtime, whatever engine was chosen.
 
+import './no-telemetry.ts';
 import * as ort from 'onnxruntime-node';
 import type { DenoiserCall } from '../diffusion/tiles.ts';
 import { WeightsError } from '../errors.ts';

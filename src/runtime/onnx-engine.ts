@@ -1,6 +1,7 @@
 // The default engine: lowers graphs to ONNX and runs them with onnxruntime-node. A session computes on the thread
 // that calls it, with one intra-op thread on the CPU, so that parallelism is a matter of how many workers there are.
 
+import './no-telemetry.ts';
 import * as ort from 'onnxruntime-node';
 import { EngineError } from '../errors.ts';
 import type { Graph, Shape } from '../graph/graph.ts';

@@ -4,6 +4,7 @@
 // workers is at fault itself. What kills a process (a native abort) no thread can survive, so threads may leave the
 // computing to processes of their own.
 
+import '../runtime/no-telemetry.ts';
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
 import type { Outcome } from '../errors.ts';

@@ -10,7 +10,7 @@ export interface Ended {
 }
 
 export interface ProgramOptions {
-  readonly env?: Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
   readonly stdin?: string;
 }
