@@ -86,7 +86,7 @@ async function* linesOf(file: ByteSource, maxBytes: number, growing = false): As
     offset,
     end,
     size,
-    bytes: size > maxBytes ? undefined : Buffer.concat(parts),
+    bytes: size > maxBytes ? undefined : parts.length === 1 ? parts[0]! : Buffer.concat(parts),
   });
   try {
     for (
@@ -138,9 +138,10 @@ function toEntry(
   const id = typeof fields.id === 'string' || typeof fields.id === 'number' ? String(fields.id) : index;
   const decode = async (decodeImage: DecodeImage): Promise<LabelledImage> => {
     const label = labelIn(fields);
-    const image = await imageIn(fields, folder, maxPixels);
+    const file = await imageIn(fields, folder, maxPixels);
+    const image = typeof fields.image === 'string' ? 'in line' : file;
     const rest = { format: 'ndjson' as const, line: bytes, folder };
-    return { label, ...(await decodeImage(image, maxPixels)), origin: { image, rest } };
+    return { label, ...(await decodeImage(file, maxPixels)), origin: { image, rest } };
   };
   return { ...place, id, ...(isLabel(fields.label) && { label: fields.label }), decode };
 }

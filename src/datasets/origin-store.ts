@@ -3,7 +3,7 @@
 
 import { deserialize, serialize } from 'node:v8';
 import { AppendFile } from './append-file.ts';
-import type { Origin } from './origin.ts';
+import type { Origin, Rest } from './origin.ts';
 
 // where it begins (48 bits) and its length (32 bits, 0 where there is none)
 const PLACE_BYTES = 10;
@@ -23,9 +23,12 @@ export class OriginStore {
   /** @param index of the sample, above that of the last call */
   append(index: number, origin: Origin): void {
     while (this.#count < index) this.#place(0);
-    const bytes = serialize(origin);
-    this.#bytes.append(bytes);
-    this.#place(bytes.length);
+    let length = 0;
+    for (const bytes of encoded(origin)) {
+      this.#bytes.append(bytes);
+      length += bytes.length;
+    }
+    this.#place(length);
   }
 
   read(index: number): Origin | undefined {
@@ -36,7 +39,7 @@ export class OriginStore {
     if (length === 0) return undefined;
     const bytes = Buffer.allocUnsafe(length);
     this.#bytes.read(bytes, place.readUIntLE(0, 6));
-    return deserialize(bytes) as Origin;
+    return decoded(bytes);
   }
 
   dispose(): void {
@@ -52,4 +55,23 @@ export class OriginStore {
     this.#end += length;
     this.#count++;
   }
+}
+
+const NEWLINE = 10;
+const BRACE = 123;
+
+/** Parts that follow each other. A line of NDJSON stands behind what is said of it, as it is: all else takes longer. */
+function encoded(origin: Origin): readonly Uint8Array[] {
+  const { image, rest, ...others } = origin;
+  if (rest?.format !== 'ndjson' || typeof image === 'object') return [serialize(origin)];
+  const { line, ...around } = rest;
+  return [Buffer.from(`${JSON.stringify({ ...others, image, rest: around })}\n`), line];
+}
+
+/** V8's own format begins with 255. */
+function decoded(bytes: Buffer): Origin {
+  if (bytes[0] !== BRACE) return deserialize(bytes) as Origin;
+  const end = bytes.indexOf(NEWLINE);
+  const { rest, ...others } = JSON.parse(bytes.toString('utf8', 0, end)) as Origin;
+  return { ...others, rest: { ...rest, line: bytes.subarray(end + 1) } as Rest };
 }

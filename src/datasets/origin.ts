@@ -7,8 +7,11 @@ import { encodePng } from './png.ts';
 import type { ImageSize } from './resize.ts';
 
 export interface Origin {
-  /** The PNG, JPEG, PPM or PGM file as it was. Absent where the source holds bare pixels, or the image has changed. */
-  readonly image?: Uint8Array;
+  /**
+   * The PNG, JPEG, PPM or PGM file as it was; `in line` where it stands in the line of NDJSON. Absent where the source
+   * holds bare pixels, or the image has changed.
+   */
+  readonly image?: Uint8Array | 'in line';
   /** Of `image`, where the sample's pixels are those of the image resized. */
   readonly size?: ImageSize;
   /** What only a writer of the same format gives back. */
@@ -41,13 +44,23 @@ export function withoutImage(origin: Origin | undefined): Origin | undefined {
   return origin?.rest && { rest: origin.rest };
 }
 
+/** The file of the image as it came, wherever it stands. */
+export function originalImage({ image, rest }: Origin): Uint8Array | undefined {
+  if (image !== 'in line') return image;
+  if (rest?.format !== 'ndjson')
+    throw new Error(`expected a line with an image, found ${rest?.format ?? 'none'}`);
+  const fields = JSON.parse(Buffer.from(rest.line).toString('utf8')) as { readonly image: string };
+  return Buffer.from(fields.image, 'base64');
+}
+
 /** The file of an image and how its name ends: as it came, or a PNG of the pixels. */
 export function imageFile(
   image: Image,
   origin: Origin | undefined,
 ): { bytes: Uint8Array; extension: string } {
-  if (!origin?.image) return { bytes: encodePng(image), extension: 'png' };
-  return { bytes: origin.image, extension: extensionOf(origin.image) };
+  const original = origin && originalImage(origin);
+  if (!original) return { bytes: encodePng(image), extension: 'png' };
+  return { bytes: original, extension: extensionOf(original) };
 }
 
 function extensionOf([first, second]: Uint8Array): string {

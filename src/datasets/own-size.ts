@@ -3,7 +3,7 @@
 
 import type { Image } from './entry.ts';
 import { decodeImage } from './image.ts';
-import type { Origin } from './origin.ts';
+import { type Origin, originalImage } from './origin.ts';
 import { carryBack } from './resize.ts';
 import type { Sample } from './sample.ts';
 import { fitChannels } from './settle.ts';
@@ -20,8 +20,9 @@ export async function inOwnSize(
   origin: Origin | undefined,
   purified: boolean,
 ): Promise<Sample> {
-  if (!origin?.size || !origin.image) return sample;
-  const decoded: Image = await decodeImage(origin.image, origin.size[0] * origin.size[1]);
+  const file = origin?.size && originalImage(origin);
+  if (!file) return sample;
+  const decoded: Image = await decodeImage(file, origin.size[0] * origin.size[1]);
   const original = fitChannels(decoded, sample.shape[0] === 1 ? 1 : 3);
   const { pixels, shape } = purified ? await carryBack(original, sample) : original;
   return { ...sample, pixels, shape };

@@ -4,6 +4,7 @@
 import { SampleError } from '../errors.ts';
 import type { DecodeImage, Entry, Image, LabelledImage } from './entry.ts';
 import { decodeImage } from './image.ts';
+import { originalImage } from './origin.ts';
 import { encodePng } from './png.ts';
 import { resizeImage, sizeOfShape } from './resize.ts';
 import type { ImageShape, ReadResult, Sample } from './sample.ts';
@@ -69,7 +70,7 @@ export async function decodeEntry(
 async function resized(image: LabelledImage, shape: ImageShape): Promise<LabelledImage> {
   const fitted = await resizeImage(image, sizeOfShape(shape));
   if (fitted === image) return image;
-  const original = image.origin?.image ?? encodePng(image);
+  const original = (image.origin && originalImage(image.origin)) ?? encodePng(image);
   return {
     ...image,
     ...fitted,

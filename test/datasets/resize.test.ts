@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { openDataset } from '../../src/datasets/open.ts';
+import { originalImage } from '../../src/datasets/origin.ts';
 import { inOwnSize } from '../../src/datasets/own-size.ts';
 import { encodePng } from '../../src/datasets/png.ts';
 import { carryBack, resizeImage } from '../../src/datasets/resize.ts';
@@ -97,7 +98,7 @@ test('images of other sizes are refused, or resized with what they were', async 
     [3, 8, 8],
     [40, 24],
   ]);
-  expect(files.get('a/1.jpg')!.equals(origin!.image!)).toBe(true);
+  expect(files.get('a/1.jpg')!.equals(originalImage(origin!)!)).toBe(true);
 
   const large = await openDataset(join(root, 'in'), { resize: true, size: [10, 9] });
   expect(large.info.shape).toEqual([3, 10, 9]);

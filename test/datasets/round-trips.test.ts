@@ -7,7 +7,7 @@ import sharp from 'sharp';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { OUTPUT_FORMATS, type OutputFormat } from '../../src/datasets/formats.ts';
 import { type Dataset, openDataset } from '../../src/datasets/open.ts';
-import type { Origin } from '../../src/datasets/origin.ts';
+import { type Origin, originalImage } from '../../src/datasets/origin.ts';
 import { decodePng } from '../../src/datasets/png.ts';
 import { interleave, type Sample } from '../../src/datasets/sample.ts';
 import { holdsImageFiles, openWriter } from '../../src/datasets/writer.ts';
@@ -72,7 +72,7 @@ const base64 = (bytes: Uint8Array | undefined) => bytes && Buffer.from(bytes).to
 function essence(pictures: readonly Picture[], withFiles: boolean): string[] {
   return pictures
     .map(({ sample: { label, pixels, shape }, origin }) =>
-      JSON.stringify([label, shape, base64(pixels), withFiles && base64(origin?.image)]),
+      JSON.stringify([label, shape, base64(pixels), withFiles && base64(origin && originalImage(origin))]),
     )
     .sort();
 }
@@ -96,7 +96,7 @@ test.each(OUTPUT_FORMATS.map((format) => [format]))('from a tar of class folders
   const given = await picturesFor('class-folders');
   const members = given.map(({ sample: { label }, origin }, i): [string, Uint8Array] => [
     `set/${NAMES[label]}/${i}.img.png`,
-    origin!.image!,
+    originalImage(origin!)!,
   ]);
   writeFileSync(join(root, 'a.tar'), await tar(members));
   const pictures = await picturesOf(await openDataset(join(root, 'a.tar')));

@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type Origin, originalImage } from '../../src/datasets/origin.ts';
 import type { Sample } from '../../src/datasets/sample.ts';
 import { SampleStore } from '../../src/datasets/sample-store.ts';
 
@@ -86,6 +87,26 @@ test('dispose removes the files', () => {
   store.dispose();
   expect(existsSync(`${path}.samples`)).toBe(false);
   expect(existsSync(`${path}.ids`)).toBe(false);
+});
+
+test('lines of NDJSON come back as they were, with where their image stands', () => {
+  const store = new SampleStore(join(folder, 'lines'), [1, 1, 1]);
+  const lines = ['{"image":"aGk="}', '{"image":"aGk=","label":2,"more":"ä\\n{"}\r', '{"path":"a.png"}'];
+  const origins = lines.map((text, i): Origin => {
+    const rest = { format: 'ndjson' as const, line: Buffer.from(text), folder: 'a/"b"' };
+    return [
+      { image: 'in line' as const, rest },
+      { rest },
+      { image: Buffer.from('hi'), size: [3, 4] as const, rest },
+    ][i]!;
+  });
+  for (const [i, origin] of origins.entries()) {
+    store.append({ id: String(i), label: 0, pixels: Uint8Array.of(i), shape: [1, 1, 1] }, origin);
+  }
+  const read = origins.map((_, i) => store.origin(i)!);
+  expect(read).toEqual(origins);
+  expect(read.map((origin) => originalImage(origin)?.toString())).toEqual(['hi', undefined, 'hi']);
+  store.dispose();
 });
 
 test('origins of some samples come back with theirs', () => {
