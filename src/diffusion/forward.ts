@@ -2,6 +2,7 @@
 // of denoisers makes its inputs with it.
 
 import { ShapeError } from '../errors.ts';
+import { mix } from '../math/kernels.ts';
 
 /**
  * Draws x_t ~ q(x_t | x_0) in closed form: √ᾱ_t·x_0 + √(1−ᾱ_t)·ε.
@@ -20,9 +21,7 @@ export function addNoise(out: Float32Array, x0: Float32Array, noise: Float32Arra
         'draw noise of the image’s shape',
     );
   }
-  const signal = Math.sqrt(alphaBar);
-  const spread = Math.sqrt(1 - alphaBar);
-  for (let i = 0; i < out.length; i++) out[i] = signal * x0[i]! + spread * noise[i]!;
+  mix(out, x0, Math.sqrt(alphaBar), noise, Math.sqrt(1 - alphaBar));
 }
 
 /** Limits every value to [−1, 1], in place. */

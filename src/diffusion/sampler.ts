@@ -3,8 +3,9 @@
 // numbers and no schedule. Arithmetic is in place: nothing of an image's size is allocated after the start.
 
 import { ShapeError } from '../errors.ts';
+import { reverse } from '../math/kernels.ts';
 import { addNoise, clampImages } from './forward.ts';
-import type { DiffusionProcess, ReverseStep } from './process.ts';
+import type { DiffusionProcess } from './process.ts';
 
 /**
  * Predicts the noise in a batch.
@@ -65,22 +66,12 @@ export async function sampleCandidates(
       for (const [n, image] of images.entries()) {
         if (step.sigma > 0) noise(z, n, round, 1 + k);
         const estimate = estimates.subarray(n * size, (n + 1) * size);
+        // image becomes x at the step before, estimate comes in as ε̂ and leaves as x̂₀
         reverse(image, estimate, z, step);
         if (slot >= 0) keepImage(process.estimates ? estimate : image, n, round * keep + slot);
       }
     }
     clampImages(x);
-  }
-}
-
-/** One reverse step of one image: `image` becomes x at the step before, `estimate` comes in as ε̂ and leaves as x̂₀. */
-function reverse(image: Float32Array, estimate: Float32Array, z: Float32Array, step: ReverseStep): void {
-  const { xToEstimate, noiseToEstimate, estimateToX, xToX, sigma } = step;
-  for (let i = 0; i < image.length; i++) {
-    const x = image[i]!;
-    const x0 = Math.min(1, Math.max(-1, xToEstimate * x + noiseToEstimate * estimate[i]!));
-    estimate[i] = x0;
-    image[i] = estimateToX * x0 + xToX * x + sigma * z[i]!;
   }
 }
 

@@ -3,7 +3,7 @@
 // batches of any size see the same noise. Normals use Box–Muller with polynomials of our own: the basic
 // arithmetic and square root of IEEE doubles give the same bits on every platform, Math.log and Math.cos need not.
 
-import { NORMAL_WASM } from './normal.wasm.ts';
+import { fillWithNormals } from './kernels.ts';
 
 /** Who draws: the run's seed and 64 bits of an id's hash. Made once for a sample, used for all its rounds and steps. */
 export interface RandomKey {
@@ -23,45 +23,9 @@ export function randomKey(seed: number, id: string): RandomKey {
   return { seed: seed >>> 0, high: murmur3(bytes, 0x9e3779b9), low: murmur3(bytes, 0) };
 }
 
-/** Numbers that the kernel makes in one call; its memory holds four times as many bytes. */
-const KERNEL_NUMBERS = 1 << 14;
-
-/** WebAssembly, described in assembly/normal.ts. */
-interface NormalKernel {
-  fill(
-    first: number,
-    count: number,
-    step: number,
-    round: number,
-    high: number,
-    seed: number,
-    low: number,
-  ): void;
-  readonly memory: { readonly buffer: ArrayBuffer };
-}
-
-let kernel: NormalKernel | undefined;
-
 /** Fills `out` with standard normal numbers. `round` and `step` are unsigned 32-bit integers. */
 export function fillNormal(out: Float32Array, key: RandomKey, round: number, step: number): void {
-  kernel ??= loadKernel();
-  const numbers = new Float32Array(kernel.memory.buffer);
-  for (let at = 0; at < out.length; at += KERNEL_NUMBERS) {
-    const count = Math.min(KERNEL_NUMBERS, out.length - at);
-    kernel.fill(at >>> 2, Math.ceil(count / 4), step, round, key.high, key.seed, key.low);
-    out.set(numbers.subarray(0, count), at);
-  }
-}
-
-/** What Node has of WebAssembly and its types leave out. */
-interface Loader {
-  readonly Module: new (bytes: Uint8Array) => object;
-  readonly Instance: new (module: object) => { readonly exports: unknown };
-}
-
-function loadKernel(): NormalKernel {
-  const { Module, Instance } = (globalThis as unknown as { WebAssembly: Loader }).WebAssembly;
-  return new Instance(new Module(Buffer.from(NORMAL_WASM, 'base64'))).exports as NormalKernel;
+  fillWithNormals(out, step, round, key);
 }
 
 /** Fills `out` with numbers in [0, 1), multiples of 2⁻²⁴ and so exact in float32. */

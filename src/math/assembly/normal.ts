@@ -1,6 +1,5 @@
-// AssemblyScript, four Philox blocks at a time: the kernel behind `fillNormal` of random.ts, ten times as fast as numbers
-// of JavaScript allow. Every operation is one of IEEE doubles or of integers, so that it gives the same bits everywhere.
-// What it is compiled to stands in normal.wasm.ts, which `npx vitest run test/math/kernel.test.ts -u` writes.
+// AssemblyScript: standard normal numbers, four Philox blocks at a time, behind `fillNormal` of ../random.ts. Every
+// operation is one of IEEE doubles or of integers, so that it gives the same bits everywhere.
 
 const NORMALS_PER_BLOCK_LOG2: usize = 2;
 const BYTES_LOG2: usize = 2;

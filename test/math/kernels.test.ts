@@ -1,0 +1,84 @@
+import { readFileSync } from 'node:fs';
+import { main } from 'assemblyscript/asc';
+import { describe, expect, it } from 'vitest';
+import { fromUnit, mix, reverse, toUnit } from '../../src/math/kernels.ts';
+import { fillNormal, randomKey } from '../../src/math/random.ts';
+import { projectPath } from '../support/paths.ts';
+
+const FOLDER = 'src/math/assembly';
+const SOURCES = [`${FOLDER}/images.ts`, `${FOLDER}/normal.ts`];
+
+/** As `asc` compiles it. */
+async function compile(): Promise<Uint8Array> {
+  const files = new Map<string, Uint8Array>();
+  const options = ['-O3', '--runtime', 'stub', '--noAssert', '--enable', 'simd', '--initialMemory', '1'];
+  const { error, stderr } = await main([...SOURCES, ...options, '--outFile', 'kernels.wasm'], {
+    readFile: (name) => (name.startsWith(FOLDER) ? readFileSync(projectPath(name), 'utf8') : null),
+    writeFile: (name, contents) => void files.set(name, contents as Uint8Array),
+    listFiles: () => null,
+  });
+  if (error) throw new Error(stderr.toString());
+  return files.get('kernels.wasm')!;
+}
+
+/** Beyond one slot of the kernels' memory, and no multiple of four. */
+const LENGTH = 2 * 4096 + 7;
+
+function numbers(name: string): Float32Array {
+  const drawn = new Float32Array(LENGTH);
+  fillNormal(drawn, randomKey(1, name), 0, 0);
+  drawn.set([0, -0, 1, -1, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY], 100);
+  return drawn;
+}
+
+describe('the kernels', () => {
+  it('are what their sources are compiled to', async () => {
+    const base64 = Buffer.from(await compile()).toString('base64');
+    const module = [
+      `// What the files of assembly/ are compiled to, in base64; made by test/math/kernels.test.ts.`,
+      '',
+      'export const KERNELS_WASM =',
+      `  '${base64}';`,
+      '',
+    ];
+    await expect(module.join('\n')).toMatchFileSnapshot(projectPath('src/math/kernels.wasm.ts'));
+  });
+
+  it('mix as numbers of JavaScript do, to the bit', () => {
+    const [x, z] = [numbers('x'), numbers('z')];
+    const expected = Float32Array.from(x, (value, i) => 0.123 * value + 0.456 * z[i]!);
+    mix(x, x, 0.123, z, 0.456);
+    expect(x).toEqual(expected);
+  });
+
+  it('take reverse steps as numbers of JavaScript do, to the bit', () => {
+    const [x, noise, z] = [numbers('x'), numbers('noise'), numbers('z')];
+    const estimate = Array.from(x, (value, i) => Math.min(1, Math.max(-1, 1.1 * value - 0.7 * noise[i]!)));
+    const next = Float32Array.from(estimate, (x0, i) => 0.3 * x0 + 0.6 * x[i]! + 0.1 * z[i]!);
+    reverse(x, noise, z, {
+      xToEstimate: 1.1,
+      noiseToEstimate: -0.7,
+      estimateToX: 0.3,
+      xToX: 0.6,
+      sigma: 0.1,
+    });
+    expect(noise).toEqual(Float32Array.from(estimate));
+    expect(x).toEqual(next);
+  });
+
+  it('turn numbers into bytes as arrays of JavaScript do, halves to even ones', () => {
+    const x = numbers('x');
+    for (let half = 0; half < 255; half++) x[200 + half] = (half + 0.5) / 127.5 - 1;
+    const expected = Uint8ClampedArray.from(x, (value) => Math.fround(value * 127.5 + 127.5));
+    const bytes = new Uint8ClampedArray(LENGTH);
+    fromUnit(bytes, x);
+    expect(bytes).toEqual(expected);
+  });
+
+  it('turn bytes into numbers as numbers of JavaScript do, to the bit', () => {
+    const bytes = Uint8Array.from({ length: LENGTH }, (_, i) => i);
+    const x = new Float32Array(LENGTH);
+    toUnit(x, bytes);
+    expect(x).toEqual(Float32Array.from(bytes, (byte) => byte / 127.5 - 1));
+  });
+});
