@@ -3,6 +3,10 @@
 // machines add up to the same bits in any order.
 
 import { ShapeError } from '../errors.ts';
+import { addResiduals, type ImagePair } from '../math/kernels.ts';
+
+/** Pairs of images that are gathered before they are added: row by row, which takes a third of the time. */
+const GATHERED = 64;
 
 /** Sums over images of one kind. */
 export interface ResidualSums {
@@ -21,13 +25,15 @@ export class Residuals {
   readonly size: number;
   readonly #moved: Rows = new Map();
   readonly #stayed: Rows = new Map();
+  #gathered = new Map<Row, ImagePair[]>();
+  #pairs = 0;
 
   constructor(size: number) {
     this.size = size;
   }
 
   /**
-   * Counts one sample.
+   * Counts one sample. Its images must stay as they are: they are looked at later.
    *
    * @param given    label that came with it
    * @param moved    whether the purified image has another one
@@ -44,27 +50,29 @@ export class Residuals {
     }
     const row = this.#row(moved ? this.#moved : this.#stayed, given);
     row.count += 1;
-    const { sums, squares } = row;
-    for (let i = 0; i < sums.length; i++) {
-      const residual = raw[i]! - purified[i]!;
-      sums[i]! += residual;
-      squares[i]! += residual * residual;
-    }
+    const pairs = this.#gathered.get(row);
+    if (pairs) pairs.push({ raw, purified });
+    else this.#gathered.set(row, [{ raw, purified }]);
+    this.#pairs += 1;
+    if (this.#pairs === GATHERED) this.#settle();
   }
 
   /** Adds the sums of others up. */
   merge(other: Residuals): void {
+    other.#settle();
     for (const [label, sums] of other.#moved) addInto(this.#row(this.#moved, label), sums);
     for (const [label, sums] of other.#stayed) addInto(this.#row(this.#stayed, label), sums);
   }
 
   /** Of the samples given `label` that moved. */
   moved(label: number): ResidualSums {
+    this.#settle();
     return this.#moved.get(label) ?? nothing(this.size);
   }
 
   /** Of all samples given `label`. */
   all(label: number): ResidualSums {
+    this.#settle();
     const sums = nothing(this.size);
     for (const rows of [this.#moved, this.#stayed]) addInto(sums, rows.get(label) ?? nothing(this.size));
     return sums;
@@ -81,11 +89,19 @@ export class Residuals {
   }
 
   #sumExcept(kinds: readonly Rows[], labels: readonly number[]): ResidualSums {
+    this.#settle();
     const all = nothing(this.size);
     for (const rows of kinds) {
       for (const [label, sums] of rows) if (!labels.includes(label)) addInto(all, sums);
     }
     return all;
+  }
+
+  /** Adds up what was gathered. */
+  #settle(): void {
+    for (const [{ sums, squares }, pairs] of this.#gathered) addResiduals(sums, squares, pairs);
+    this.#gathered = new Map();
+    this.#pairs = 0;
   }
 
   #row(rows: Rows, label: number): Row {

@@ -21,16 +21,19 @@ interface Exports {
   reverse(count: number, a: number, b: number, c: number, d: number, e: number): void;
   fromUnit(count: number): void;
   toUnit(count: number): void;
+  residuals(count: number): void;
   readonly memory: { readonly buffer: ArrayBuffer };
 }
 
+/** The first three slots, as what they are used for. */
 interface Kernels extends Exports {
-  /** The first three slots. */
   readonly a: Float32Array;
+  readonly aWhole: Int32Array;
   readonly b: Float32Array;
+  readonly bWhole: Int32Array;
+  readonly bBytes: Uint8Array;
   readonly c: Float32Array;
-  /** Those of `b`. */
-  readonly bytes: Uint8Array;
+  readonly cBytes: Uint8Array;
 }
 
 let loaded: Kernels | undefined;
@@ -94,21 +97,49 @@ export function reverse(
 
 /** out ← x, [−1, 1] to 0…255, rounded to the nearest (of two, the even one); what is beyond is limited. */
 export function fromUnit(out: Uint8Array | Uint8ClampedArray, x: Float32Array): void {
-  const { fromUnit, a, bytes } = kernels();
+  const { fromUnit, a, bBytes } = kernels();
   inSlots(x.length, (at, count) => {
     a.set(part(x, at, count));
     fromUnit(count);
-    out.set(bytes.subarray(0, count), at);
+    out.set(bBytes.subarray(0, count), at);
   });
 }
 
 /** out ← x, 0…255 to [−1, 1]: (2·x − 255) / 255, which is x / 127.5 − 1 to the bit. */
 export function toUnit(out: Float32Array, x: Uint8Array): void {
-  const { toUnit, a, bytes } = kernels();
+  const { toUnit, a, bBytes } = kernels();
   inSlots(x.length, (at, count) => {
-    bytes.set(x.subarray(at, at + count));
+    bBytes.set(x.subarray(at, at + count));
     toUnit(count);
     out.set(part(a, 0, count), at);
+  });
+}
+
+/** A raw image and a purified one, uint8 of one length. */
+export interface ImagePair {
+  readonly raw: Uint8Array;
+  readonly purified: Uint8Array;
+}
+
+/**
+ * Adds raw − purified to `sums` and its square to `squares`, pixel by pixel, for every pair.
+ *
+ * @param pairs at most 2¹⁵: sums of squares are whole numbers of 32 bits on the way
+ */
+export function addResiduals(sums: Float64Array, squares: Float64Array, pairs: readonly ImagePair[]): void {
+  const { residuals, aWhole, bWhole, cBytes } = kernels();
+  inSlots(sums.length, (at, count) => {
+    aWhole.fill(0);
+    bWhole.fill(0);
+    for (const { raw, purified } of pairs) {
+      cBytes.set(raw.subarray(at, at + count));
+      cBytes.set(purified.subarray(at, at + count), SLOT);
+      residuals(count);
+    }
+    for (let i = 0; i < count; i++) {
+      sums[at + i]! += aWhole[i]!;
+      squares[at + i]! += bWhole[i]!;
+    }
   });
 }
 
@@ -135,6 +166,15 @@ function load(): Kernels {
   const { Module, Instance } = (globalThis as unknown as { WebAssembly: Loader }).WebAssembly;
   const exports = new Instance(new Module(Buffer.from(KERNELS_WASM, 'base64'))).exports as Exports;
   const { buffer } = exports.memory;
-  const [a, b, c] = [0, 1, 2].map((slot) => new Float32Array(buffer, slot * SLOT * 4, SLOT));
-  return { ...exports, a: a!, b: b!, c: c!, bytes: new Uint8Array(buffer, SLOT * 4, SLOT) };
+  const [a, b, c] = [0, SLOT * 4, 2 * SLOT * 4] as const;
+  return {
+    ...exports,
+    a: new Float32Array(buffer, a, SLOT),
+    aWhole: new Int32Array(buffer, a, SLOT),
+    b: new Float32Array(buffer, b, SLOT),
+    bWhole: new Int32Array(buffer, b, SLOT),
+    bBytes: new Uint8Array(buffer, b, SLOT),
+    c: new Float32Array(buffer, c, SLOT),
+    cBytes: new Uint8Array(buffer, c, 2 * SLOT),
+  };
 }

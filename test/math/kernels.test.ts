@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { main } from 'assemblyscript/asc';
 import { describe, expect, it } from 'vitest';
-import { fromUnit, mix, reverse, toUnit } from '../../src/math/kernels.ts';
+import { addResiduals, fromUnit, mix, reverse, toUnit } from '../../src/math/kernels.ts';
 import { fillNormal, randomKey } from '../../src/math/random.ts';
 import { projectPath } from '../support/paths.ts';
 
@@ -80,5 +80,24 @@ describe('the kernels', () => {
     const x = new Float32Array(LENGTH);
     toUnit(x, bytes);
     expect(x).toEqual(Float32Array.from(bytes, (byte) => byte / 127.5 - 1));
+  });
+
+  it('add up residuals as numbers of JavaScript do', () => {
+    const image = (n: number) => Uint8Array.from({ length: LENGTH }, (_, i) => (i * i * 7 + n * 31) >> 3);
+    const extreme = { raw: new Uint8Array(LENGTH).fill(255), purified: new Uint8Array(LENGTH) };
+    const pairs = [1, 2, 3].map((n) => ({ raw: image(n), purified: image(10 * n) }));
+    const all = [...pairs, extreme, { raw: extreme.purified, purified: extreme.raw }];
+    const sums = Float64Array.from({ length: LENGTH }, (_, i) => 2 ** 40 + i);
+    const squares = Float64Array.from({ length: LENGTH }, (_, i) => i);
+    const expected = [sums.slice(), squares.slice()] as const;
+    for (const { raw, purified } of all) {
+      for (let i = 0; i < LENGTH; i++) {
+        const residual = raw[i]! - purified[i]!;
+        expected[0][i]! += residual;
+        expected[1][i]! += residual ** 2;
+      }
+    }
+    addResiduals(sums, squares, all);
+    expect([sums, squares]).toEqual(expected);
   });
 });

@@ -1,5 +1,5 @@
 // AssemblyScript: arithmetic on images, four numbers at a time, behind ../kernels.ts. Arrays stand in slots of 16 KiB,
-// counts go up to a multiple of four. Sums are those of doubles and rounded once at the end, as JavaScript's are. What this
+// counts go up to a multiple of four if not said otherwise. Sums are those of doubles and rounded once at the end, as JavaScript's are. What this
 // folder is compiled to stands in ../kernels.wasm.ts, which `npx vitest run test/math/kernels.test.ts -u` writes.
 
 const A: usize = 0;
@@ -51,6 +51,22 @@ export function toUnit(count: i32): void {
     const centred = f32x4.sub(f32x4.add(byte, byte), f32x4.splat(255));
     v128.store(A + (at << 2), f32x4.div(centred, f32x4.splat(255)));
   }
+}
+
+/** A ← A + (C − D) and B ← B + (C − D)², int32, where D is the bytes 4096 after C, uint8 both; counts up to eight. */
+export function residuals(count: i32): void {
+  for (let at: usize = 0; at < <usize>count; at += 8) {
+    const removed = i16x8.sub(v128.load8x8_u(C + at), v128.load8x8_u(C + 4096 + at));
+    const to = at << 2;
+    addTo(A + to, i32x4.extend_low_i16x8_s(removed));
+    addTo(A + to + 16, i32x4.extend_high_i16x8_s(removed));
+    addTo(B + to, i32x4.extmul_low_i16x8_s(removed, removed));
+    addTo(B + to + 16, i32x4.extmul_high_i16x8_s(removed, removed));
+  }
+}
+
+function addTo(to: usize, whole: v128): void {
+  v128.store(to, i32x4.add(v128.load(to), whole));
 }
 
 /** a·x + b·z. */
