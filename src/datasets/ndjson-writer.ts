@@ -5,7 +5,7 @@
 import { basename, dirname, resolve } from 'node:path';
 import type { ByteSink } from './byte-sink.ts';
 import { type Change, spliceFields } from './json-splice.ts';
-import { imageFile, type Origin, type Rest } from './origin.ts';
+import { imageFile, type Origin, type Rest, textOf } from './origin.ts';
 import type { PartWriter } from './part-writer.ts';
 import type { Sample } from './sample.ts';
 
@@ -30,8 +30,9 @@ export function lineOf(sample: Sample, origin: Origin | undefined, folder: strin
   const { id, label } = sample;
   const image = () => Buffer.from(imageFile(sample, origin).bytes).toString('base64');
   if (origin?.rest?.format !== 'ndjson') return Buffer.from(JSON.stringify({ id, label, image: image() }));
-  const { line } = origin.rest;
-  const text = Buffer.from(line).toString('utf8');
+  const { line, says } = origin.rest;
+  if (origin.image === 'in line' && says?.label === label && (says.id ?? id) === id) return line;
+  const text = textOf(line);
   const fields = JSON.parse(text) as Readonly<Record<string, unknown>>;
   const isNamed = typeof fields.id === 'string' || typeof fields.id === 'number';
   const changes: Change[] = [];

@@ -135,15 +135,17 @@ function toEntry(
       `expected a JSON object on every line, found ${start}; write it again`,
     );
   }
-  const id = typeof fields.id === 'string' || typeof fields.id === 'number' ? String(fields.id) : index;
+  const named =
+    typeof fields.id === 'string' || typeof fields.id === 'number' ? String(fields.id) : undefined;
   const decode = async (decodeImage: DecodeImage): Promise<LabelledImage> => {
     const label = labelIn(fields);
     const file = await imageIn(fields, folder, maxPixels);
     const image = typeof fields.image === 'string' ? 'in line' : file;
-    const rest = { format: 'ndjson' as const, line: bytes, folder };
+    const says = { ...(named !== undefined && { id: named }), label };
+    const rest = { format: 'ndjson' as const, line: bytes, folder, says };
     return { label, ...(await decodeImage(file, maxPixels)), origin: { image, rest } };
   };
-  return { ...place, id, ...(isLabel(fields.label) && { label: fields.label }), decode };
+  return { ...place, id: named ?? index, ...(isLabel(fields.label) && { label: fields.label }), decode };
 }
 
 function labelIn({ label }: Fields): number {

@@ -22,8 +22,13 @@ export interface Origin {
 export type Rest =
   /** A file of a class folder; `folder` is the path from the root to it. */
   | { readonly format: 'class-folders'; readonly folder: string; readonly name: string }
-  /** The line without its end; relative paths in it start from `folder`. */
-  | { readonly format: 'ndjson'; readonly line: Uint8Array; readonly folder: string }
+  /** The line without its end; relative paths in it start from `folder`. What it says saves parsing it once more. */
+  | {
+      readonly format: 'ndjson';
+      readonly line: Uint8Array;
+      readonly folder: string;
+      readonly says?: { readonly id?: string; readonly label: number };
+    }
   /** The path beside the image's bytes, the file that says how columns are laid out, and the further ones, as stored. */
   | {
       readonly format: 'parquet';
@@ -49,8 +54,13 @@ export function originalImage({ image, rest }: Origin): Uint8Array | undefined {
   if (image !== 'in line') return image;
   if (rest?.format !== 'ndjson')
     throw new Error(`expected a line with an image, found ${rest?.format ?? 'none'}`);
-  const fields = JSON.parse(Buffer.from(rest.line).toString('utf8')) as { readonly image: string };
+  const fields = JSON.parse(textOf(rest.line)) as { readonly image: string };
   return Buffer.from(fields.image, 'base64');
+}
+
+/** Without copying what may be large. */
+export function textOf({ buffer, byteOffset, length }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, length).toString('utf8');
 }
 
 /** The file of an image and how its name ends: as it came, or a PNG of the pixels. */
