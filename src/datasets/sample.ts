@@ -2,6 +2,7 @@
 // until a worker needs floats, so that an untouched sample can be written back without any loss.
 
 import type { Failure } from '../errors.ts';
+import { planes } from '../math/kernels.ts';
 import type { Origin } from './origin.ts';
 
 /** Image size as [channels, height, width]; channels is 1 or 3. */
@@ -58,6 +59,10 @@ export function planar(
 ): Uint8Array {
   const area = height * width;
   const pixels = new Uint8Array(channels * area);
+  if (channels === 3 && stored === 3 && interleaved instanceof Uint8Array) {
+    planes(pixels, interleaved);
+    return pixels;
+  }
   for (let c = 0; c < channels; c++) {
     for (let i = 0; i < area; i++) pixels[c * area + i] = interleaved[i * stored + c]!;
   }

@@ -23,12 +23,18 @@ export function keepCandidates(
   labels: readonly (readonly number[])[],
   minority: number,
 ): KeptImages {
-  const all = [raw, ...labels.flat()];
-  const [first, second] = frequencies(all.slice(1));
+  const candidates = labels.length === 1 ? labels[0]! : labels.flat();
+  const [first, second] = frequencies(candidates);
   if (first === undefined) throw new RangeError(`expected at least one candidate label, found none`);
   const keepsAll = (second?.count ?? 0) >= minority;
-  const indices = [...all.keys()].filter((i) => i === 0 || keepsAll || all[i] === first.label);
-  return { indices, labels: indices.map((i) => all[i]!), majority: first.label };
+  const indices = [0];
+  const kept = [raw];
+  candidates.forEach((label, k) => {
+    if (!keepsAll && label !== first.label) return;
+    indices.push(1 + k);
+    kept.push(label);
+  });
+  return { indices, labels: kept, majority: first.label };
 }
 
 /** Whether the kept images do not all carry one label: only such samples testify in step 4. */

@@ -23,12 +23,3 @@ export function addNoise(out: Float32Array, x0: Float32Array, noise: Float32Arra
   }
   mix(out, x0, Math.sqrt(alphaBar), noise, Math.sqrt(1 - alphaBar));
 }
-
-/** Limits every value to [−1, 1], in place. */
-export function clampImages(x: Float32Array): void {
-  for (let i = 0; i < x.length; i++) {
-    const value = x[i]!;
-    if (value > 1) x[i] = 1;
-    else if (value < -1) x[i] = -1;
-  }
-}

@@ -3,8 +3,8 @@
 // numbers and no schedule. Arithmetic is in place: nothing of an image's size is allocated after the start.
 
 import { ShapeError } from '../errors.ts';
-import { reverse } from '../math/kernels.ts';
-import { addNoise, clampImages } from './forward.ts';
+import { clamp, reverse } from '../math/kernels.ts';
+import { addNoise } from './forward.ts';
 import type { DiffusionProcess } from './process.ts';
 
 /**
@@ -71,7 +71,7 @@ export async function sampleCandidates(
         if (slot >= 0) keepImage(process.estimates ? estimate : image, n, round * keep + slot);
       }
     }
-    clampImages(x);
+    clamp(x);
   }
 }
 

@@ -21,6 +21,8 @@ interface Exports {
   reverse(count: number, a: number, b: number, c: number, d: number, e: number): void;
   fromUnit(count: number): void;
   toUnit(count: number): void;
+  clamp(count: number): void;
+  planes(count: number): void;
   residuals(count: number): void;
   readonly memory: { readonly buffer: ArrayBuffer };
 }
@@ -28,6 +30,7 @@ interface Exports {
 /** The first three slots, as what they are used for. */
 interface Kernels extends Exports {
   readonly a: Float32Array;
+  readonly aBytes: Uint8Array;
   readonly aWhole: Int32Array;
   readonly b: Float32Array;
   readonly bWhole: Int32Array;
@@ -115,6 +118,27 @@ export function toUnit(out: Float32Array, x: Uint8Array): void {
   });
 }
 
+/** Limits every number to [−1, 1], in place. */
+export function clamp(x: Float32Array): void {
+  const { clamp, a } = kernels();
+  inSlots(x.length, (at, count) => {
+    a.set(part(x, at, count));
+    clamp(count);
+    x.set(part(a, 0, count), at);
+  });
+}
+
+/** out ← x, bytes: [area, 3] to [3, area]. */
+export function planes(out: Uint8Array, x: Uint8Array): void {
+  const { planes, aBytes, bBytes } = kernels();
+  const area = out.length / 3;
+  inSlots(area, (at, count) => {
+    aBytes.set(x.subarray(3 * at, 3 * (at + count)));
+    planes(count);
+    for (const c of [0, 1, 2]) out.set(bBytes.subarray(c * SLOT, c * SLOT + count), c * area + at);
+  });
+}
+
 /** A raw image and a purified one, uint8 of one length. */
 export interface ImagePair {
   readonly raw: Uint8Array;
@@ -170,11 +194,12 @@ function load(): Kernels {
   return {
     ...exports,
     a: new Float32Array(buffer, a, SLOT),
+    aBytes: new Uint8Array(buffer, a, 4 * SLOT),
     aWhole: new Int32Array(buffer, a, SLOT),
     b: new Float32Array(buffer, b, SLOT),
     bWhole: new Int32Array(buffer, b, SLOT),
-    bBytes: new Uint8Array(buffer, b, SLOT),
+    bBytes: new Uint8Array(buffer, b, 4 * SLOT),
     c: new Float32Array(buffer, c, SLOT),
-    cBytes: new Uint8Array(buffer, c, 2 * SLOT),
+    cBytes: new Uint8Array(buffer, c, 4 * SLOT),
   };
 }

@@ -23,15 +23,18 @@ export function linearSchedule(length = 1000, first = 1e-4, last = 0.02): Schedu
     );
   }
   const gap = length > 1 ? (last - first) / (length - 1) : 0;
-  return scheduleOf(Float64Array.from({ length }, (_, t) => first + gap * t));
+  // loops, because workers make it for every batch
+  const betas = new Float64Array(length);
+  for (let t = 0; t < length; t++) betas[t] = first + gap * t;
+  return scheduleOf(betas);
 }
 
 /** The schedule that given βs make. */
 export function scheduleOf(betas: Float64Array): Schedule {
   const alphaBars = new Float64Array(betas.length);
   let product = 1;
-  for (const [t, beta] of betas.entries()) {
-    product *= 1 - beta;
+  for (let t = 0; t < betas.length; t++) {
+    product *= 1 - betas[t]!;
     alphaBars[t] = product;
   }
   return { betas, alphaBars };

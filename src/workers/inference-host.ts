@@ -80,7 +80,7 @@ export class InferenceHost {
       labels.set(kept.subarray(n * perSample, (n + 1) * perSample), n * (1 + perSample) + 1);
     }
     const scores = logMeans(probabilities, count, perSample);
-    return { labels, scores, purified: lastOf(candidates, count, perSample) };
+    return { labels, scores };
   }
 
   async restore({ observer, images, candidates, masks }: RestoreTask): Promise<Restored> {

@@ -44,6 +44,7 @@ export class PoolRunner implements Runner {
   readonly #options: RunnerOptions;
   readonly #purifier: Purifier;
   readonly #making = new Set<Promise<unknown>>();
+  readonly #packed = new WeakMap<readonly Sample[], ImageBatch>();
   #denoiserCalls = 0;
 
   constructor(pool: Pool, options: RunnerOptions) {
@@ -76,27 +77,27 @@ export class PoolRunner implements Runner {
   async observe({ samples, perSample, images }: Candidates): Promise<Outcome<readonly Observation[]>> {
     const { observer, plan } = this.#options;
     return outcomeOf(async () => {
-      const { labels, scores, purified } = await this.#pool.run<'observe'>({
+      const { labels, scores } = await this.#pool.run<'observe'>({
         kind: 'observe',
         observer,
-        images: pack(samples),
+        images: this.#pack(samples),
         perSample,
         candidates: images,
       });
+      const classes = scores.length / samples.length;
+      const size = images.length / samples.length / perSample;
       return samples.map((_, n) => {
         const [raw, ...kept] = labels.subarray(n * (1 + perSample), (n + 1) * (1 + perSample));
         const rows = Array.from({ length: plan.rounds }, (_, r) =>
           kept.slice(r * plan.keep, (r + 1) * plan.keep),
         );
-        const partOf = <T extends Float32Array | Uint8Array>(all: T) => {
-          const size = all.length / samples.length;
-          return all.subarray(n * size, (n + 1) * size) as T;
-        };
+        const last = ((n + 1) * perSample - 1) * size;
         return {
           raw: raw!,
           labels: rows,
-          scores: Array.from(partOf(scores), rounded),
-          purified: partOf(purified),
+          scores: Array.from(scores.subarray(n * classes, (n + 1) * classes), rounded),
+          // a part would hold all candidates
+          purified: images.slice(last, last + size),
         };
       });
     });
@@ -188,7 +189,18 @@ export class PoolRunner implements Runner {
     const { rounds, steps } = this.#purifier.plan;
     const tiles = tilesPerImage(this.#purifier.denoiser, batch[0]!.shape);
     this.#denoiserCalls += batch.length * rounds * steps * tiles;
-    return this.#pool.run<'diffuse'>({ kind: 'diffuse', purifier: this.#purifier, images: pack(batch) });
+    return this.#pool.run<'diffuse'>({
+      kind: 'diffuse',
+      purifier: this.#purifier,
+      images: this.#pack(batch),
+    });
+  }
+
+  /** A batch that is diffused is observed next. */
+  #pack(batch: readonly Sample[]): ImageBatch {
+    const packed = this.#packed.get(batch) ?? pack(batch);
+    this.#packed.set(batch, packed);
+    return packed;
   }
 }
 
@@ -202,10 +214,10 @@ function rounded(score: number): number {
   return Math.round(score * 100) / 100;
 }
 
-/** One batch of samples of one shape as a single array. */
+/** One batch of samples of one shape as a single array, in memory that messages to threads do not copy. */
 export function pack(samples: readonly Sample[]): ImageBatch {
   const size = samples[0]!.pixels.length;
-  const pixels = new Uint8Array(samples.length * size);
+  const pixels = new Uint8Array(new SharedArrayBuffer(samples.length * size));
   samples.forEach((sample, n) => {
     pixels.set(sample.pixels, n * size);
   });

@@ -172,7 +172,7 @@ export interface DiffuseTask {
   readonly images: ImageBatch;
 }
 
-/** Step 3: what the observer sees on the way, and where the way ends. */
+/** Step 3: what the observer sees on the way. */
 export interface ObserveTask {
   readonly kind: 'observe';
   readonly observer: ClassifierRef;
@@ -184,12 +184,11 @@ export interface ObserveTask {
 
 /**
  * Labels int32 [N, 1 + perSample], the raw image's first; float32 [N, classes] ln of the mean probabilities of the
- * candidates; last candidates uint8 [N, C, H, W].
+ * candidates.
  */
 export interface Observed {
   readonly labels: Int32Array;
   readonly scores: Float32Array;
-  readonly purified: Uint8Array;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { main } from 'assemblyscript/asc';
 import { describe, expect, it } from 'vitest';
-import { addResiduals, fromUnit, mix, reverse, toUnit } from '../../src/math/kernels.ts';
+import { addResiduals, clamp, fromUnit, mix, planes, reverse, toUnit } from '../../src/math/kernels.ts';
 import { fillNormal, randomKey } from '../../src/math/random.ts';
 import { projectPath } from '../support/paths.ts';
 
@@ -80,6 +80,20 @@ describe('the kernels', () => {
     const x = new Float32Array(LENGTH);
     toUnit(x, bytes);
     expect(x).toEqual(Float32Array.from(bytes, (byte) => byte / 127.5 - 1));
+  });
+
+  it('limit numbers, and leave what is none', () => {
+    const x = numbers('x');
+    const expected = x.map((value) => (value > 1 ? 1 : value < -1 ? -1 : value));
+    clamp(x);
+    expect(x).toEqual(expected);
+  });
+
+  it('take the colors of pixels apart', () => {
+    const x = Uint8Array.from({ length: 3 * LENGTH }, (_, i) => (i * i) >> 2);
+    const out = new Uint8Array(3 * LENGTH);
+    planes(out, x);
+    expect(out).toEqual(out.map((_, i) => x[(i % LENGTH) * 3 + Math.floor(i / LENGTH)]!));
   });
 
   it('add up residuals as numbers of JavaScript do', () => {

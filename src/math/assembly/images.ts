@@ -53,6 +53,35 @@ export function toUnit(count: i32): void {
   }
 }
 
+/** Limits A to [−1, 1], float32. */
+export function clamp(count: i32): void {
+  for (let at: usize = 0; at < (<usize>count) << 2; at += 16) {
+    const x = v128.load(A + at);
+    v128.store(A + at, f32x4.pmin(f32x4.pmax(x, f32x4.splat(-1)), f32x4.splat(1)));
+  }
+}
+
+/** Bytes of B, 4096 and 8192 after it ← the first, second and third of each three bytes of A; counts up to sixteen. */
+export function planes(count: i32): void {
+  for (let at: usize = 0; at < <usize>count; at += 16) {
+    const x = v128.load(A + 3 * at);
+    const y = v128.load(A + 3 * at + 16);
+    const z = v128.load(A + 3 * at + 32);
+    const first = v128.shuffle<i8>(x, y, 0, 3, 6, 9, 12, 15, 18, 21, 24, 27, 30, 0, 0, 0, 0, 0);
+    const second = v128.shuffle<i8>(x, y, 1, 4, 7, 10, 13, 16, 19, 22, 25, 28, 31, 0, 0, 0, 0, 0);
+    const third = v128.shuffle<i8>(x, y, 2, 5, 8, 11, 14, 17, 20, 23, 26, 29, 0, 0, 0, 0, 0, 0);
+    v128.store(B + at, v128.shuffle<i8>(first, z, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 17, 20, 23, 26, 29));
+    v128.store(
+      B + 4096 + at,
+      v128.shuffle<i8>(second, z, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 18, 21, 24, 27, 30),
+    );
+    v128.store(
+      B + 8192 + at,
+      v128.shuffle<i8>(third, z, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 19, 22, 25, 28, 31),
+    );
+  }
+}
+
 /** A ← A + (C − D) and B ← B + (C − D)², int32, where D is the bytes 4096 after C, uint8 both; counts up to eight. */
 export function residuals(count: i32): void {
   for (let at: usize = 0; at < <usize>count; at += 8) {
