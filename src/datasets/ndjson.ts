@@ -137,42 +137,44 @@ function toEntry(
   }
   const named =
     typeof fields.id === 'string' || typeof fields.id === 'number' ? String(fields.id) : undefined;
+  const { label } = fields;
+  // what waits to be decoded holds the bytes of the image, not the text that they came in
+  const image = imageIn(fields);
   const decode = async (decodeImage: DecodeImage): Promise<LabelledImage> => {
-    const label = labelIn(fields);
-    const file = await imageIn(fields, folder, maxPixels);
-    const image = typeof fields.image === 'string' ? 'in line' : file;
+    if (!isLabel(label)) throw noLabel(label);
+    if ('damage' in image) throw new SampleError(image.damage);
+    const inLine = 'bytes' in image;
+    const file = inLine ? image.bytes : await readImageFile(resolve(folder, image.path), maxPixels);
     const says = { ...(named !== undefined && { id: named }), label };
     const rest = { format: 'ndjson' as const, line: bytes, folder, says };
-    return { label, ...(await decodeImage(file, maxPixels)), origin: { image, rest } };
+    const origin = { image: inLine ? ('in line' as const) : file, rest };
+    return { label, ...(await decodeImage(file, maxPixels)), origin };
   };
-  return { ...place, id: named ?? index, ...(isLabel(fields.label) && { label: fields.label }), decode };
+  return { ...place, id: named ?? index, ...(isLabel(label) && { label }), decode };
 }
 
-function labelIn({ label }: Fields): number {
-  if (!isLabel(label)) {
-    throw new SampleError(
-      `expected "label" to be a class index, found ${JSON.stringify(label) ?? 'none'}; write it as a number`,
-    );
-  }
-  return label;
+function noLabel(label: unknown): SampleError {
+  return new SampleError(
+    `expected "label" to be a class index, found ${JSON.stringify(label) ?? 'none'}; write it as a number`,
+  );
 }
 
-async function imageIn(
-  { image, path, ...others }: Fields,
-  folder: string,
-  maxPixels: number,
-): Promise<Buffer> {
+/** The image of a line, where it is, or why there is none. */
+function imageIn({
+  image,
+  path,
+  ...others
+}: Fields): { readonly bytes: Buffer } | { readonly path: string } | { readonly damage: string } {
   if (typeof image === 'string') {
     const bytes = Buffer.from(image, 'base64');
     // Node passes over what is not base64
-    const digits = image.replace(/={1,2}$/, '').length;
-    if (digits % 4 !== 1 && bytes.length === Math.floor((3 * digits) / 4)) return bytes;
-    throw new SampleError('expected "image" in base64, found other characters; encode it');
+    const digits = image.length - (image.endsWith('==') ? 2 : image.endsWith('=') ? 1 : 0);
+    if (digits % 4 !== 1 && bytes.length === Math.floor((3 * digits) / 4)) return { bytes };
+    return { damage: 'expected "image" in base64, found other characters; encode it' };
   }
-  if (typeof path === 'string') return readImageFile(resolve(folder, path), maxPixels);
-  throw new SampleError(
-    `expected "image" or "path", found ${Object.keys(others).slice(0, 8).join(', ') || 'no fields'}; add one`,
-  );
+  if (typeof path === 'string') return { path };
+  const found = Object.keys(others).slice(0, 8).join(', ') || 'no fields';
+  return { damage: `expected "image" or "path", found ${found}; add one` };
 }
 
 type Fields = Readonly<Record<string, unknown>>;

@@ -26,6 +26,8 @@ import { CLASSES, identitySamples, writeIdentityNetworks } from './identity.ts';
 
 const SHAPE = [3, 32, 32] as const;
 const WORKERS = 2;
+/** The default is for networks that cost something. */
+const BATCH = 64;
 
 /** Keeps every image and every label. */
 const idleRunner: Runner = {
@@ -67,7 +69,7 @@ function mainThread(): number {
 async function measure(folder: string, samples: number, runnerOf: (method: Method) => Runner) {
   const settings = settingsOf({
     classes: CLASSES,
-    settings: { workers: WORKERS, diffusion: { depth: 1, rounds: 1, steps: 1 } },
+    settings: { workers: WORKERS, diffusion: { depth: 1, rounds: 1, steps: 1, batch: BATCH } },
   });
   const pool = new Pool({ workers: WORKERS, engine: 'onnx', executionProvider: 'cpu', tfjsBackend: 'cpu' });
   const [begin, used, main] = [performance.now(), process.cpuUsage(), mainThread()];
