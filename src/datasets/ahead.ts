@@ -11,48 +11,49 @@ export async function* ahead<T, R>(
   most: number,
   work: (item: T) => Promise<R>,
 ): AsyncGenerator<R> {
-  const begun: Promise<R>[] = [];
-  let next: Promise<IteratorResult<T>> | undefined;
+  let wake: (() => void) | undefined;
+  const watch = <V>(promise: Promise<V>): Watched<V> => {
+    const watched = { promise, settled: false };
+    const note = () => {
+      watched.settled = true;
+      wake?.();
+    };
+    // an error is dealt with when it is waited for, which may be never
+    promise.then(note, note);
+    return watched;
+  };
+  const begun: Watched<R>[] = [];
+  let next: Watched<IteratorResult<T>> | undefined;
   let ended = false;
   try {
     for (;;) {
-      if (!ended && begun.length < most) next ??= handled(items.next());
-      if (next && (begun.length === 0 || (await first(next, begun[0]!)))) {
+      if (!ended && begun.length < most) next ??= watch(items.next());
+      if (!next && begun.length === 0) return;
+      if (next?.settled) {
         const taken = next;
         next = undefined;
         try {
-          const { done, value } = await taken;
+          const { done, value } = await taken.promise;
           if (done) ended = true;
-          else begun.push(handled(work(value)));
+          else begun.push(watch(work(value)));
         } catch (error) {
           ended = true;
-          begun.push(handled(Promise.reject(error)));
+          begun.push(watch(Promise.reject(error)));
         }
-      } else if (begun.length > 0) {
-        yield await begun.shift()!;
-      } else return;
+      } else if (begun[0]?.settled) {
+        yield await begun.shift()!.promise;
+      } else {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
     }
   } finally {
     if (!ended) await items.return(undefined);
   }
 }
 
-/** Whether `one` settles before `other`. */
-function first(one: Promise<unknown>, other: Promise<unknown>): Promise<boolean> {
-  return new Promise((resolve) => {
-    one.then(
-      () => resolve(true),
-      () => resolve(true),
-    );
-    other.then(
-      () => resolve(false),
-      () => resolve(false),
-    );
-  });
-}
-
-/** An error of it is dealt with when it is waited for, which may be never. */
-function handled<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(() => undefined);
-  return promise;
+interface Watched<T> {
+  readonly promise: Promise<T>;
+  settled: boolean;
 }

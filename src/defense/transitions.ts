@@ -23,7 +23,7 @@ export function keepCandidates(
   labels: readonly (readonly number[])[],
   minority: number,
 ): KeptImages {
-  const candidates = labels.length === 1 ? labels[0]! : labels.flat();
+  const candidates = flat(labels);
   const [first, second] = frequencies(candidates);
   if (first === undefined) throw new RangeError(`expected at least one candidate label, found none`);
   const keepsAll = (second?.count ?? 0) >= minority;
@@ -37,6 +37,11 @@ export function keepCandidates(
   return { indices, labels: kept, majority: first.label };
 }
 
+/** Most frequent label; of equals, the one met first. @param labels at least one */
+export function majorityOf(labels: readonly (readonly number[])[]): number {
+  return frequencies(flat(labels))[0]!.label;
+}
+
 /** Whether the kept images do not all carry one label: only such samples testify in step 4. */
 export function hasTransition(kept: KeptImages): boolean {
   return kept.labels.some((label) => label !== kept.labels[0]);
@@ -45,6 +50,10 @@ export function hasTransition(kept: KeptImages): boolean {
 /** Indices (raw image 0, candidates from 1) of the kept images with a label; the raw image is always the first. */
 export function imagesLabelled(kept: KeptImages, label: number): number[] {
   return kept.indices.filter((index, at) => index === 0 || kept.labels[at] === label);
+}
+
+function flat(rows: readonly (readonly number[])[]): readonly number[] {
+  return rows.length === 1 ? rows[0]! : rows.flat();
 }
 
 /** Labels by falling frequency, equals in the order in which they were met. */

@@ -19,7 +19,7 @@ export interface RandomKey {
  * @param id   any string: a sample's id, a layer's name, the name of a purpose
  */
 export function randomKey(seed: number, id: string): RandomKey {
-  const bytes = new TextEncoder().encode(id);
+  const bytes = Buffer.from(id);
   return { seed: seed >>> 0, high: murmur3(bytes, 0x9e3779b9), low: murmur3(bytes, 0) };
 }
 

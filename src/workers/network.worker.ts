@@ -3,12 +3,13 @@
 
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { move, transferableSymbol, valueSymbol, workerData } from 'piscina';
+import { workerData } from 'piscina';
 import type { Outcome } from '../errors.ts';
 import { toFailure } from '../errors.ts';
 import { createEngine } from '../runtime/create-engine.ts';
 import { expectRunning, stoppable } from '../runtime/stoppable-engine.ts';
 import { LocalComputer } from './local-computer.ts';
+import { moved } from './moved.ts';
 import type { Task, WorkerData } from './protocol.ts';
 import { RemoteComputer } from './remote-computer.ts';
 import { type Computer, sharedGradient, sharedUpdate } from './shared-training.ts';
@@ -43,7 +44,7 @@ function answer(task: Task): Promise<unknown> {
 export default async function run(task: Task): Promise<unknown> {
   try {
     const outcome: Outcome<unknown> = { ok: true, value: await answer(task) };
-    return move(transferable(outcome));
+    return moved(outcome, arraysOf(outcome));
   } catch (error) {
     return { ok: false, failure: toFailure(error) };
   } finally {
@@ -54,17 +55,9 @@ export default async function run(task: Task): Promise<unknown> {
   }
 }
 
-/** Piscina moves what names its own transferables; plain results carry their array buffers along. */
-function transferable(outcome: Outcome<unknown>) {
+/** Plain results carry their arrays along. */
+function arraysOf(outcome: Outcome<unknown>): readonly ArrayBufferView[] {
   const value = outcome.ok ? outcome.value : undefined;
   const arrays = ArrayBuffer.isView(value) ? [value] : Object.values((value ?? {}) as object);
-  const buffers = arrays.filter(ArrayBuffer.isView).map((array) => array.buffer as ArrayBuffer);
-  return {
-    get [valueSymbol]() {
-      return outcome;
-    },
-    get [transferableSymbol]() {
-      return buffers;
-    },
-  };
+  return arrays.filter(ArrayBuffer.isView);
 }

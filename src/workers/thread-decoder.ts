@@ -7,6 +7,7 @@ import { Piscina } from 'piscina';
 import type { Image } from '../datasets/entry.ts';
 import { decodeImage } from '../datasets/image.ts';
 import type { Decoder } from '../datasets/open.ts';
+import type { ImageShape } from '../datasets/sample.ts';
 import { type Failure, fromFailure } from '../errors.ts';
 import { moduleOf, threadOptions } from './threads.ts';
 
@@ -17,8 +18,11 @@ export interface FilesToDecode {
   readonly maxPixels: readonly number[];
 }
 
-/** An image, or what is wrong with its file. */
-export type DecodedFile = Image | Failure;
+/** Images back to back, and of each file the shape of its image or what is wrong with it. */
+export interface DecodedFiles {
+  readonly pixels: Uint8Array;
+  readonly files: readonly (ImageShape | Failure)[];
+}
 
 /** Images that are decoded here first: for a small dataset no thread starts. */
 const FIRST_HERE = 2000;
@@ -39,7 +43,7 @@ interface Waiting {
 
 let images = 0;
 let waiting: Waiting[] = [];
-let thread: Piscina<FilesToDecode, readonly DecodedFile[]> | undefined;
+let thread: Piscina<FilesToDecode, DecodedFiles> | undefined;
 let here: Promise<unknown> = Promise.resolve();
 
 /** One thread for all readers of the process; it keeps no process alive. */
@@ -84,16 +88,22 @@ function send(): void {
     maxPixels: files.map(({ maxPixels }) => maxPixels),
   };
   thread.run(task).then(
-    (decoded) => {
-      for (const [n, { done }] of files.entries()) done(imageOf(decoded[n]!));
+    ({ pixels, files: decoded }) => {
+      let end = 0;
+      for (const [n, { done }] of files.entries()) {
+        const shape = decoded[n]!;
+        if ('code' in shape) {
+          done(Promise.reject(fromFailure(shape)));
+          continue;
+        }
+        const begin = end;
+        end += shape[0] * shape[1] * shape[2];
+        done({ pixels: pixels.subarray(begin, end), shape });
+      }
     },
     // a thread that dies of them says nothing about each
     () => {
       for (const { bytes, maxPixels, done } of files) done(decodeImage(bytes, maxPixels));
     },
   );
-}
-
-function imageOf(decoded: DecodedFile): Image | Promise<Image> {
-  return 'pixels' in decoded ? decoded : Promise.reject(fromFailure(decoded));
 }

@@ -3,7 +3,7 @@
 
 import { mergeMap, type OperatorFunction, pipe } from 'rxjs';
 import type { Residuals } from '../../src/defense/residuals.ts';
-import { keepCandidates } from '../../src/defense/transitions.ts';
+import { majorityOf } from '../../src/defense/transitions.ts';
 import { inOrder } from '../operators/in-order.ts';
 import { quarantine } from '../operators/quarantine.ts';
 import { counted, type Report } from '../progress.ts';
@@ -54,9 +54,9 @@ export function observe({
   );
 }
 
-/** Whether most candidates have another label than the sample; τ plays no part in the majority. */
-function hasMoved({ label, raw, labels }: PlacedRecord): boolean {
-  return keepCandidates(raw, labels, Number.POSITIVE_INFINITY).majority !== label;
+/** Whether most candidates have another label than the sample. */
+function hasMoved({ label, labels }: PlacedRecord): boolean {
+  return majorityOf(labels) !== label;
 }
 
 function recordOf({ index, sample }: PlacedSample, { raw, labels, scores }: Observation): PlacedRecord {

@@ -13,7 +13,7 @@ export function rawSamples(
   return records.map(({ id }, i) => ({
     id,
     label: labels[i]!,
-    pixels: pixels.slice(i * size, (i + 1) * size),
+    pixels: pixels.subarray(i * size, (i + 1) * size),
     shape: store.shape,
   }));
 }
