@@ -1,4 +1,4 @@
-// `tsx test/bench/lookups.ts [SAMPLES]`: how many samples a second a state answers for. A state of so many 32×32 samples
+// `BENCH=lookups npm run bench [-- SAMPLES]`: how many samples a second a state answers for. A state of so many 32×32 samples
 // with the candidates of the default plan (five images each) is asked for them in batches, as the stream does, and for
 // what was released of them, as the ledger does. Processor time of all threads is given beside, in microseconds a sample,
 // because a machine that others use shows in seconds. One JSON object on stdout. The state is fresh from disk cache, not

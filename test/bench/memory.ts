@@ -1,4 +1,4 @@
-// `npm run build && tsx test/bench/memory.ts [SAMPLES…]`: resident memory of `purify -` between a producer that has the
+// `npm run build && BENCH=memory npm run bench [-- SAMPLES…]`: resident memory of `purify -` between a producer that has the
 // next sample ready and a consumer that reads 1 MB a second, on datasets of so many images of 8×8 (10,000 and 200,000
 // unless others are named). Networks cost nothing, so that a run takes a minute or two. One JSON object on stdout:
 // the peak in MiB by number of samples, and how much the last is above the first. Linux only.

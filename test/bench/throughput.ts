@@ -1,4 +1,4 @@
-// `tsx test/bench/throughput.ts [SAMPLES]`: samples a second through the whole pipeline where networks cost nothing:
+// `BENCH=throughput npm run bench [-- SAMPLES]`: samples a second through the whole pipeline where networks cost nothing:
 // NDJSON with PNG images of 32×32 from a file, all stages with their journals, evidence and verdict, NDJSON and manifest
 // out. `runner` has a runner that gives images back at once; `workers` has two worker threads with identity networks,
 // one round of one call, so that images travel between threads too. Both learn no benign model but store what it would
