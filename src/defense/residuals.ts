@@ -3,10 +3,10 @@
 // machines add up to the same bits in any order.
 
 import { ShapeError } from '../errors.ts';
-import { addResiduals, type ImagePair } from '../math/kernels.ts';
+import { addResiduals, type ImagePair, MOST_PAIRS } from '../math/kernels.ts';
 
-/** Values of images that are gathered before they are added: row by row, which takes a third of the time. */
-const GATHERED = 1 << 20;
+/** Bytes of images that are gathered before they are added row by row, so that many images go through a row at once. */
+const GATHERED_BYTES = 1 << 20;
 
 /** Sums over images of one kind. */
 export interface ResidualSums {
@@ -25,11 +25,13 @@ export class Residuals {
   readonly size: number;
   readonly #moved: Rows = new Map();
   readonly #stayed: Rows = new Map();
-  #gathered = new Map<Row, ImagePair[]>();
-  #values = 0;
+  readonly #gathered = new Map<Row, ImagePair[]>();
+  readonly #mostGathered: number;
+  #pairs = 0;
 
   constructor(size: number) {
     this.size = size;
+    this.#mostGathered = Math.min(MOST_PAIRS, Math.ceil(GATHERED_BYTES / (2 * size)));
   }
 
   /**
@@ -53,8 +55,8 @@ export class Residuals {
     const pairs = this.#gathered.get(row);
     if (pairs) pairs.push({ raw, purified });
     else this.#gathered.set(row, [{ raw, purified }]);
-    this.#values += 2 * this.size;
-    if (this.#values >= GATHERED) this.#settle();
+    this.#pairs += 1;
+    if (this.#pairs >= this.#mostGathered) this.#settle();
   }
 
   /** Adds the sums of others up. */
@@ -100,8 +102,8 @@ export class Residuals {
   /** Adds up what was gathered. */
   #settle(): void {
     for (const [{ sums, squares }, pairs] of this.#gathered) addResiduals(sums, squares, pairs);
-    this.#gathered = new Map();
-    this.#values = 0;
+    this.#gathered.clear();
+    this.#pairs = 0;
   }
 
   #row(rows: Rows, label: number): Row {

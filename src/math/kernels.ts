@@ -145,11 +145,10 @@ export interface ImagePair {
   readonly purified: Uint8Array;
 }
 
-/**
- * Adds raw − purified to `sums` and its square to `squares`, pixel by pixel, for every pair.
- *
- * @param pairs at most 2¹⁵: sums of squares are whole numbers of 32 bits on the way
- */
+/** Pairs that `addResiduals` takes at most: their sums of squares are whole numbers of 32 bits on the way. */
+export const MOST_PAIRS = 1 << 15;
+
+/** Adds raw − purified to `sums` and its square to `squares`, pixel by pixel, for every pair. */
 export function addResiduals(sums: Float64Array, squares: Float64Array, pairs: readonly ImagePair[]): void {
   const { residuals, aWhole, bWhole, cBytes } = kernels();
   inSlots(sums.length, (at, count) => {
