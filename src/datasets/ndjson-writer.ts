@@ -31,29 +31,22 @@ export function lineOf(sample: Sample, origin: Origin | undefined, folder: strin
   const image = () => Buffer.from(imageFile(sample, origin).bytes).toString('base64');
   if (origin?.rest?.format !== 'ndjson') return Buffer.from(JSON.stringify({ id, label, image: image() }));
   const { line, says } = origin.rest;
-  if (origin.image === 'in line' && says?.label === label && (says.id ?? id) === id) return line;
-  const text = textOf(line);
-  const fields = JSON.parse(text) as Readonly<Record<string, unknown>>;
-  const isNamed = typeof fields.id === 'string' || typeof fields.id === 'number';
   const changes: Change[] = [];
-  if (isNamed && String(fields.id) !== id) changes.push({ key: 'id', value: id });
-  if (fields.label !== label) changes.push({ key: 'label', value: label });
-  if (!isThere(origin, origin.rest, fields, folder)) {
-    const key = typeof fields.image === 'string' ? 'image' : 'path';
+  if (says.id !== undefined && says.id !== id) changes.push({ key: 'id', value: id });
+  if (says.label !== label) changes.push({ key: 'label', value: label });
+  if (!isThere(origin, origin.rest, folder)) {
+    const key = says.path === undefined ? 'image' : 'path';
     changes.push({ key, as: 'image', value: image() });
   }
-  return changes.length === 0 ? line : Buffer.from(spliceFields(text, changes));
+  return changes.length === 0 ? line : Buffer.from(spliceFields(textOf(line), changes));
 }
 
 /** Whether the line already holds the image, or a path that leads to it from `folder` too. */
 function isThere(
   { image }: Origin,
-  { folder: from }: Extract<Rest, { format: 'ndjson' }>,
-  fields: Readonly<Record<string, unknown>>,
+  { folder: from, says: { path } }: Extract<Rest, { format: 'ndjson' }>,
   folder: string,
 ): boolean {
   if (!image) return false;
-  if (typeof fields.image === 'string') return true;
-  const path = String(fields.path);
-  return resolve(from, path) === resolve(folder, path);
+  return path === undefined || resolve(from, path) === resolve(folder, path);
 }

@@ -145,7 +145,8 @@ function toEntry(
     if ('damage' in image) throw new SampleError(image.damage);
     const inLine = 'bytes' in image;
     const file = inLine ? image.bytes : await readImageFile(resolve(folder, image.path), maxPixels);
-    const says = { ...(named !== undefined && { id: named }), label };
+    const id = named !== undefined && { id: named };
+    const says = { ...id, label, ...(!inLine && { path: image.path }) };
     const rest = { format: 'ndjson' as const, line: bytes, folder, says };
     const origin = { image: inLine ? ('in line' as const) : file, rest };
     return { label, ...(await decodeImage(file, maxPixels)), origin };

@@ -22,12 +22,12 @@ export interface Origin {
 export type Rest =
   /** A file of a class folder; `folder` is the path from the root to it. */
   | { readonly format: 'class-folders'; readonly folder: string; readonly name: string }
-  /** The line without its end; relative paths in it start from `folder`. What it says saves parsing it once more. */
+  /** The line without its end, and what it says, so that nobody has to parse it again; relative paths start from `folder`. */
   | {
       readonly format: 'ndjson';
       readonly line: Uint8Array;
       readonly folder: string;
-      readonly says?: { readonly id?: string; readonly label: number };
+      readonly says: LineFields;
     }
   /** The path beside the image's bytes, the file that says how columns are laid out, and the further ones, as stored. */
   | {
@@ -38,6 +38,13 @@ export type Rest =
     }
   /** All members of the sample in their order; the image has no bytes here. */
   | { readonly format: 'webdataset'; readonly key: string; readonly members: readonly Member[] };
+
+export interface LineFields {
+  readonly id?: string;
+  readonly label: number;
+  /** Where the image does not stand in the line itself. */
+  readonly path?: string;
+}
 
 export interface Member {
   readonly name: string;

@@ -7,7 +7,7 @@ import { type Pack, pack } from 'tar-stream';
 import type { ByteSink } from './byte-sink.ts';
 import { escapeId, unescapeId } from './description.ts';
 import { spliceFields } from './json-splice.ts';
-import { imageFile, type Member, type Origin } from './origin.ts';
+import { imageFile, type Member, type Origin, textOf } from './origin.ts';
 import type { PartWriter } from './part-writer.ts';
 import type { Sample } from './sample.ts';
 import { labelField, splitMember } from './webdataset.ts';
@@ -90,7 +90,7 @@ function labelled({ name, bytes }: Member, given: number | undefined, label: num
   if (given === label) return bytes!;
   if (extension === 'cls') return Buffer.from(String(label));
   if (extension !== 'json' || labelField(bytes!) !== given) return bytes!;
-  return Buffer.from(spliceFields(Buffer.from(bytes!).toString('utf8'), [{ key: 'label', value: label }]));
+  return Buffer.from(spliceFields(textOf(bytes!), [{ key: 'label', value: label }]));
 }
 
 /** Resolves when the member has left the archive's buffer: that is the back-pressure. */

@@ -23,9 +23,8 @@ export function keepCandidates(
   labels: readonly (readonly number[])[],
   minority: number,
 ): KeptImages {
-  const candidates = flat(labels);
+  const candidates = labels.flat();
   const [first, second] = frequencies(candidates);
-  if (first === undefined) throw new RangeError(`expected at least one candidate label, found none`);
   const keepsAll = (second?.count ?? 0) >= minority;
   const indices = [0];
   const kept = [raw];
@@ -39,7 +38,7 @@ export function keepCandidates(
 
 /** Most frequent label; of equals, the one met first. @param labels at least one */
 export function majorityOf(labels: readonly (readonly number[])[]): number {
-  return frequencies(flat(labels))[0]!.label;
+  return frequencies(labels.flat())[0].label;
 }
 
 /** Whether the kept images do not all carry one label: only such samples testify in step 4. */
@@ -52,13 +51,18 @@ export function imagesLabelled(kept: KeptImages, label: number): number[] {
   return kept.indices.filter((index, at) => index === 0 || kept.labels[at] === label);
 }
 
-function flat(rows: readonly (readonly number[])[]): readonly number[] {
-  return rows.length === 1 ? rows[0]! : rows.flat();
+interface Frequency {
+  readonly label: number;
+  readonly count: number;
 }
 
-/** Labels by falling frequency, equals in the order in which they were met. */
-function frequencies(labels: readonly number[]): { label: number; count: number }[] {
+/** Labels by falling frequency, equals in the order in which they were met. @throws {RangeError} when there are none */
+function frequencies(labels: readonly number[]): readonly [Frequency, ...Frequency[]] {
   const counts = new Map<number, number>();
   for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
-  return [...counts].map(([label, count]) => ({ label, count })).sort((a, b) => b.count - a.count);
+  const [first, ...others] = [...counts]
+    .map(([label, count]) => ({ label, count }))
+    .sort((a, b) => b.count - a.count);
+  if (first === undefined) throw new RangeError(`expected at least one candidate label, found none`);
+  return [first, ...others];
 }

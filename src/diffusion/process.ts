@@ -2,6 +2,7 @@
 // respaced schedule, as in guided-diffusion, so the sampler never knows how many steps were left out.
 
 import { ConfigError } from '../errors.ts';
+import type { ReverseFactors } from '../math/kernels.ts';
 import { posteriorVariances, respacedSchedule, type Schedule } from '../math/schedule.ts';
 import type { DiffusionPlan } from './plan.ts';
 
@@ -10,15 +11,9 @@ import type { DiffusionPlan } from './plan.ts';
  * x ← estimateToX·x̂₀ + xToX·x + sigma·z, where ε̂ is the network's prediction and z standard normal
  * (Ho et al. 2020, eqs. 7, 11 and 15).
  */
-export interface ReverseStep {
+export interface ReverseStep extends ReverseFactors {
   /** Schedule index that the network is told. */
   readonly timestep: number;
-  readonly xToEstimate: number;
-  readonly noiseToEstimate: number;
-  readonly estimateToX: number;
-  readonly xToX: number;
-  /** Standard deviation of the fresh noise; 0 in the last step of a round. */
-  readonly sigma: number;
 }
 
 /** What the sampler does. Steps come in order of time: noisiest first. */

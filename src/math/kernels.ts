@@ -1,8 +1,9 @@
-// The arithmetic on every number of every image, in WebAssembly (assembly/): ten times as fast as loops of
+// The arithmetic on every number of every image, in WebAssembly (assembly/): several times as fast as loops of
 // JavaScript, and the same bits. Arrays are copied into its memory and out of it, a slot of it at a time, which costs
 // little beside.
 
 import { KERNELS_WASM } from './kernels.wasm.ts';
+import type { RandomKey } from './random.ts';
 
 /** Numbers in each of the four slots of the memory. */
 const SLOT = 4096;
@@ -41,20 +42,11 @@ interface Kernels extends Exports {
 
 let loaded: Kernels | undefined;
 
-/**
- * Fills `out` with the standard normal float32 numbers of blocks 0, 1, … of four; see random.ts.
- *
- * @param counter block, step, round and `high` are the counter, (seed, low) the key: 32 bits each
- */
-export function fillWithNormals(
-  out: Float32Array,
-  step: number,
-  round: number,
-  { high, seed, low }: { readonly high: number; readonly seed: number; readonly low: number },
-): void {
+/** Fills `out` with standard normal numbers; `round` and `step` are unsigned 32-bit integers. See random.ts. */
+export function fillNormal(out: Float32Array, key: RandomKey, round: number, step: number): void {
   const { fill, a } = kernels();
   inSlots(out.length, (at, count) => {
-    fill(at >>> 2, Math.ceil(count / 4), step, round, high, seed, low);
+    fill(at >>> 2, Math.ceil(count / 4), step, round, key.high, key.seed, key.low);
     out.set(part(a, 0, count), at);
   });
 }
@@ -76,6 +68,7 @@ export interface ReverseFactors {
   readonly noiseToEstimate: number;
   readonly estimateToX: number;
   readonly xToX: number;
+  /** Standard deviation of the fresh noise; 0 in the last step of a round. */
   readonly sigma: number;
 }
 

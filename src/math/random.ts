@@ -3,7 +3,7 @@
 // batches of any size see the same noise. Normals use Box–Muller with polynomials of our own: the basic
 // arithmetic and square root of IEEE doubles give the same bits on every platform, Math.log and Math.cos need not.
 
-import { fillWithNormals } from './kernels.ts';
+import { fillNormal as fill } from './kernels.ts';
 
 /** Who draws: the run's seed and 64 bits of an id's hash. Made once for a sample, used for all its rounds and steps. */
 export interface RandomKey {
@@ -25,7 +25,7 @@ export function randomKey(seed: number, id: string): RandomKey {
 
 /** Fills `out` with standard normal numbers. `round` and `step` are unsigned 32-bit integers. */
 export function fillNormal(out: Float32Array, key: RandomKey, round: number, step: number): void {
-  fillWithNormals(out, step, round, key);
+  fill(out, key, round, step);
 }
 
 /** Fills `out` with numbers in [0, 1), multiples of 2⁻²⁴ and so exact in float32. */

@@ -91,14 +91,14 @@ function send(): void {
     ({ pixels, files: decoded }) => {
       let end = 0;
       for (const [n, { done }] of files.entries()) {
-        const shape = decoded[n]!;
-        if ('code' in shape) {
-          done(Promise.reject(fromFailure(shape)));
+        const found = decoded[n]!;
+        if ('code' in found) {
+          done(Promise.reject(fromFailure(found)));
           continue;
         }
         const begin = end;
-        end += shape[0] * shape[1] * shape[2];
-        done({ pixels: pixels.subarray(begin, end), shape });
+        end += found[0] * found[1] * found[2];
+        done({ pixels: pixels.subarray(begin, end), shape: found });
       }
     },
     // a thread that dies of them says nothing about each

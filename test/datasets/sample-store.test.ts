@@ -93,7 +93,8 @@ test('lines of NDJSON come back as they were, with where their image stands', ()
   const store = new SampleStore(join(folder, 'lines'), [1, 1, 1]);
   const lines = ['{"image":"aGk="}', '{"image":"aGk=","label":2,"more":"ä\\n{"}\r', '{"path":"a.png"}'];
   const origins = lines.map((text, i): Origin => {
-    const rest = { format: 'ndjson' as const, line: Buffer.from(text), folder: 'a/"b"' };
+    const says = [{ label: 0 }, { id: '"ä"', label: 2 }, { label: 0, path: 'a.png' }][i]!;
+    const rest = { format: 'ndjson' as const, line: Buffer.from(text), folder: 'a/"b"', says };
     return [
       { image: 'in line' as const, rest },
       { rest },
