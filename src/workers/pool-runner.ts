@@ -44,7 +44,6 @@ export class PoolRunner implements Runner {
   readonly #options: RunnerOptions;
   readonly #purifier: Purifier;
   readonly #making = new Set<Promise<unknown>>();
-  readonly #packed = new WeakMap<readonly Sample[], ImageBatch>();
   #denoiserCalls = 0;
 
   constructor(pool: Pool, options: RunnerOptions) {
@@ -80,7 +79,7 @@ export class PoolRunner implements Runner {
       const { labels, scores } = await this.#pool.run<'observe'>({
         kind: 'observe',
         observer,
-        images: this.#pack(samples),
+        images: pack(samples),
         perSample,
         candidates: images,
       });
@@ -189,18 +188,7 @@ export class PoolRunner implements Runner {
     const { rounds, steps } = this.#purifier.plan;
     const tiles = tilesPerImage(this.#purifier.denoiser, batch[0]!.shape);
     this.#denoiserCalls += batch.length * rounds * steps * tiles;
-    return this.#pool.run<'diffuse'>({
-      kind: 'diffuse',
-      purifier: this.#purifier,
-      images: this.#pack(batch),
-    });
-  }
-
-  /** A batch that is diffused is observed next. */
-  #pack(batch: readonly Sample[]): ImageBatch {
-    const packed = this.#packed.get(batch) ?? pack(batch);
-    this.#packed.set(batch, packed);
-    return packed;
+    return this.#pool.run<'diffuse'>({ kind: 'diffuse', purifier: this.#purifier, images: pack(batch) });
   }
 }
 
@@ -214,10 +202,10 @@ function rounded(score: number): number {
   return Math.round(score * 100) / 100;
 }
 
-/** One batch of samples of one shape as a single array, in memory that messages to threads do not copy. */
+/** One batch of samples of one shape as a single array. */
 export function pack(samples: readonly Sample[]): ImageBatch {
   const size = samples[0]!.pixels.length;
-  const pixels = new Uint8Array(new SharedArrayBuffer(samples.length * size));
+  const pixels = new Uint8Array(samples.length * size);
   samples.forEach((sample, n) => {
     pixels.set(sample.pixels, n * size);
   });
