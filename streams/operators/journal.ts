@@ -5,7 +5,7 @@
 
 import { closeSync, createReadStream, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { finalize, type MonoTypeOperatorFunction, tap } from 'rxjs';
+import { finalize, type MonoTypeOperatorFunction, pipe, tap } from 'rxjs';
 import { writing } from '../../src/errors.ts';
 import { lines } from './lines.ts';
 
@@ -88,14 +88,18 @@ export class Journal<T> implements Sink<T>, AsyncIterable<T> {
   }
 }
 
-/**
- * Appends each item to `sink`, then emits it; the sink is closed before the end is passed on, and on errors and
- * on unsubscribing too.
- */
+/** Appends each item to `sink`, then emits it; the sink is closed as `closing` does. */
 export function journalled<T>(sink: Sink<T>): MonoTypeOperatorFunction<T> {
-  return (source) =>
-    source.pipe(
-      tap({ next: (item) => sink.append(item), complete: () => sink.close() }),
-      finalize(() => sink.close()),
-    );
+  return pipe(
+    tap((item) => sink.append(item)),
+    closing(sink),
+  );
+}
+
+/** Closes `sink` before the end is passed on, and on errors and on unsubscribing too. */
+export function closing<T>(sink: Pick<Sink<T>, 'close'>): MonoTypeOperatorFunction<T> {
+  return pipe(
+    tap({ complete: () => sink.close() }),
+    finalize(() => sink.close()),
+  );
 }

@@ -1,6 +1,6 @@
 // Step 7, the decisions: samples that wait on disk are put to the benign model. Those on which it agrees with
-// their candidates are settled and learned; the model, fine-tuned, then names the labels of the rest. In the end
-// all samples leave in the order of the source, whenever they were settled.
+// their candidates are settled and learned; the model, fine-tuned, then names the labels of the rest. Samples leave in the
+// order of the source, whenever they were settled: up to the first that waits at once, all others in the end.
 
 import {
   concat,
@@ -14,7 +14,7 @@ import {
 } from 'rxjs';
 import { decideAgreed, decideConsensus, type RepairPolicy } from '../../src/defense/repair.ts';
 import { type Credit, credited } from '../operators/credited.ts';
-import { journalled } from '../operators/journal.ts';
+import { closing, journalled } from '../operators/journal.ts';
 import { merged } from '../operators/merged.ts';
 import { counted, type Report } from '../progress.ts';
 import type { SettledSample, WaitingSample } from '../records.ts';
@@ -35,7 +35,7 @@ export interface RelabelParts extends SettleParts {
 
 type Sample = SettledSample | WaitingSample;
 
-/** Takes in all samples, settles those that wait, then emits every settled sample in source order. */
+/** Settles those that wait when all samples have come in; emits every settled sample in source order. */
 export function relabel(parts: RelabelParts): OperatorFunction<Sample, SettledSample> {
   const { credit, policy, report, scratch, store } = parts;
   return (source) =>
@@ -48,6 +48,17 @@ export function relabel(parts: RelabelParts): OperatorFunction<Sample, SettledSa
           journalled(settlement),
           tap(() => credit.give()),
         );
+      let anyWaits = false;
+      const first = source.pipe(
+        tap((sample) => {
+          anyWaits ||= sample.kind === 'waiting';
+          if (!anyWaits) return;
+          atOnce.append(sample);
+          credit.give();
+        }),
+        closing(atOnce),
+        filter((_sample): _sample is SettledSample => !anyWaits),
+      );
       const consulted = (waiting: Settlement, decide: typeof decideAgreed) =>
         defer(() => credited(waiting.waiting, credit)).pipe(
           consult(parts),
@@ -71,7 +82,7 @@ export function relabel(parts: RelabelParts): OperatorFunction<Sample, SettledSa
         ),
       );
       return concat(
-        source.pipe(keepIn(atOnce), ignoreElements()),
+        first,
         decided.pipe(ignoreElements()),
         inSourceOrder.pipe(map((line) => restored(line, store))),
       );

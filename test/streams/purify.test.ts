@@ -107,6 +107,28 @@ describe('purify', () => {
   it.each([
     ['default', {}],
     ['candidates', { policy: CANDIDATES }],
+  ])(
+    'writes up to the first sample that waits before the model is trained: %s policy',
+    async (_, changes) => {
+      const finished: number[] = [];
+      const run: TinyRun = tinyRun(readResults(poisoned(120)), {
+        ...changes,
+        writer: { write: async () => void finished.push(run.trainer.finished) },
+      });
+      await run.run();
+      const first = run.manifest.findIndex(({ rule }) => rule === 'agreed' || rule === 'consensus');
+      const before = first < 0 ? 120 : first;
+      expect(before).toBeGreaterThan(0);
+      expect(run.trainer.finished).toBe(first < 0 ? 1 : 2);
+      // the last of them is written while the training begins
+      expect(new Set(finished.slice(0, before - 1))).toEqual(new Set([0]));
+      expect(finished.slice(before)).toEqual(Array(120 - before).fill(2));
+    },
+  );
+
+  it.each([
+    ['default', {}],
+    ['candidates', { policy: CANDIDATES }],
   ])('gives the same bytes whatever the workers, batches and credit: %s policy', async (_, changes) => {
     const samples = [...poisoned(90), sampleOf('x-diffuse', 1, 1), sampleOf('y-observe', 2, 2)];
     const reference = tinyRun(readResults(samples), { ...changes, inFlight: 1, batch: 1 }, 1);
