@@ -1,17 +1,17 @@
 // The worker thread that decodes PNG files for a reader, many small ones at a time.
 
-import type { Image } from '../datasets/entry.ts';
-import { decodePng } from '../datasets/png.ts';
-import { type Failure, SampleError, toFailure } from '../errors.ts';
+import { decodePngs } from '../datasets/png.ts';
+import { SampleError, toFailure } from '../errors.ts';
 import { moved } from './moved.ts';
 import type { DecodedFiles, FilesToDecode } from './thread-decoder.ts';
 
 export default function run({ bytes, lengths, maxPixels }: FilesToDecode): unknown {
   let end = 0;
-  const decoded = lengths.map((length, n) => {
+  const files = lengths.map((length, n) => {
     end += length;
-    return decode(bytes.subarray(end - length, end), maxPixels[n]!);
+    return { bytes: bytes.subarray(end - length, end), maxPixels: maxPixels[n]! };
   });
+  const decoded = decodePngs(files).map((image) => (image instanceof SampleError ? toFailure(image) : image));
   const images = decoded.filter((image) => 'pixels' in image).map(({ pixels }) => pixels);
   const pixels = new Uint8Array(images.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
@@ -19,15 +19,6 @@ export default function run({ bytes, lengths, maxPixels }: FilesToDecode): unkno
     pixels.set(image, at);
     at += image.length;
   }
-  const files = decoded.map((image) => ('pixels' in image ? image.shape : image));
-  return moved({ pixels, files } satisfies DecodedFiles, [pixels]);
-}
-
-function decode(file: Uint8Array, maxPixels: number): Image | Failure {
-  try {
-    return decodePng(file, maxPixels);
-  } catch (error) {
-    if (!(error instanceof SampleError)) throw error;
-    return toFailure(error);
-  }
+  const found = decoded.map((image) => ('pixels' in image ? image.shape : image));
+  return moved({ pixels, files: found } satisfies DecodedFiles, [pixels]);
 }

@@ -1,6 +1,6 @@
 import { decode } from 'fast-png';
 import { expect, test } from 'vitest';
-import { decodePng, encodePng } from '../../src/datasets/png.ts';
+import { decodePng, decodePngs, encodePng } from '../../src/datasets/png.ts';
 import { SampleError } from '../../src/errors.ts';
 import { pixelsOf, pngChunk, pngOf, rawPng } from './make.ts';
 
@@ -177,4 +177,64 @@ test('refuses ways of compressing, filtering and interlacing that do not exist',
     const damaged = Buffer.concat([file.subarray(0, 8), pngChunk('IHDR', header), file.subarray(33)]);
     expect(() => decodePng(damaged, 100)).toThrow(/expected a PNG that decodes/);
   }
+});
+
+/** Rows with every filter, of noise. */
+function noisyPng(header: { width: number; height: number; type: number }, salt: number): Buffer {
+  const { width, height, type } = header;
+  const row = 1 + width * (type === 0 ? 1 : 3);
+  const data = Uint8Array.from({ length: height * row }, (_, i) => Math.imul(i + salt, 2654435761) >>> 24);
+  for (let y = 0; y < height; y++) data[y * row] = (salt + y) % 5;
+  return rawPng({ ...header, depth: 8 }, data);
+}
+
+/** As an image or an error comes out of one, for comparison. */
+function oneByOne(files: readonly Buffer[]) {
+  return files.map((bytes) => {
+    try {
+      return decodePng(bytes, MAX);
+    } catch (error) {
+      return error;
+    }
+  });
+}
+
+const together = (files: readonly Buffer[]) => decodePngs(files.map((bytes) => ({ bytes, maxPixels: MAX })));
+
+test.each([['gray', 0] as const, ['RGB', 2] as const])(
+  'many %s images of one width and any height come out together as each does alone, bad ones among them too',
+  (_, type) => {
+    const files = Array.from({ length: 40 }, (_, n) => noisyPng({ width: 9, height: 1 + (n % 7), type }, n));
+    expect(together(files)).toEqual(oneByOne(files));
+    files.splice(3, 0, Buffer.from('GIF89a'), files[0]!.subarray(0, 50));
+    expect(together(files)).toEqual(oneByOne(files));
+    // which is found when rows are looked at only
+    files.push(rawPng({ width: 9, height: 1, depth: 8, type }, Buffer.alloc(1 + 9 * (type + 1), 5)));
+    expect(together(files).at(-1)).toBeInstanceOf(SampleError);
+    expect(together(files)).toEqual(oneByOne(files));
+  },
+);
+
+test('images of several kinds come out together as each does alone', () => {
+  const plain = noisyPng({ width: 4, height: 4, type: 2 }, 1);
+  const key = ['tRNS', Uint8Array.of(0, 7)] as const;
+  const header = Buffer.from([0, 0, 0, 4, 0, 0, 0, 4, 8, 2, 0, 3, 0]);
+  const others = [
+    noisyPng({ width: 5, height: 4, type: 2 }, 2),
+    noisyPng({ width: 4, height: 4, type: 0 }, 3),
+    rawPng({ width: 4, height: 1, depth: 16, type: 0 }, new Uint8Array(9)),
+    rawPng({ width: 4, height: 1, depth: 8, type: 0, interlace: 1 }, new Uint8Array(7)),
+    rawPng({ width: 4, height: 1, depth: 8, type: 0 }, Uint8Array.of(0, 7, 7, 7, 7), [key]),
+    Buffer.concat([plain.subarray(0, 8), pngChunk('IHDR', header), plain.subarray(33)]),
+  ];
+  for (const other of others) {
+    for (const files of [
+      [plain, other],
+      [other, plain],
+      [other, other],
+    ]) {
+      expect(together(files)).toEqual(oneByOne(files));
+    }
+  }
+  expect(together([])).toEqual([]);
 });
