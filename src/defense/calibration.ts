@@ -3,15 +3,11 @@
 // a slope and an offset for each class from the purified images and the labels that came with them: what drifts is
 // called by its given label again, while poison, whose trigger is gone, stays where its image belongs.
 
+import { type Scaling, softmaxGradient } from '../math/kernels.ts';
 import type { LabelledScores } from './score-sample.ts';
 
 /** What is learned: score′ = slope · score + offset, class by class. */
-export interface Calibration {
-  /** [C] */
-  readonly slopes: Float64Array;
-  /** [C] */
-  readonly offsets: Float64Array;
-}
+export type Calibration = Scaling;
 
 /** Adam's settings; the loss is convex and its columns are standardised, so they are not delicate. */
 const STEPS = 150;
@@ -47,11 +43,15 @@ function fitFirst({ scores, labels, classes }: LabelledScores): Calibration {
  */
 export function fitCalibration(scores: Float32Array, labels: Int32Array, classes: number): Calibration {
   const { means, deviations } = standardOf(scores, classes);
-  const weights = weightsOf(labels, classes);
+  const task = { classes, scores, labels, weights: weightsOf(labels, classes) };
   const theta = new Float64Array(2 * classes).fill(1, 0, classes);
   const [first, second] = [new Float64Array(2 * classes), new Float64Array(2 * classes)];
   for (let step = 1; step <= STEPS; step++) {
-    const gradient = gradientOf(scores, labels, weights, theta, means, deviations);
+    const gradient = standardised(
+      softmaxGradient(task, unstandardised(theta, means, deviations)),
+      means,
+      deviations,
+    );
     const rate = RATE * 0.5 * (1 + Math.cos((Math.PI * step) / (STEPS + 1)));
     for (let i = 0; i < theta.length; i++) {
       first[i] = 0.9 * first[i]! + 0.1 * gradient[i]!;
@@ -94,42 +94,10 @@ function standardOf(scores: Float32Array, classes: number) {
   return { means, deviations };
 }
 
-/** Gradient of the weighted cross-entropy with respect to [slopes, offsets] of the standardised scores. */
-function gradientOf(
-  scores: Float32Array,
-  labels: Int32Array,
-  weights: Float64Array,
-  theta: Float64Array,
-  means: Float64Array,
-  deviations: Float64Array,
-): Float64Array {
-  const classes = means.length;
-  const { slopes, offsets } = unstandardised(theta, means, deviations);
-  const gradient = new Float64Array(2 * classes);
-  const p = new Float64Array(classes);
-  for (let n = 0; n < labels.length; n++) {
-    const first = n * classes;
-    let largest = Number.NEGATIVE_INFINITY;
-    for (let c = 0; c < classes; c++) {
-      p[c] = slopes[c]! * scores[first + c]! + offsets[c]!;
-      largest = Math.max(largest, p[c]!);
-    }
-    let total = 0;
-    for (let c = 0; c < classes; c++) {
-      p[c] = Math.exp(p[c]! - largest);
-      total += p[c]!;
-    }
-    const scale = weights[n]! / total;
-    for (let c = 0; c < classes; c++) {
-      const error = p[c]! * scale - (c === labels[n] ? weights[n]! : 0);
-      gradient[c]! += error * scores[first + c]!;
-      gradient[classes + c]! += error;
-    }
-  }
-  for (let c = 0; c < classes; c++) {
-    gradient[c] = (gradient[c]! - means[c]! * gradient[classes + c]!) / deviations[c]!;
-  }
-  return gradient;
+/** A gradient by slopes and offsets as that by those of standardised scores: [slopes, offsets]. */
+function standardised({ slopes, offsets }: Scaling, means: Float64Array, deviations: Float64Array) {
+  const bySlope = slopes.map((slope, c) => (slope - means[c]! * offsets[c]!) / deviations[c]!);
+  return [...bySlope, ...offsets];
 }
 
 /** Slopes and offsets of standardised scores as those of the scores themselves. */

@@ -7,6 +7,9 @@ import type { RandomKey } from './random.ts';
 
 /** Numbers in each of the four slots of the memory. */
 const SLOT = 4096;
+const PAGE = 1 << 16;
+/** Scores that are worked on at a time, in a memory of their own: 1 MiB. */
+const MOST_SCORES = 1 << 18;
 
 interface Exports {
   fill(
@@ -25,7 +28,17 @@ interface Exports {
   clamp(count: number): void;
   planes(count: number): void;
   residuals(count: number): void;
-  readonly memory: { readonly buffer: ArrayBuffer };
+  softmax(
+    rows: number,
+    classes: number,
+    scores: number,
+    labels: number,
+    weights: number,
+    scaling: number,
+    gradient: number,
+    held: number,
+  ): void;
+  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): void };
 }
 
 /** The first three slots, as what they are used for. */
@@ -40,7 +53,9 @@ interface Kernels extends Exports {
   readonly cBytes: Uint8Array;
 }
 
+let module: object | undefined;
 let loaded: Kernels | undefined;
+let grown: Exports | undefined;
 
 /** Fills `out` with standard normal numbers; `round` and `step` are unsigned 32-bit integers. See random.ts. */
 export function fillNormal(out: Float32Array, key: RandomKey, round: number, step: number): void {
@@ -159,6 +174,54 @@ export function addResiduals(sums: Float64Array, squares: Float64Array, pairs: r
   });
 }
 
+/** What a softmax over scaled scores is to say, and how much each row counts. */
+export interface SoftmaxTask {
+  readonly classes: number;
+  /** float32 [N, C]. */
+  readonly scores: Float32Array;
+  /** int32 [N], in [0, C). */
+  readonly labels: Int32Array;
+  /** float64 [N]. */
+  readonly weights: Float64Array;
+}
+
+/** Slopes and offsets of the classes, or the gradient by them: float64 [C] each. */
+export interface Scaling {
+  readonly slopes: Float64Array;
+  readonly offsets: Float64Array;
+}
+
+/** The gradient of Σ weight · cross-entropy(softmax(slope · score + offset), label), by slopes and offsets. */
+export function softmaxGradient(
+  { classes, scores, labels, weights }: SoftmaxTask,
+  { slopes, offsets }: Scaling,
+): Scaling {
+  const even = classes + (classes % 2);
+  const most = Math.min(labels.length, Math.max(1, Math.floor(MOST_SCORES / classes)));
+  const [gradientAt, heldAt, weightsAt] = [16 * even, 32 * even, 40 * even];
+  const scoresAt = weightsAt + 8 * most;
+  const labelsAt = scoresAt + 4 * (most * classes + 1);
+  const { softmax, memory } = roomy(labelsAt + 4 * most);
+  const scaling = new Float64Array(memory.buffer, 0, 2 * even).fill(0);
+  const gradient = new Float64Array(memory.buffer, gradientAt, 2 * even).fill(0);
+  const weightsPart = new Float64Array(memory.buffer, weightsAt, most);
+  const scoresPart = new Float32Array(memory.buffer, scoresAt, most * classes + 1);
+  const labelsPart = new Int32Array(memory.buffer, labelsAt, most);
+  // a class that only makes their number even has no share
+  scaling.fill(Number.NEGATIVE_INFINITY, even);
+  scaling.set(slopes);
+  scaling.set(offsets, even);
+  for (let at = 0; at < labels.length; at += most) {
+    const rows = Math.min(most, labels.length - at);
+    weightsPart.set(weights.subarray(at, at + rows));
+    scoresPart.set(scores.subarray(at * classes, (at + rows) * classes));
+    scoresPart[rows * classes] = 0;
+    labelsPart.set(labels.subarray(at, at + rows));
+    softmax(rows, classes, scoresAt, labelsAt, weightsAt, 0, gradientAt, heldAt);
+  }
+  return { slopes: gradient.slice(0, classes), offsets: gradient.slice(even, even + classes) };
+}
+
 function inSlots(length: number, work: (at: number, count: number) => void): void {
   for (let at = 0; at < length; at += SLOT) work(at, Math.min(SLOT, length - at));
 }
@@ -178,9 +241,22 @@ function kernels(): Kernels {
   return loaded;
 }
 
-function load(): Kernels {
+/** The kernels with a memory of at least so many bytes. */
+function roomy(bytes: number): Exports {
+  grown ??= instantiate();
+  const missing = bytes - grown.memory.buffer.byteLength;
+  if (missing > 0) grown.memory.grow(Math.ceil(missing / PAGE));
+  return grown;
+}
+
+function instantiate(): Exports {
   const { Module, Instance } = (globalThis as unknown as { WebAssembly: Loader }).WebAssembly;
-  const exports = new Instance(new Module(Buffer.from(KERNELS_WASM, 'base64'))).exports as Exports;
+  module ??= new Module(Buffer.from(KERNELS_WASM, 'base64'));
+  return new Instance(module).exports as Exports;
+}
+
+function load(): Kernels {
+  const exports = instantiate();
   const { buffer } = exports.memory;
   const [a, b, c] = [0, SLOT * 4, 2 * SLOT * 4] as const;
   return {

@@ -1,12 +1,21 @@
 import { readFileSync } from 'node:fs';
 import { main } from 'assemblyscript/asc';
 import { describe, expect, it } from 'vitest';
-import { addResiduals, clamp, fromUnit, mix, planes, reverse, toUnit } from '../../src/math/kernels.ts';
+import {
+  addResiduals,
+  clamp,
+  fromUnit,
+  mix,
+  planes,
+  reverse,
+  softmaxGradient,
+  toUnit,
+} from '../../src/math/kernels.ts';
 import { fillNormal, randomKey } from '../../src/math/random.ts';
 import { projectPath } from '../support/paths.ts';
 
 const FOLDER = 'src/math/assembly';
-const SOURCES = [`${FOLDER}/images.ts`, `${FOLDER}/normal.ts`];
+const SOURCES = ['images', 'normal', 'softmax'].map((name) => `${FOLDER}/${name}.ts`);
 
 /** As `asc` compiles it. */
 async function compile(): Promise<Uint8Array> {
@@ -114,4 +123,39 @@ describe('the kernels', () => {
     addResiduals(sums, squares, all);
     expect([sums, squares]).toEqual(expected);
   });
+
+  it.each([[2], [3], [10], [43], [4099]])(
+    'find the gradient of a softmax of %d classes as numbers of JavaScript do',
+    (classes) => {
+      // more than are worked on at a time
+      const rows = classes < 10 ? 100_000 : Math.ceil(300_000 / classes);
+      const scores = new Float32Array(rows * classes);
+      fillNormal(scores, randomKey(1, 'scores'), 0, 0);
+      // far ones, so that shares vanish, and equal ones
+      for (let i = 0; i < scores.length; i++) scores[i]! *= i % 7 ? 8 : i % 3 ? 600 : 0;
+      const labels = Int32Array.from({ length: rows }, (_, n) => (n * 7) % classes);
+      const weights = Float64Array.from(labels, (label) => 1 / (1 + label));
+      const slopes = Float64Array.from({ length: classes }, (_, c) => 0.5 + (c % 5));
+      const offsets = Float64Array.from({ length: classes }, (_, c) => (c % 3) - 1);
+      const found = softmaxGradient({ classes, scores, labels, weights }, { slopes, offsets });
+      const bySlope = new Float64Array(classes);
+      const byOffset = new Float64Array(classes);
+      for (let n = 0; n < rows; n++) {
+        const row = scores.subarray(n * classes, (n + 1) * classes);
+        const scaled = Array.from(row, (score, c) => slopes[c]! * score + offsets[c]!);
+        const largest = scaled.reduce((most, value) => Math.max(most, value));
+        const powers = scaled.map((value) => Math.exp(value - largest));
+        const total = powers.reduce((sum, power) => sum + power, 0);
+        for (const [c, power] of powers.entries()) {
+          const error = power * (weights[n]! / total) - (c === labels[n] ? weights[n]! : 0);
+          bySlope[c]! += error * row[c]!;
+          byOffset[c]! += error;
+        }
+      }
+      // V8's exponential may be another one some day
+      const near = (numbers: Float64Array) => Array.from(numbers, (x) => expect.closeTo(x, 8));
+      expect(Array.from(found.slopes)).toEqual(near(bySlope));
+      expect(Array.from(found.offsets)).toEqual(near(byOffset));
+    },
+  );
 });
