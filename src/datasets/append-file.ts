@@ -14,10 +14,9 @@ export class AppendFile {
   readonly #descriptor: number;
   #buffer: Buffer | undefined;
   #buffered = 0;
-  /** What was read ahead: its first bytes are those of the file from `#aheadFrom` to `#aheadTo`. */
-  #ahead: Buffer | undefined;
+  /** What was read ahead: the bytes of the file from `#aheadFrom` on. */
+  #ahead = Buffer.alloc(0);
   #aheadFrom = 0;
-  #aheadTo = 0;
   /** Where the last read ended. */
   #readTo = 0;
 
@@ -39,25 +38,46 @@ export class AppendFile {
 
   /** Fills `target` from byte `position`; what was appended is there, written or not. */
   read(target: Uint8Array, position: number): void {
-    const end = position + target.length;
+    if (this.#seek(position, target.length)) target.set(this.#aheadAt(position, target.length));
+    else this.#readAll(target, position);
+  }
+
+  /** The same `length` bytes as memory that nobody writes to: shared with its neighbours where a block was read ahead. */
+  view(length: number, position: number): Buffer {
+    if (this.#seek(position, length)) return this.#aheadAt(position, length);
+    const bytes = Buffer.allocUnsafe(length);
+    this.#readAll(bytes, position);
+    return bytes;
+  }
+
+  /** Reads ahead where the last read ended. @returns whether the block has all that is wanted */
+  #seek(position: number, length: number): boolean {
+    const end = position + length;
     if (position === this.#readTo && !this.#hasAhead(position, end)) this.#readAhead(position);
     this.#readTo = end;
-    if (this.#hasAhead(position, end)) {
-      this.#ahead?.copy(target, 0, position - this.#aheadFrom, end - this.#aheadFrom);
-    } else if (this.#readInto(target, position) < target.length) {
-      throw new RangeError(`${this.#path} ends before byte ${end}`);
-    }
+    return this.#hasAhead(position, end);
   }
 
   #hasAhead(position: number, end: number): boolean {
-    return position >= this.#aheadFrom && end <= this.#aheadTo;
+    return position >= this.#aheadFrom && end <= this.#aheadFrom + this.#ahead.length;
+  }
+
+  #aheadAt(position: number, length: number): Buffer {
+    const from = position - this.#aheadFrom;
+    return this.#ahead.subarray(from, from + length);
   }
 
   /** What is in the file never changes, so that a block stays true. */
   #readAhead(position: number): void {
-    this.#ahead ??= Buffer.allocUnsafeSlow(READ_BYTES);
+    const block = Buffer.allocUnsafeSlow(READ_BYTES);
     this.#aheadFrom = position;
-    this.#aheadTo = position + this.#readInto(this.#ahead, position);
+    this.#ahead = block.subarray(0, this.#readInto(block, position));
+  }
+
+  #readAll(target: Uint8Array, position: number): void {
+    if (this.#readInto(target, position) < target.length) {
+      throw new RangeError(`${this.#path} ends before byte ${position + target.length}`);
+    }
   }
 
   /** @returns bytes read: fewer than wanted at the end of the file */

@@ -33,13 +33,10 @@ export class OriginStore {
 
   read(index: number): Origin | undefined {
     if (index >= this.#count) return undefined;
-    const place = Buffer.allocUnsafe(PLACE_BYTES);
-    this.#places.read(place, index * PLACE_BYTES);
+    const place = this.#places.view(PLACE_BYTES, index * PLACE_BYTES);
     const length = place.readUInt32LE(6);
     if (length === 0) return undefined;
-    const bytes = Buffer.allocUnsafe(length);
-    this.#bytes.read(bytes, place.readUIntLE(0, 6));
-    return decoded(bytes);
+    return decoded(this.#bytes.view(length, place.readUIntLE(0, 6)));
   }
 
   dispose(): void {

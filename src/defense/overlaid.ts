@@ -3,6 +3,8 @@
 // trigger. What is left of an image is sharper than any purified one, and purification leaves most of a faint trigger
 // (docs/experiments.md).
 
+import { overlaid } from '../math/pixels.ts';
+
 /**
  * What an honest image of each class counts for, so that honest images have the carriers' classes in the same shares.
  *
@@ -108,7 +110,7 @@ function solve(overlay: Float32Array, honest: readonly Uint8Array[], mean: Float
  * @returns uint8 [C, H, W]
  */
 export function withoutOverlay(pixels: Uint8Array, pattern: Float32Array): Uint8Array {
-  return Uint8Array.from(new Uint8ClampedArray(pattern.map((value, i) => pixels[i]! - value)));
+  return overlaid(pixels, pattern, -1);
 }
 
 function countsOf(labels: readonly number[]): ReadonlyMap<number, number> {

@@ -5,6 +5,7 @@
 // trigger that keeps its label not even a flip.
 
 import { logBinomialTail, wilsonInterval } from '../math/binomial.ts';
+import { overlaid } from '../math/pixels.ts';
 import { contrastError, contrastOf, type ResidualSums, type Residuals } from './residuals.ts';
 
 /** Something to lay onto images: added, and limited to [0, 255]. */
@@ -107,7 +108,7 @@ export function stampsOf(residuals: Residuals, label: number): Stamp[] {
 
 /** An image with a stamp on it. @returns uint8 [C, H, W] */
 export function stamped(pixels: Uint8Array, { pattern }: Stamp): Uint8Array {
-  return Uint8Array.from(new Uint8ClampedArray(pattern.map((value, i) => pixels[i]! + value)));
+  return overlaid(pixels, pattern, 1);
 }
 
 /** Judges all trials. @returns by label, what accuses it most; labels that no stamp speaks of are left out */

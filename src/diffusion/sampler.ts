@@ -33,7 +33,7 @@ export type KeepImage = (image: Float32Array, sample: number, candidate: number)
 /**
  * Runs all rounds over a batch.
  *
- * @param x      [N, C, H, W] float32 in [−1, 1], the raw images; on return the final images, in the same range
+ * @param x      [N, C, H, W] float32 in [−1, 1], the raw images; on return the final states, not limited
  * @param count  N
  * @throws {ShapeError} when x does not hold `count` images, or the network returns another size
  */
@@ -71,7 +71,7 @@ export async function sampleCandidates(
         if (slot >= 0) keepImage(process.estimates ? estimate : image, n, round * keep + slot);
       }
     }
-    clamp(x);
+    if (round + 1 < rounds) clamp(x);
   }
 }
 

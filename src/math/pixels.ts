@@ -20,3 +20,10 @@ export function toBytes(
   fromUnit(out, values);
   return new Uint8Array(out.buffer, out.byteOffset, out.length);
 }
+
+/** Pixels plus weight · pattern, rounded to the nearest (of two, the even one) and limited to [0, 255]. */
+export function overlaid(pixels: Uint8Array, pattern: Float32Array, weight: 1 | -1): Uint8Array {
+  const out = new Uint8ClampedArray(pixels.length);
+  for (let i = 0; i < out.length; i++) out[i] = Math.fround(pixels[i]! + weight * pattern[i]!);
+  return new Uint8Array(out.buffer);
+}
