@@ -4,6 +4,7 @@
 import { deserialize, serialize } from 'node:v8';
 import { AppendFile } from './append-file.ts';
 import type { Origin, Rest } from './origin.ts';
+import type { ImageSize } from './resize.ts';
 
 // where it begins (48 bits) and its length (32 bits, 0 where there is none)
 const PLACE_BYTES = 10;
@@ -55,20 +56,33 @@ export class OriginStore {
 }
 
 const NEWLINE = 10;
-const BRACE = 123;
+const BRACKET = 91;
 
-/** Parts that follow each other. A line of NDJSON stands behind what is said of it, as it is: all else takes longer. */
+/** What is said of a line of NDJSON with an image in it, in an order: names would take longer to read than all that they name. */
+type LineOrigin = readonly [
+  size: ImageSize | null,
+  folder: string,
+  id: string | null,
+  label: number,
+  path: string | null,
+];
+
+/** Parts that follow each other. Such a line stands behind what is said of it, as it is: all else takes longer. */
 function encoded(origin: Origin): readonly Uint8Array[] {
-  const { image, rest, ...others } = origin;
-  if (rest?.format !== 'ndjson' || typeof image === 'object') return [serialize(origin)];
-  const { line, ...around } = rest;
-  return [Buffer.from(`${JSON.stringify({ ...others, image, rest: around })}\n`), line];
+  const { image, size = null, rest } = origin;
+  if (rest?.format !== 'ndjson' || image !== 'in line') return [serialize(origin)];
+  const { line, folder, says } = rest;
+  const { id = null, label, path = null } = says;
+  const told: LineOrigin = [size, folder, id, label, path];
+  return [Buffer.from(`${JSON.stringify(told)}\n`), line];
 }
 
 /** V8's own format begins with 255. */
 function decoded(bytes: Buffer): Origin {
-  if (bytes[0] !== BRACE) return deserialize(bytes) as Origin;
+  if (bytes[0] !== BRACKET) return deserialize(bytes) as Origin;
   const end = bytes.indexOf(NEWLINE);
-  const { rest, ...others } = JSON.parse(bytes.toString('utf8', 0, end)) as Origin;
-  return { ...others, rest: { ...rest, line: bytes.subarray(end + 1) } as Rest };
+  const [size, folder, id, label, path]: LineOrigin = JSON.parse(bytes.toString('utf8', 0, end));
+  const says = { ...(id !== null && { id }), label, ...(path !== null && { path }) };
+  const rest: Rest = { format: 'ndjson', line: bytes.subarray(end + 1), folder, says };
+  return { image: 'in line', ...(size && { size }), rest };
 }

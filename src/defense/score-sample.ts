@@ -3,7 +3,7 @@
 // machines merge to the very one of the whole dataset, in any order. Numbers lie in flat arrays: tens of thousands of
 // small objects would cost several times as much memory.
 
-import { murmur3 } from '../math/random.ts';
+import { hashOf } from '../math/random.ts';
 
 /** Numbers that a sample may hold at most, whatever the number of classes: 16 MB. */
 const CAPACITY = 4_000_000;
@@ -51,8 +51,6 @@ interface Columns {
   readonly scores: Float32Array;
 }
 
-const encoder = new TextEncoder();
-
 export class ScoreSample {
   readonly classes: number;
   readonly #capacity: number;
@@ -72,7 +70,7 @@ export class ScoreSample {
   }
 
   add(scored: Scored): void {
-    this.#put(murmur3(encoder.encode(scored.id), 0), scored);
+    this.#put(hashOf(scored.id, 0), scored);
   }
 
   merge(other: ScoreSample): void {
@@ -104,7 +102,7 @@ export class ScoreSample {
     const kept = new ScoreSample(this.classes, this.#capacity);
     const { ids, ranks } = this.#columns;
     for (let n = 0; n < this.#count; n++) {
-      if (murmur3(encoder.encode(ids[n]!), draw) >= share * 2 ** 32) continue;
+      if (hashOf(ids[n]!, draw) >= share * 2 ** 32) continue;
       kept.#put(ranks[n]!, this.#scored(n));
     }
     return kept;

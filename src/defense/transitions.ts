@@ -58,6 +58,9 @@ interface Frequency {
 
 /** Labels by falling frequency, equals in the order in which they were met. @throws {RangeError} when there are none */
 function frequencies(labels: readonly number[]): readonly [Frequency, ...Frequency[]] {
+  const [only] = labels;
+  if (only !== undefined && labels.every((label) => label === only))
+    return [{ label: only, count: labels.length }];
   const counts = new Map<number, number>();
   for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
   const [first, ...others] = [...counts]

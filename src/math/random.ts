@@ -19,7 +19,7 @@ export interface RandomKey {
  * @param id   any string: a sample's id, a layer's name, the name of a purpose
  */
 export function randomKey(seed: number, id: string): RandomKey {
-  const bytes = Buffer.from(id);
+  const bytes = utf8(id);
   return { seed: seed >>> 0, high: murmur3(bytes, 0x9e3779b9), low: murmur3(bytes, 0) };
 }
 
@@ -124,18 +124,39 @@ function multiplyHigh(aHigh: number, aLow: number, b: number): number {
   return (Math.imul(aHigh, bHigh) + (middle >>> 16) + (carry >>> 16)) | 0;
 }
 
+/** A hash of a text: an unsigned 32-bit integer. Another `seed` is another, independent hash. */
+export function hashOf(text: string, seed: number): number {
+  return murmur3(utf8(text), seed);
+}
+
+/** Where ids are written to be hashed; longer texts get a memory of their own. */
+const scratch = Buffer.alloc(1 << 10);
+const scratchView = new DataView(scratch.buffer, scratch.byteOffset, scratch.length);
+
+interface Bytes {
+  readonly view: DataView;
+  readonly length: number;
+}
+
+/** The bytes of a text, until the next one is asked for. */
+function utf8(text: string): Bytes {
+  // three bytes at most for each of its 16-bit units
+  if (3 * text.length <= scratch.length) return { view: scratchView, length: scratch.write(text) };
+  const { buffer, byteOffset, length } = Buffer.from(text);
+  return { view: new DataView(buffer, byteOffset, length), length };
+}
+
 /** MurmurHash3_x86_32 (Appleby, public domain). */
-export function murmur3(bytes: Uint8Array, seed: number): number {
+function murmur3({ view, length }: Bytes, seed: number): number {
   let hash = seed | 0;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const tail = bytes.length & ~3;
+  const tail = length & ~3;
   for (let i = 0; i < tail; i += 4) {
     hash ^= scramble(view.getInt32(i, true));
     hash = (Math.imul((hash << 13) | (hash >>> 19), 5) + 0xe6546b64) | 0;
   }
   let rest = 0;
-  for (let i = bytes.length - 1; i >= tail; i--) rest = (rest << 8) | bytes[i]!;
-  hash ^= scramble(rest) ^ bytes.length;
+  for (let i = length - 1; i >= tail; i--) rest = (rest << 8) | view.getUint8(i);
+  hash ^= scramble(rest) ^ length;
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return (hash ^ (hash >>> 16)) >>> 0;

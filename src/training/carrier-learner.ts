@@ -5,7 +5,7 @@
 import type { CarrierLearner, Placed } from '../../streams/runner.ts';
 import type { Sample } from '../datasets/sample.ts';
 import type { SampleStore } from '../datasets/sample-store.ts';
-import { murmur3 } from '../math/random.ts';
+import { hashOf } from '../math/random.ts';
 import type { ClassifierSpec } from '../networks/network.ts';
 import type { Pool } from '../workers/pool.ts';
 import { outcomeOf, pack } from '../workers/pool-runner.ts';
@@ -73,10 +73,8 @@ export class PoolCarrierLearner implements CarrierLearner {
   }
 }
 
-const encoder = new TextEncoder();
-
 function foldOf(id: string): number {
-  return murmur3(encoder.encode(id), FOLDS) % FOLDS;
+  return hashOf(id, FOLDS) % FOLDS;
 }
 
 /** Examples as a trainer reads them, with the fewer kind repeated until there are as many of it. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fillNormal, fillUniform, murmur3, philox, RandomStream, randomKey } from '../../src/math/random.ts';
+import { fillNormal, fillUniform, hashOf, philox, RandomStream, randomKey } from '../../src/math/random.ts';
 
 function block(counter: readonly number[], key: readonly number[]): number[] {
   const out = new Uint32Array(4);
@@ -30,7 +30,7 @@ describe('philox', () => {
   });
 });
 
-describe('murmur3', () => {
+describe('hashOf', () => {
   it.each([
     ['', 0, 0],
     ['', 1, 0x514e28b7],
@@ -38,8 +38,16 @@ describe('murmur3', () => {
     ['Hello, world!', 0, 0xc0363e43],
     ['The quick brown fox jumps over the lazy dog', 0, 0x2e4ff723],
   ])('hashes %j with seed %d as published', (text, seed, hash) => {
-    expect(murmur3(new TextEncoder().encode(text), seed)).toBe(hash);
+    expect(hashOf(text, seed)).toBe(hash);
   });
+});
+
+it.each([
+  ['€', 341, 1, 3493730317],
+  ['€', 342, 1, 1176715106],
+  ['x', 5000, 0, 3583700796],
+])('hashes long texts as others: %s, %d times', (letter, times, seed, hash) => {
+  expect(hashOf(letter.repeat(times), seed)).toBe(hash);
 });
 
 describe('fillNormal', () => {

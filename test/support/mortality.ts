@@ -4,7 +4,7 @@
 
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { murmur3 } from '../../src/math/random.ts';
+import { hashOf } from '../../src/math/random.ts';
 import type { Task, Work } from '../../src/workers/protocol.ts';
 
 /** How, when and of which tasks workers die. */
@@ -27,7 +27,7 @@ export function kills(task: Task | Work): boolean {
   if ('images' in task && task.images.ids.some((id) => id.includes('deadly'))) return true;
   const { kinds, oneIn, folder } = mortality;
   if (oneIn === 0 || !kinds.includes(task.kind)) return false;
-  const hash = murmur3(bytesOf(task), 1);
+  const hash = hashOf(textOf(task), 1);
   if (hash % oneIn !== 0) return false;
   try {
     closeSync(openSync(join(folder, `${task.kind}-${hash}`), 'wx'));
@@ -38,8 +38,8 @@ export function kills(task: Task | Work): boolean {
 }
 
 /** What tells tasks of one run apart: the ids of a batch, the numbers of a training step. */
-function bytesOf(task: Task | Work): Uint8Array {
-  const text = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+function textOf(task: Task | Work): string {
+  const text = JSON.stringify;
   if ('images' in task) return text([task.kind, task.images.ids]);
   if (task.kind === 'update') {
     if ('feeds' in task) return text([task.rule, [...task.feeds.weights!.subarray(0, 64)]]);

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Action } from '../../../src/defense/repair.ts';
 import type { Refuse } from '../../../streams/records.ts';
 import { type Planned, settle } from '../../../streams/stages/settle.ts';
-import { hashOf, imageOf, sampleOf, TinyRunner } from '../support/tiny-runner.ts';
+import { imageOf, numberOf, sampleOf, TinyRunner } from '../support/tiny-runner.ts';
 import { Scratch } from '../support/tiny-world.ts';
 
 let scratch: Scratch;
@@ -58,7 +58,7 @@ describe('settle', () => {
 
   it('restores images where the trigger stands, with the label that the observer gives to the result', async () => {
     const mask = Uint8Array.of(0, 0, 0, 1);
-    const dimmed = [...'abcdefgh'].filter((id) => hashOf(id) % 7 < 6 && hashOf(id) % 11 > 0).slice(0, 2);
+    const dimmed = [...'abcdefgh'].filter((id) => numberOf(id) % 7 < 6 && numberOf(id) % 11 > 0).slice(0, 2);
     const planned = plans(...dimmed.map((id) => [id, 'restore'] as const)).map((plan) => ({ ...plan, mask }));
     const settled = await run(planned, 2).settled;
     for (const item of settled) {
@@ -73,7 +73,7 @@ describe('settle', () => {
 
   it('gives a restored image the label that was decided on, where the observer is not to name it', async () => {
     const mask = Uint8Array.of(0, 0, 0, 1);
-    const dimmed = [...'abcdefgh'].filter((id) => hashOf(id) % 7 < 6 && hashOf(id) % 11 > 0).slice(0, 2);
+    const dimmed = [...'abcdefgh'].filter((id) => numberOf(id) % 7 < 6 && numberOf(id) % 11 > 0).slice(0, 2);
     const planned = plans(...dimmed.map((id) => [id, 'restore'] as const)).map(({ record, repair }) => {
       const { observed: _, ...decided } = repair;
       return { record, repair: decided, mask };

@@ -7,7 +7,7 @@ import type { Sample } from '../../../src/datasets/sample.ts';
 import type { SampleStore } from '../../../src/datasets/sample-store.ts';
 import type { Prediction } from '../../../src/defense/repair.ts';
 import type { Outcome } from '../../../src/errors.ts';
-import { murmur3 } from '../../../src/math/random.ts';
+import { hashOf } from '../../../src/math/random.ts';
 import type {
   BenignTrainer,
   Candidates,
@@ -39,8 +39,8 @@ export function sampleOf(id: string, label: number, classIndex: number, trigger 
 }
 
 /** A small number that depends on the id alone. */
-export function hashOf(id: string): number {
-  return murmur3(new TextEncoder().encode(id), 7);
+export function numberOf(id: string): number {
+  return hashOf(id, 7);
 }
 
 export class TinyRunner implements Runner {
@@ -189,7 +189,7 @@ export class TinyLearner implements CarrierLearner {
 }
 
 async function begin(method: string, batch: readonly Sample[]) {
-  const slow = batch.reduce((sum, { id }) => sum + (hashOf(id) % 5), 0) % 3;
+  const slow = batch.reduce((sum, { id }) => sum + (numberOf(id) % 5), 0) % 3;
   if (slow) await new Promise((resolve) => (slow > 1 ? setTimeout(resolve, 1) : setImmediate(resolve)));
   const bad = batch.find(({ id }) => id.includes(`-${method}`));
   if (!bad) return undefined;
@@ -199,7 +199,7 @@ async function begin(method: string, batch: readonly Sample[]) {
 
 /** uint8 [perSample, 4]: the body stays, give or take; the corner is dimmed candidate by candidate. */
 function candidatesOf({ id, pixels }: Sample): Uint8Array {
-  const hash = hashOf(id);
+  const hash = numberOf(id);
   const survives = hash % 7; // of the candidates, so many show the trigger still
   const images = new Uint8Array(PER_SAMPLE * SIZE);
   for (let k = 0; k < PER_SAMPLE; k++) {

@@ -8,14 +8,14 @@ import type { ReadResult, Sample } from '../../../src/datasets/sample.ts';
 import { SampleStore } from '../../../src/datasets/sample-store.ts';
 import { type Detector, verdictOf } from '../../../src/defense/verdict.ts';
 import type { Detection } from '../../../streams/stages/detect.ts';
-import { CLASSES, hashOf, sampleOf, TARGET } from './tiny-runner.ts';
+import { CLASSES, numberOf, sampleOf, TARGET } from './tiny-runner.ts';
 
 /** `count` samples of all classes in turn; about every fifth one of another class carries trigger and target label. */
 export function poisoned(count: number): Sample[] {
   return Array.from({ length: count }, (_, i) => {
     const id = `s${i}`;
     const classIndex = i % CLASSES;
-    const trigger = classIndex !== TARGET && hashOf(`poison ${id}`) % 5 === 0;
+    const trigger = classIndex !== TARGET && numberOf(`poison ${id}`) % 5 === 0;
     return sampleOf(id, trigger ? TARGET : classIndex, classIndex, trigger);
   });
 }
