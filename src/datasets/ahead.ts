@@ -13,13 +13,20 @@ export async function* ahead<T, R>(
 ): AsyncGenerator<R> {
   let wake: (() => void) | undefined;
   const watch = <V>(promise: Promise<V>): Watched<V> => {
-    const watched = { promise, settled: false };
-    const note = () => {
-      watched.settled = true;
-      wake?.();
-    };
-    // an error is dealt with when it is waited for, which may be never
-    promise.then(note, note);
+    const watched: Watched<V> = { settled: false, value: undefined, error: undefined };
+    promise.then(
+      (value) => {
+        watched.value = value;
+        watched.settled = true;
+        wake?.();
+      },
+      (error) => {
+        // thrown in its place, which may never come
+        watched.error = { error };
+        watched.settled = true;
+        wake?.();
+      },
+    );
     return watched;
   };
   const begun: Watched<R>[] = [];
@@ -30,18 +37,15 @@ export async function* ahead<T, R>(
       if (!ended && begun.length < most) next ??= watch(items.next());
       if (!next && begun.length === 0) return;
       if (next?.settled) {
-        const taken = next;
+        const { value: taken, error } = next;
         next = undefined;
-        try {
-          const { done, value } = await taken.promise;
-          if (done) ended = true;
-          else begun.push(watch(work(value)));
-        } catch (error) {
-          ended = true;
-          begun.push(watch(Promise.reject(error)));
-        }
+        if (error) begun.push({ settled: true, value: undefined, error });
+        else if (!taken!.done) begun.push(watch(work(taken!.value)));
+        ended = error !== undefined || taken!.done === true;
       } else if (begun[0]?.settled) {
-        yield await begun.shift()!.promise;
+        const { value, error } = begun.shift()!;
+        if (error) throw error.error;
+        yield value as R;
       } else {
         await new Promise<void>((resolve) => {
           wake = resolve;
@@ -53,7 +57,9 @@ export async function* ahead<T, R>(
   }
 }
 
+/** What came of a promise; looked at instead of awaited. */
 interface Watched<T> {
-  readonly promise: Promise<T>;
   settled: boolean;
+  value: T | undefined;
+  error: { readonly error: unknown } | undefined;
 }

@@ -28,6 +28,7 @@ export class SampleStore {
   readonly #path: string;
   #origins: OriginStore | undefined;
   readonly #pixelBytes: number;
+  readonly #label = Buffer.alloc(LABEL_BYTES);
   #count = 0;
 
   /**
@@ -64,9 +65,8 @@ export class SampleStore {
           `at sample ${sample.id}; keep images of one size in one store`,
       );
     }
-    const label = Buffer.allocUnsafe(LABEL_BYTES);
-    label.writeInt32LE(sample.label);
-    this.#records.append(label);
+    this.#label.writeInt32LE(sample.label);
+    this.#records.append(this.#label);
     this.#records.append(sample.pixels);
     this.#ids.append(Buffer.from(`${JSON.stringify(sample.id)}\n`));
     if (origin) {

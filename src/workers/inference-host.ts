@@ -4,6 +4,7 @@
 
 import { chooseImage, imageDistance } from '../defense/selection.ts';
 import { replaceTrigger } from '../defense/trigger.ts';
+import { lastCandidates } from '../diffusion/candidates.ts';
 import { diffusionProcess } from '../diffusion/process.ts';
 import type { KeepImage, PredictNoise } from '../diffusion/sampler.ts';
 import { sampleCandidates } from '../diffusion/sampler.ts';
@@ -86,7 +87,7 @@ export class InferenceHost {
   async restore({ observer, images, candidates, masks }: RestoreTask): Promise<Restored> {
     const count = images.ids.length;
     const size = images.pixels.length / count;
-    const purified = lastOf(candidates, count, candidates.length / images.pixels.length);
+    const purified = lastCandidates(candidates, count, candidates.length / images.pixels.length);
     const pixels = new Uint8Array(images.pixels.length);
     masks.forEach((mask, n) => {
       const imageOf = (all: Uint8Array) => all.subarray(n * size, (n + 1) * size);
@@ -150,17 +151,6 @@ export class InferenceHost {
     );
     return views[chooseImage(distances, quantile)]!;
   }
-}
-
-/** The last candidate of each image: uint8 [N, C, H, W]. */
-function lastOf(candidates: Uint8Array, count: number, perSample: number): Uint8Array {
-  const size = candidates.length / count / perSample;
-  const last = new Uint8Array(count * size);
-  for (let n = 0; n < count; n++) {
-    const from = ((n + 1) * perSample - 1) * size;
-    last.set(candidates.subarray(from, from + size), n * size);
-  }
-  return last;
 }
 
 /** Probabilities below this count as this: single precision knows no better. */

@@ -12,6 +12,7 @@ import type {
 } from '../../streams/runner.ts';
 import type { Sample } from '../datasets/sample.ts';
 import type { Prediction } from '../defense/repair.ts';
+import { lastCandidates } from '../diffusion/candidates.ts';
 import type { Outcome } from '../errors.ts';
 import { DataElixirError, toFailure } from '../errors.ts';
 import { membraneFill } from '../math/membrane.ts';
@@ -84,19 +85,18 @@ export class PoolRunner implements Runner {
         candidates: images,
       });
       const classes = scores.length / samples.length;
-      const size = images.length / samples.length / perSample;
+      const purified = lastCandidates(images, samples.length, perSample);
+      const size = purified.length / samples.length;
       return samples.map((_, n) => {
         const [raw, ...kept] = labels.subarray(n * (1 + perSample), (n + 1) * (1 + perSample));
         const rows = Array.from({ length: plan.rounds }, (_, r) =>
           kept.slice(r * plan.keep, (r + 1) * plan.keep),
         );
-        const last = ((n + 1) * perSample - 1) * size;
         return {
           raw: raw!,
           labels: rows,
           scores: Array.from(scores.subarray(n * classes, (n + 1) * classes), rounded),
-          // a part would hold all candidates
-          purified: images.slice(last, last + size),
+          purified: purified.subarray(n * size, (n + 1) * size),
         };
       });
     });
