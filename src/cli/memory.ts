@@ -74,7 +74,7 @@ export class RunMemory {
     this.state = state;
     this.#positions = positions;
     this.#keepWindows = settings.detect.windowSeconds === null;
-    this.candidates = new CandidateStore(state.database);
+    this.candidates = new CandidateStore(state);
     this.networks = new NetworkStore(state);
     this.warm = settings.state.models === 'warm' ? this.networks : undefined;
     this.#outbox = new Outbox(state);

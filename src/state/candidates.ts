@@ -1,5 +1,6 @@
 // The candidates that were ever made, by id and content: a sample that comes again costs a lookup instead of denoiser
-// calls. Keys begin with the id, so that runs over a source in its order read and write neighbours. Images that a run
+// calls. Keys begin with the id, so that runs over a source in its order read and write neighbours; the images stand in
+// the value log, in the order in which they were made. Images that a run
 // makes up, to test itself (canaries) or with a trigger's place filled, are kept apart and only for as long as runs ask for the same ones.
 
 import { hash } from 'node:crypto';
@@ -7,20 +8,27 @@ import type { CandidateKind } from '../../streams/runner.ts';
 import type { Sample } from '../datasets/sample.ts';
 import type { CandidateCache } from '../workers/pool-runner.ts';
 import { type Database, rangeOf } from './database.ts';
+import type { ValueLog } from './value-log.ts';
+
+/** Entries that are copied together. */
+const BLOCK = 256;
+const PREFIXES = { sample: 'candidate/', canary: 'canary/' } as const;
 
 export class CandidateStore implements CandidateCache {
   readonly #database: Database;
-  /** Canaries of this run; there are few. */
+  readonly #values: ValueLog;
+  /** Canaries of this run; there are few, and those of other runs are removed, so they stand in the database. */
   readonly #canaries = new Set<string>();
 
-  constructor(database: Database) {
+  constructor({ database, values }: { readonly database: Database; readonly values: ValueLog }) {
     this.#database = database;
+    this.#values = values;
   }
 
   async find(samples: readonly Sample[], kind: CandidateKind): Promise<readonly (Uint8Array | undefined)[]> {
     const keys = samples.map((sample) => candidateKey(sample, kind));
     if (kind === 'canary') for (const key of keys) this.#canaries.add(key);
-    return this.#database.getMany(keys);
+    return this.getMany(keys, kind);
   }
 
   async keep(
@@ -28,24 +36,54 @@ export class CandidateStore implements CandidateCache {
     candidates: readonly Uint8Array[],
     kind: CandidateKind,
   ): Promise<void> {
-    const entries = samples.map((sample, n) => ({
-      type: 'put' as const,
-      key: candidateKey(sample, kind),
-      value: candidates[n]!,
-    }));
-    await this.#database.batch(entries);
+    await this.putMany(
+      samples.map((sample) => candidateKey(sample, kind)),
+      candidates,
+      kind,
+    );
+  }
+
+  /** Candidates by their keys; undefined where there are none. */
+  async getMany(keys: readonly string[], kind: CandidateKind): Promise<readonly (Uint8Array | undefined)[]> {
+    const stored = await this.#database.getMany([...keys]);
+    return kind === 'sample' ? this.#values.read(stored) : stored;
+  }
+
+  async putMany(
+    keys: readonly string[],
+    candidates: readonly Uint8Array[],
+    kind: CandidateKind,
+  ): Promise<void> {
+    const stored = kind === 'sample' ? await this.#values.append(candidates) : candidates;
+    await this.#database.batch(keys.map((key, n) => ({ type: 'put' as const, key, value: stored[n]! })));
+  }
+
+  /** All that are there, in the order of their keys, in blocks. */
+  async *blocks(kind: CandidateKind): AsyncGenerator<readonly (readonly [key: string, value: Uint8Array])[]> {
+    const entries = this.#database.iterator(rangeOf(PREFIXES[kind]));
+    try {
+      for (;;) {
+        const block = await entries.nextv(BLOCK);
+        if (block.length === 0) return;
+        const stored = block.map(([, value]) => value);
+        const values = kind === 'sample' ? await this.#values.read(stored) : stored;
+        yield block.flatMap(([key], n) => (values[n] ? [[key, values[n]] as const] : []));
+      }
+    } finally {
+      await entries.close();
+    }
   }
 
   /** Keys of canaries that this run did not ask for. */
   async unused(): Promise<string[]> {
-    const keys = await this.#database.keys(rangeOf('canary/')).all();
+    const keys = await this.#database.keys(rangeOf(PREFIXES.canary)).all();
     return keys.filter((key) => !this.#canaries.has(key));
   }
 }
 
 /** The id may hold any character but cannot be taken for another: the digest has a fixed length. */
 function candidateKey({ id, pixels }: Sample, kind: CandidateKind): string {
-  return `${kind === 'sample' ? 'candidate' : 'canary'}/${id}/${digestOf(pixels)}`;
+  return `${PREFIXES[kind]}${id}/${digestOf(pixels)}`;
 }
 
 /** Names bytes in a state: the first half of their SHA-256. */

@@ -30,7 +30,7 @@ export async function openDatabase(folder: string): Promise<Database> {
     const database: Database = new ClassicLevel(folder, {
       valueEncoding: 'view',
       maxOpenFiles: MOST_OPEN_FILES,
-      // most of it is noisy images, which hardly shrink, and lookups take four times as long
+      // networks hardly shrink, and lookups take four times as long
       compression: false,
     });
     await database.open();
@@ -63,7 +63,8 @@ export function checkFree(folder: string, expected = 'a new or an empty folder')
   );
 }
 
-function refusal(folder: string, { cause, message }: Error): StateError {
+/** What a state says in place of its disk or its database. */
+export function refusal(folder: string, { cause, message }: Error): StateError {
   const { code, message: reason } = (cause ?? {}) as { readonly code?: string; readonly message?: string };
   if (code === 'LEVEL_LOCKED') {
     return new StateError(

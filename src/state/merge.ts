@@ -3,7 +3,9 @@
 // Networks and verdicts are of a part only and stay behind; the next run over everything makes its own.
 
 import { rename, rm } from 'node:fs/promises';
+import type { CandidateKind } from '../../streams/runner.ts';
 import { StateError } from '../errors.ts';
+import { CandidateStore } from './candidates.ts';
 import { checkFree, JSON_VALUE, onDatabase, rangeOf } from './database.ts';
 import type { Released } from './ledger.ts';
 import { differencesOf, State } from './state.ts';
@@ -73,8 +75,8 @@ async function fill(merged: State, parts: readonly State[]): Promise<Merged> {
   const counts = { samples: 0, candidates: 0 };
   let windows = 0;
   for (const part of parts) {
-    counts.candidates += await copyCandidates(merged, part, 'candidate/');
-    await copyCandidates(merged, part, 'canary/');
+    counts.candidates += await copyCandidates(merged, part, 'sample');
+    await copyCandidates(merged, part, 'canary');
     counts.samples += await copyReleases(merged, part);
     windows = await copyWindows(merged, part, windows);
   }
@@ -85,16 +87,21 @@ async function fill(merged: State, parts: readonly State[]): Promise<Merged> {
 }
 
 /** @returns how many are new */
-async function copyCandidates(merged: State, part: State, prefix: string): Promise<number> {
+async function copyCandidates(merged: State, part: State, kind: CandidateKind): Promise<number> {
+  const [to, from] = [new CandidateStore(merged), new CandidateStore(part)];
   let count = 0;
-  for await (const block of blocksOf(part.database.iterator(rangeOf(prefix)))) {
-    const there = await merged.database.getMany(block.map(([key]) => key));
+  for await (const block of from.blocks(kind)) {
+    const there = await to.getMany(
+      block.map(([key]) => key),
+      kind,
+    );
     const fresh = block.filter(([key, value], n) => {
       const known = there[n];
       if (known && Buffer.compare(known, value) !== 0) throw otherCandidates(key, part);
       return !known;
     });
-    await merged.database.batch(fresh.map(([key, value]) => ({ type: 'put', key, value })));
+    const [keys, values] = [fresh.map(([key]) => key), fresh.map(([, value]) => value)];
+    await to.putMany(keys, values, kind);
     count += fresh.length;
   }
   return count;

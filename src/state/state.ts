@@ -1,15 +1,17 @@
 // What a dataset that grows leaves behind between runs (`--state DIR`). Denoiser calls are the cost, and candidates
 // depend on nothing but the purifier, a sample's id and its pixels: so a state is first of all the candidates that
 // were made, and then the networks that were trained. Everything else of a run follows from the samples, these and
-// the settings. Beside them stands what the last run gave away, sample by sample, for the next one to be held against:
+// the settings. Candidates stand in a value log, all else in the database. Beside them stands what the last run gave away, sample by sample, for the next one to be held against:
 // it is written into the slot that is not in use, and becomes the state's with one atomic write at the very end.
 
 import { isDeepStrictEqual } from 'node:util';
 import { StateError } from '../errors.ts';
+import { CandidateStore } from './candidates.ts';
 import { type Database, holdsDatabase, JSON_VALUE, openDatabase, paired, rangeOf } from './database.ts';
+import { ValueLog } from './value-log.ts';
 
-/** Layout of what is stored; a state with a larger one is of a later version. */
-const FORMAT = 1;
+/** Layout of what is stored; a state with another one is of another version. */
+const FORMAT = 2;
 const META = 'meta';
 /** Keys of how far sources were read begin so, after the run's. */
 export const POSITION = 'position/';
@@ -41,12 +43,15 @@ export interface Content {
 export class State {
   readonly folder: string;
   readonly database: Database;
+  /** What is too large for the database. */
+  readonly values: ValueLog;
   readonly #version: string;
   #meta: Meta;
 
-  private constructor(folder: string, database: Database, version: string, meta: Meta) {
+  private constructor(folder: string, database: Database, values: ValueLog, version: string, meta: Meta) {
     this.folder = folder;
     this.database = database;
+    this.values = values;
     this.#version = version;
     this.#meta = meta;
   }
@@ -55,23 +60,30 @@ export class State {
    * Opens or begins a state; whoever opened it closes it.
    *
    * @param version of this program
-   * @throws {StateError} when it is in use, damaged, or of a later version
+   * @throws {StateError} when it is in use, damaged, or of another version
    */
   static async open(folder: string, version: string): Promise<State> {
     const database = await openDatabase(folder);
-    const meta = await database.get<string, Meta>(META, JSON_VALUE);
-    if (meta !== undefined && meta.format > FORMAT) {
+    let values: ValueLog | undefined;
+    try {
+      const meta = await database.get<string, Meta>(META, JSON_VALUE);
+      if (meta !== undefined && meta.format !== FORMAT) {
+        throw new StateError(
+          `expected a state of format ${FORMAT} at ${folder}, found format ${meta.format}, written by dataelixir ` +
+            `${meta.version}; use that version, or choose another --state`,
+        );
+      }
+      values = await ValueLog.open(folder);
+      const fresh: Meta = { format: FORMAT, version, classes: 0, slot: 'a', run: 0 };
+      const state = new State(folder, database, values, version, meta ?? fresh);
+      if (!meta) await state.#write(fresh);
+      await state.#clear(state.next);
+      return state;
+    } catch (error) {
+      await values?.close();
       await database.close();
-      throw new StateError(
-        `expected a state of format ${FORMAT} at ${folder}, found format ${meta.format}, written by dataelixir ` +
-          `${meta.version}; use that version, or choose another --state`,
-      );
+      throw error;
     }
-    const fresh: Meta = { format: FORMAT, version, classes: 0, slot: 'a', run: 0 };
-    const state = new State(folder, database, version, meta ?? fresh);
-    if (!meta) await state.#write(fresh);
-    await state.#clear(state.next);
-    return state;
   }
 
   /** Opens a state that is there. @throws {StateError} as `open`, and when there is none */
@@ -150,6 +162,7 @@ export class State {
       const meta = { ...this.#meta, version: this.#version, slot, run: this.#meta.run + 1 } as const;
       const removed = unused.map((key) => ({ type: 'del', key }) as const);
       const written = { type: 'put', key: META, value: meta, ...JSON_VALUE } as const;
+      await this.values.sync();
       await this.database.batch<string, Meta>([...removed, written], { sync: true });
       this.#meta = meta;
     }
@@ -161,7 +174,13 @@ export class State {
   async *contents(): AsyncGenerator<Content> {
     const { slot: _, version: __, ...meta } = this.#meta;
     yield { key: META, value: Buffer.from(JSON.stringify(meta)) };
-    for (const prefix of ['candidate/', 'canary/', 'checkpoint/', 'model/', this.current]) {
+    const candidates = new CandidateStore(this);
+    for (const kind of ['sample', 'canary'] as const) {
+      for await (const block of candidates.blocks(kind)) {
+        for (const [key, value] of block) yield { key, value };
+      }
+    }
+    for (const prefix of ['checkpoint/', 'model/', this.current]) {
       for await (const [key, value] of this.database.iterator(rangeOf(prefix))) {
         if (key.startsWith(`${this.current}${POSITION}`)) continue;
         yield { key: key.replace(this.current, 'run/'), value };
@@ -178,8 +197,9 @@ export class State {
     await this.database.put(`owned/${path}`, new Uint8Array(0), { sync: true });
   }
 
-  close(): Promise<void> {
-    return this.database.close();
+  async close(): Promise<void> {
+    await this.values.close();
+    await this.database.close();
   }
 
   async #differs(): Promise<boolean> {

@@ -41,7 +41,7 @@ function candidatesOf({ pixels }: Sample): Uint8Array {
 
 /** As a run does: candidates in its first pass, what it releases in the second. */
 async function fill(state: State, samples: number): Promise<void> {
-  const store = new CandidateStore(state.database);
+  const store = new CandidateStore(state);
   for (let from = 0; from < samples; from += BLOCK) {
     const batch = Array.from({ length: Math.min(BLOCK, samples - from) }, (_, i) => sampleOf(from + i));
     await store.keep(batch, batch.map(candidatesOf), 'sample');
@@ -97,7 +97,7 @@ async function main(samples: number): Promise<void> {
     await fill(filled, samples);
     await filled.close();
     const state = await State.open(folder, 'bench');
-    const store = new CandidateStore(state.database);
+    const store = new CandidateStore(state);
     const candidates = (batch: Sample[]) => store.find(batch, 'sample') as Promise<unknown[]>;
     const results = {
       samples,

@@ -1,0 +1,155 @@
+// Large values apart from their keys (a value log: Lu et al. 2016, "WiscKey"). The database holds where a value stands,
+// in one file that only grows, so that sorting keys moves no images and reading neighbours is one call. A value is in the
+// file before its place is in the database: who is killed in between leaves bytes that nobody refers to. What a lost
+// machine lost, or what was damaged, shows by length and sum, and counts as not there.
+
+import { constants, type FileHandle, open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { refusal } from './database.ts';
+
+/** A place: offset (float64), length and sum (uint32 each). */
+const PLACE_BYTES = 16;
+/** Bytes that are read in one call at most, unless one value is larger. */
+const MOST_READ = 1 << 22;
+
+interface Place {
+  readonly offset: number;
+  readonly length: number;
+  readonly sum: number;
+}
+
+/** Neighbours that are read together: those from `from` up to `to` of what was asked for. */
+interface Stretch {
+  readonly from: number;
+  readonly to: number;
+  readonly offset: number;
+  readonly length: number;
+}
+
+export class ValueLog {
+  readonly #folder: string;
+  readonly #file: FileHandle;
+  #end: number;
+  #synced = true;
+
+  private constructor(folder: string, file: FileHandle, end: number) {
+    this.#folder = folder;
+    this.#file = file;
+    this.#end = end;
+  }
+
+  /**
+   * Opens the file `values` in the folder of a database that the caller has opened, or begins it.
+   *
+   * @throws {StateError} as all methods do where the disk refuses
+   */
+  static async open(folder: string): Promise<ValueLog> {
+    try {
+      const file = await open(join(folder, 'values'), constants.O_RDWR | constants.O_CREAT);
+      return new ValueLog(folder, file, (await file.stat()).size);
+    } catch (error) {
+      throw refusal(folder, error as Error);
+    }
+  }
+
+  /** Writes values behind all others. @returns their places, for the database */
+  async append(values: readonly Uint8Array[]): Promise<readonly Uint8Array[]> {
+    const from = this.#end;
+    const places = values.map((value) => {
+      const place = encoded({ offset: this.#end, length: value.length, sum: crc32(value) });
+      this.#end += value.length;
+      return place;
+    });
+    const bytes = Buffer.concat(values);
+    this.#synced = false;
+    await this.#refused(async () => {
+      for (let done = 0; done < bytes.length; ) {
+        done += (await this.#file.write(bytes, done, bytes.length - done, from + done)).bytesWritten;
+      }
+    });
+    return places;
+  }
+
+  /** Values by their places; undefined where there is no place, or not what was put there. Neighbours share memory. */
+  async read(places: readonly (Uint8Array | undefined)[]): Promise<readonly (Uint8Array | undefined)[]> {
+    const wanted = places.map((place) => place && decoded(place));
+    const found: (Uint8Array | undefined)[] = new Array(wanted.length).fill(undefined);
+    await Promise.all(
+      stretchesOf(wanted).map(async ({ from, to, offset, length }) => {
+        const bytes = await this.#bytes(offset, length);
+        for (let n = from; n < to; n++) {
+          const place = wanted[n]!;
+          const value = bytes.subarray(place.offset - offset, place.offset - offset + place.length);
+          if (value.length === place.length && crc32(value) === place.sum) found[n] = value;
+        }
+      }),
+    );
+    return found;
+  }
+
+  /** Resolves when a machine that loses power keeps what was appended. */
+  async sync(): Promise<void> {
+    if (this.#synced) return;
+    await this.#refused(() => this.#file.datasync());
+    this.#synced = true;
+  }
+
+  close(): Promise<void> {
+    return this.#file.close();
+  }
+
+  /** Fewer at the end of the file. */
+  async #bytes(offset: number, length: number): Promise<Buffer> {
+    const bytes = Buffer.allocUnsafeSlow(length);
+    let done = 0;
+    await this.#refused(async () => {
+      while (done < length) {
+        const { bytesRead } = await this.#file.read(bytes, done, length - done, offset + done);
+        if (bytesRead === 0) break;
+        done += bytesRead;
+      }
+    });
+    return bytes.subarray(0, done);
+  }
+
+  async #refused(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      throw refusal(this.#folder, error as Error);
+    }
+  }
+}
+
+/** Places that follow each other in the file, together. */
+function stretchesOf(places: readonly (Place | undefined)[]): Stretch[] {
+  const stretches: Stretch[] = [];
+  for (let from = 0; from < places.length; ) {
+    const first = places[from];
+    let to = from + 1;
+    if (first) {
+      let { length } = first;
+      for (; to < places.length && places[to]?.offset === first.offset + length; to++) {
+        if (length >= MOST_READ) break;
+        length += places[to]!.length;
+      }
+      stretches.push({ from, to, offset: first.offset, length });
+    }
+    from = to;
+  }
+  return stretches;
+}
+
+function encoded({ offset, length, sum }: Place): Uint8Array {
+  const bytes = Buffer.alloc(PLACE_BYTES);
+  bytes.writeDoubleLE(offset);
+  bytes.writeUInt32LE(length, 8);
+  bytes.writeUInt32LE(sum, 12);
+  return bytes;
+}
+
+function decoded({ buffer, byteOffset, length }: Uint8Array): Place {
+  const view = new DataView(buffer, byteOffset, length);
+  return { offset: view.getFloat64(0, true), length: view.getUint32(8, true), sum: view.getUint32(12, true) };
+}
