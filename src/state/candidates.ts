@@ -7,8 +7,8 @@ import { hash } from 'node:crypto';
 import type { CandidateKind } from '../../streams/runner.ts';
 import type { Sample } from '../datasets/sample.ts';
 import type { CandidateCache } from '../workers/pool-runner.ts';
-import { type Database, rangeOf } from './database.ts';
-import type { ValueLog } from './value-log.ts';
+import { type Database, JSON_VALUE, rangeOf } from './database.ts';
+import type { Place, ValueLog } from './value-log.ts';
 
 /** Entries that are copied together. */
 const BLOCK = 256;
@@ -45,8 +45,8 @@ export class CandidateStore implements CandidateCache {
 
   /** Candidates by their keys; undefined where there are none. */
   async getMany(keys: readonly string[], kind: CandidateKind): Promise<readonly (Uint8Array | undefined)[]> {
-    const stored = await this.#database.getMany([...keys]);
-    return kind === 'sample' ? this.#values.read(stored) : stored;
+    if (kind === 'canary') return this.#database.getMany([...keys]);
+    return this.#values.read(await this.#database.getMany<string, Place>([...keys], JSON_VALUE));
   }
 
   async putMany(
@@ -54,23 +54,24 @@ export class CandidateStore implements CandidateCache {
     candidates: readonly Uint8Array[],
     kind: CandidateKind,
   ): Promise<void> {
-    const stored = kind === 'sample' ? await this.#values.append(candidates) : candidates;
-    await this.#database.batch(keys.map((key, n) => ({ type: 'put' as const, key, value: stored[n]! })));
+    if (kind === 'canary') return this.#database.batch(keys.map((key, n) => put(key, candidates[n]!)));
+    const places = await this.#values.append(candidates);
+    const written = keys.map((key, n) => ({ ...put(key, places[n]!), ...JSON_VALUE }));
+    return this.#database.batch<string, Place>(written, {});
   }
 
   /** All that are there, in the order of their keys, in blocks. */
   async *blocks(kind: CandidateKind): AsyncGenerator<readonly (readonly [key: string, value: Uint8Array])[]> {
-    const entries = this.#database.iterator(rangeOf(PREFIXES[kind]));
+    const keys = this.#database.keys(rangeOf(PREFIXES[kind]));
     try {
       for (;;) {
-        const block = await entries.nextv(BLOCK);
+        const block = await keys.nextv(BLOCK);
         if (block.length === 0) return;
-        const stored = block.map(([, value]) => value);
-        const values = kind === 'sample' ? await this.#values.read(stored) : stored;
-        yield block.flatMap(([key], n) => (values[n] ? [[key, values[n]] as const] : []));
+        const values = await this.getMany(block, kind);
+        yield block.flatMap((key, n) => (values[n] ? [[key, values[n]] as const] : []));
       }
     } finally {
-      await entries.close();
+      await keys.close();
     }
   }
 
@@ -79,6 +80,10 @@ export class CandidateStore implements CandidateCache {
     const keys = await this.#database.keys(rangeOf(PREFIXES.canary)).all();
     return keys.filter((key) => !this.#canaries.has(key));
   }
+}
+
+function put<T>(key: string, value: T) {
+  return { type: 'put', key, value } as const;
 }
 
 /** The id may hold any character but cannot be taken for another: the digest has a fixed length. */

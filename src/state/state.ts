@@ -1,8 +1,9 @@
 // What a dataset that grows leaves behind between runs (`--state DIR`). Denoiser calls are the cost, and candidates
 // depend on nothing but the purifier, a sample's id and its pixels: so a state is first of all the candidates that
 // were made, and then the networks that were trained. Everything else of a run follows from the samples, these and
-// the settings. Candidates stand in a value log, all else in the database. Beside them stands what the last run gave away, sample by sample, for the next one to be held against:
-// it is written into the slot that is not in use, and becomes the state's with one atomic write at the very end.
+// the settings. Candidates stand in a value log, all else in the database. Beside them stands what the last run gave
+// away, sample by sample, for the next one to be held against: it is written into the slot that is not in use, and
+// becomes the state's with one atomic write at the very end.
 
 import { isDeepStrictEqual } from 'node:util';
 import { StateError } from '../errors.ts';

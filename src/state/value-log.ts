@@ -8,16 +8,11 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { refusal } from './database.ts';
 
-/** A place: offset (float64), length and sum (uint32 each). */
-const PLACE_BYTES = 16;
 /** Bytes that are read in one call at most, unless one value is larger. */
 const MOST_READ = 1 << 22;
 
-interface Place {
-  readonly offset: number;
-  readonly length: number;
-  readonly sum: number;
-}
+/** Where a value stands, and its CRC-32: what the database holds, as JSON. */
+export type Place = readonly [offset: number, length: number, sum: number];
 
 /** Neighbours that are read together: those from `from` up to `to` of what was asked for. */
 interface Stretch {
@@ -54,12 +49,12 @@ export class ValueLog {
   }
 
   /** Writes values behind all others. @returns their places, for the database */
-  async append(values: readonly Uint8Array[]): Promise<readonly Uint8Array[]> {
+  async append(values: readonly Uint8Array[]): Promise<readonly Place[]> {
     const from = this.#end;
-    const places = values.map((value) => {
-      const place = encoded({ offset: this.#end, length: value.length, sum: crc32(value) });
+    const places = values.map((value): Place => {
+      const offset = this.#end;
       this.#end += value.length;
-      return place;
+      return [offset, value.length, crc32(value)];
     });
     const bytes = Buffer.concat(values);
     this.#synced = false;
@@ -72,16 +67,15 @@ export class ValueLog {
   }
 
   /** Values by their places; undefined where there is no place, or not what was put there. Neighbours share memory. */
-  async read(places: readonly (Uint8Array | undefined)[]): Promise<readonly (Uint8Array | undefined)[]> {
-    const wanted = places.map((place) => place && decoded(place));
-    const found: (Uint8Array | undefined)[] = new Array(wanted.length).fill(undefined);
+  async read(places: readonly (Place | undefined)[]): Promise<readonly (Uint8Array | undefined)[]> {
+    const found: (Uint8Array | undefined)[] = new Array(places.length).fill(undefined);
     await Promise.all(
-      stretchesOf(wanted).map(async ({ from, to, offset, length }) => {
-        const bytes = await this.#bytes(offset, length);
+      stretchesOf(places).map(async ({ from, to, offset: start, length: all }) => {
+        const bytes = await this.#bytes(start, all);
         for (let n = from; n < to; n++) {
-          const place = wanted[n]!;
-          const value = bytes.subarray(place.offset - offset, place.offset - offset + place.length);
-          if (value.length === place.length && crc32(value) === place.sum) found[n] = value;
+          const [offset, length, sum] = places[n]!;
+          const value = bytes.subarray(offset - start, offset - start + length);
+          if (value.length === length && crc32(value) === sum) found[n] = value;
         }
       }),
     );
@@ -129,27 +123,14 @@ function stretchesOf(places: readonly (Place | undefined)[]): Stretch[] {
     const first = places[from];
     let to = from + 1;
     if (first) {
-      let { length } = first;
-      for (; to < places.length && places[to]?.offset === first.offset + length; to++) {
+      let [offset, length] = first;
+      for (; to < places.length && places[to]?.[0] === offset + length; to++) {
         if (length >= MOST_READ) break;
-        length += places[to]!.length;
+        length += places[to]![1];
       }
-      stretches.push({ from, to, offset: first.offset, length });
+      stretches.push({ from, to, offset, length });
     }
     from = to;
   }
   return stretches;
-}
-
-function encoded({ offset, length, sum }: Place): Uint8Array {
-  const bytes = Buffer.alloc(PLACE_BYTES);
-  bytes.writeDoubleLE(offset);
-  bytes.writeUInt32LE(length, 8);
-  bytes.writeUInt32LE(sum, 12);
-  return bytes;
-}
-
-function decoded({ buffer, byteOffset, length }: Uint8Array): Place {
-  const view = new DataView(buffer, byteOffset, length);
-  return { offset: view.getFloat64(0, true), length: view.getUint32(8, true), sum: view.getUint32(12, true) };
 }
