@@ -1,6 +1,6 @@
 // What a stream tells about itself, as lines of the log: progress of its stages and the running estimate.
 
-import type { Report } from '../../streams/progress.ts';
+import type { Report, Stage } from '../../streams/progress.ts';
 import type { Estimate } from '../../streams/stages/detect.ts';
 import type { Verdict } from '../defense/verdict.ts';
 import type { Log } from './log.ts';
@@ -8,8 +8,13 @@ import type { Tally } from './tally.ts';
 
 /** Counts samples, and shows the progress of all stages but the training, which tells its steps itself. */
 export function reportTo(log: Log, tally?: Tally): Report {
+  let shown: Stage | undefined;
   return ({ stage, state, samples, total }) => {
     tally?.pass(stage, samples);
+    // stages that go on behind another one keep pace with it
+    shown ??= stage;
+    if (stage !== shown) return;
+    if (state === 'done') shown = undefined;
     if (stage === 'train') return;
     log.progress(stage, samples, state === 'done' ? samples : total, 'samples');
   };

@@ -1,7 +1,7 @@
 // The candidates that were ever made, by id and content: a sample that comes again costs a lookup instead of denoiser
 // calls. Keys begin with the id, so that runs over a source in its order read and write neighbours; the images stand in
-// the value log, in the order in which they were made. Images that a run
-// makes up, to test itself (canaries) or with a trigger's place filled, are kept apart and only for as long as runs ask for the same ones.
+// the value log, in the order in which they were made. Images that a run makes up, to test itself (canaries) or with a
+// trigger's place filled, are kept apart and only for as long as runs ask for the same ones.
 
 import { hash } from 'node:crypto';
 import type { CandidateKind } from '../../streams/runner.ts';

@@ -85,8 +85,9 @@ export class ValueLog {
   /** Resolves when a machine that loses power keeps what was appended. */
   async sync(): Promise<void> {
     if (this.#synced) return;
-    await this.#refused(() => this.#file.datasync());
+    // what is appended meanwhile may come too late
     this.#synced = true;
+    await this.#refused(() => this.#file.datasync());
   }
 
   close(): Promise<void> {
