@@ -105,7 +105,7 @@ async function rateOf(pool: Pool, observer: ClassifierRef, samples: readonly Sam
 }
 
 /** Candidates of one world in one file. */
-class FileCache implements CandidateCache {
+export class FileCache implements CandidateCache {
   readonly #path: string;
   readonly #kept = new Map<string, Uint8Array>();
   #changed = false;
