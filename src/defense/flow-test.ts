@@ -11,15 +11,15 @@ import { logBinomialTail, wilsonInterval } from '../math/binomial.ts';
 import { combineLogPs } from '../math/fisher.ts';
 import { median } from '../math/robust.ts';
 import { calibratedLabel, calibrationOf } from './calibration.ts';
+import { addCell, type Cells, cellAt, type MutableCells, sumsOf } from './cells.ts';
 import type { ScoreTable } from './score-sample.ts';
 
 /** Counts of samples by given label (row) and by label after purification (column). */
 export interface FlowTable {
   readonly classes: number;
-  /** [C, C] row-major. */
-  readonly counts: readonly number[];
-  /** [C, C] of them the samples whose raw image the observer calls by the given label; all where left out. */
-  readonly known?: readonly number[];
+  readonly counts: Cells;
+  /** Of them the samples whose raw image the observer calls by the given label; all where left out. */
+  readonly known?: Cells;
 }
 
 /** What the test says of one class. */
@@ -58,14 +58,14 @@ const MOST_GROUPS = 10;
 /** Counts where the samples go in the eyes of an observer that is calibrated on these very samples. */
 export function calibratedFlows(sample: ScoreTable): FlowTable {
   const { classes, labels, raws, scores } = sample;
-  const counts = new Array<number>(classes * classes).fill(0);
-  const known = [...counts];
+  const counts: MutableCells = {};
+  const known: MutableCells = {};
   if (labels.length === 0) return { classes, counts, known };
   const calibration = calibrationOf(sample);
   labels.forEach((label, n) => {
     const name = calibratedLabel(calibration, scores.subarray(n * classes, (n + 1) * classes));
-    counts[label * classes + name]!++;
-    if (raws[n] === label) known[label * classes + name]!++;
+    addCell(counts, label, name);
+    if (raws[n] === label) addCell(known, label, name);
   });
   return { classes, counts, known };
 }
@@ -82,18 +82,20 @@ export function calibratedFlows(sample: ScoreTable): FlowTable {
  */
 export function flowTest(table: FlowTable): (FlowFinding | undefined)[] {
   const { classes, counts, known = counts } = table;
-  const sizes = columnSums(classes, counts);
-  const [given, knownSums] = [rowSums(classes, counts), rowSums(classes, known)];
+  const { rows: given, columns: sizes } = sumsOf(counts, classes);
+  const { rows: knownSums } = sumsOf(known, classes);
   const recalls = given.map((count, label) =>
-    count === 0 ? undefined : counts[label * (classes + 1)]! / count,
+    count === 0 ? undefined : cellAt(counts, label, label) / count,
   );
   const leastSeen = LEAST_SEEN * median(sizes.filter((_, label) => given[label]! > 0));
+  // a label that no sample has, before or after purification, says nothing
+  const speaking = [...sizes.keys()].filter((label) => Math.min(sizes[label]!, given[label]!) > 0);
   return sizes.map((size, label) => {
-    const others = sizes.flatMap((seen, other) => {
-      const otherSize = Math.min(seen, given[other]!);
-      const [left, arrived] = [known[label * classes + other]!, counts[other * classes + label]!];
-      // a label that no sample has, before or after purification, says nothing
-      return other === label || otherSize === 0
+    if (size === 0 && given[label] === 0) return undefined;
+    const others = speaking.flatMap((other) => {
+      const otherSize = Math.min(sizes[other]!, given[other]!);
+      const [left, arrived] = [cellAt(known, label, other), cellAt(counts, other, label)];
+      return other === label
         ? []
         : [{ left, arrived, otherSize, ratio: Math.max(HONEST_RATIO, (SIZE_SLACK * size) / otherSize) }];
     });
@@ -136,22 +138,4 @@ function pooled(destinations: readonly (Flow & { readonly otherSize: number })[]
     const ratio = Math.max(...flows.map((flow) => flow.ratio));
     return { left: total('left'), arrived: total('arrived'), ratio };
   });
-}
-
-/** Samples by given label. */
-function rowSums(classes: number, counts: readonly number[]): number[] {
-  const sums = new Array<number>(classes).fill(0);
-  counts.forEach((count, i) => {
-    sums[Math.floor(i / classes)]! += count;
-  });
-  return sums;
-}
-
-/** Samples by label after purification. */
-function columnSums(classes: number, counts: readonly number[]): number[] {
-  const sums = new Array<number>(classes).fill(0);
-  counts.forEach((count, i) => {
-    sums[i % classes]! += count;
-  });
-  return sums;
 }

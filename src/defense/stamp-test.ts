@@ -6,6 +6,7 @@
 
 import { logBinomialTail, wilsonInterval } from '../math/binomial.ts';
 import { overlaid } from '../math/pixels.ts';
+import { addCell, type MutableCells } from './cells.ts';
 import { contrastError, contrastOf, type ResidualSums, type Residuals } from './residuals.ts';
 
 /** Something to lay onto images: added, and limited to [0, 255]. */
@@ -92,6 +93,8 @@ const MOST_LABELS = 0.5;
 
 /** The stamps to try for one class. */
 export function stampsOf(residuals: Residuals, label: number): Stamp[] {
+  // sums over all others are not for classes that hardly occur
+  if (residuals.all(label).count < FEWEST) return [];
   const candidates = [
     { from: 'moved', some: residuals.moved(label), usual: residuals.stayedExcept([label]) },
     { from: 'all', some: residuals.all(label), usual: residuals.allExcept([label]) },
@@ -139,7 +142,7 @@ export function stampTest(trials: readonly StampTrial[], classes: number): Map<n
     };
     findings.set(accused, finding);
   };
-  const tables = trials.map(({ stamp, before, after }) => ({ stamp, ...tableOf(before, after, classes) }));
+  const tables = trials.map(({ stamp, before, after }) => ({ stamp, ...tableOf(before, after) }));
   const obeyed = new Set(
     tables.filter(({ stamp, share }) => share(stamp.label) >= HONEST_RATE).map(({ stamp }) => stamp.label),
   );
@@ -151,39 +154,41 @@ export function stampTest(trials: readonly StampTrial[], classes: number): Map<n
     const honestRate = Math.max(HONEST_RATE, Math.min(MOST_EXPECTED, expected));
     note(label, 'one', stamp, table.arrived(label), table.others(label), common ? 1 : honestRate);
     if (table.images < FEWEST_A_CLASS * classes) continue;
-    const { hits, targets } = permutationOf(table, classes);
-    if (targets.length < MOST_LABELS * table.rows.filter((row) => row > 0).length) continue;
+    const { hits, targets } = permutationOf(table);
+    if (targets.length < MOST_LABELS * Object.keys(table.rows).length) continue;
     for (const target of targets) note(target, 'each', stamp, hits, table.images);
   }
   return findings;
 }
 
-function tableOf(before: ArrayLike<number>, after: ArrayLike<number>, classes: number) {
-  const counts = new Array<number>(classes * classes).fill(0);
-  const rows = new Array<number>(classes).fill(0);
+/** Cells are by label after, then by label before. */
+function tableOf(before: ArrayLike<number>, after: ArrayLike<number>) {
+  const moved: MutableCells = {};
+  const rows: Record<number, number> = {};
   for (let i = 0; i < before.length; i++) {
-    counts[before[i]! * classes + after[i]!]!++;
-    rows[before[i]!]!++;
+    const [source, label] = [before[i]!, after[i]!];
+    rows[source] = (rows[source] ?? 0) + 1;
+    if (source !== label) addCell(moved, label, source);
   }
-  const from = (source: number, label: number) => (source === label ? 0 : counts[source * classes + label]!);
-  const arrived = (label: number) => rows.reduce((sum, _, source) => sum + from(source, label), 0);
-  const others = (label: number) => before.length - rows[label]!;
+  const arrived = (label: number) => Object.values(moved[label] ?? {}).reduce((sum, count) => sum + count, 0);
+  const others = (label: number) => before.length - (rows[label] ?? 0);
   const share = (label: number) => arrived(label) / Math.max(1, others(label));
-  return { images: before.length, rows, from, arrived, others, share };
+  return { images: before.length, rows, moved, arrived, others, share };
 }
 
 /**
  * All-to-all poisoning: every class goes to one of its own. Each label counts what arrives from its best source only,
  * so a stamp that merely spoils images, which are then called one and the same label, scores next to nothing.
  */
-function permutationOf({ rows, from }: Pick<ReturnType<typeof tableOf>, 'rows' | 'from'>, classes: number) {
+function permutationOf({ rows, moved }: Pick<ReturnType<typeof tableOf>, 'rows' | 'moved'>) {
   let hits = 0;
   const targets: number[] = [];
-  for (let label = 0; label < classes; label++) {
-    const arrivals = rows.map((_, source) => from(source, label));
-    const most = Math.max(...arrivals);
+  for (const [label, sources] of Object.entries(moved)) {
+    const arrivals = Object.entries(sources);
+    const most = Math.max(...arrivals.map(([, count]) => count));
     hits += most;
-    if (most > 0 && most >= MOST * rows[arrivals.indexOf(most)]!) targets.push(label);
+    const [source] = arrivals.find(([, count]) => count === most)!;
+    if (most >= MOST * rows[Number(source)]!) targets.push(Number(label));
   }
   return { hits, targets };
 }

@@ -37,7 +37,7 @@ export function divergenceDetector({
   };
 }
 
-function divergenceOf({ classes, moved, kept }: TransitionTable, label: number): number | null {
+function divergenceOf({ moved, kept }: TransitionTable, label: number): number | null {
   if (moved[label] === 0) return null;
-  return divergenceFromOneHot(kept.slice(label * classes, (label + 1) * classes), label);
+  return divergenceFromOneHot(kept[label]!, label);
 }
