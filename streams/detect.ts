@@ -2,7 +2,7 @@
 // as NDJSON from outside, so each line is checked before it is counted.
 
 import { from } from 'rxjs';
-import type { Verdict } from '../src/defense/verdict.ts';
+import type { Verdict } from '../src/defense/verdict/verdict.ts';
 import { DatasetError } from '../src/errors.ts';
 import { abortable } from './operators/abortable.ts';
 import { lines } from './operators/lines.ts';

@@ -2,7 +2,7 @@
 // dataset. Asked last: by then everything that a run gives away is written, whatever the verdict.
 
 import type { Settings } from '../../config/schema.ts';
-import type { ClassVerdict, Verdict } from '../defense/verdict.ts';
+import type { ClassVerdict, Verdict } from '../defense/verdict/verdict.ts';
 import { PoisonError } from '../errors.ts';
 
 const REFUSED: Readonly<Record<Settings['detect']['failOn'], readonly ClassVerdict['state'][]>> = {

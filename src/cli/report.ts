@@ -2,7 +2,7 @@
 
 import type { Report, Stage } from '../../streams/progress.ts';
 import type { Estimate } from '../../streams/stages/detect.ts';
-import type { Verdict } from '../defense/verdict.ts';
+import type { Verdict } from '../defense/verdict/verdict.ts';
 import type { Log } from './log.ts';
 import type { Tally } from './tally.ts';
 

@@ -4,10 +4,10 @@ import type { Settings } from '../../config/schema.ts';
 import type { PurifyParts } from '../../streams/purify.ts';
 import type { Detection } from '../../streams/stages/detect.ts';
 import type { Conclude } from '../../streams/stages/examine.ts';
-import { calibratedFlows, flowTest } from '../defense/flow-test.ts';
 import type { RepairPolicy } from '../defense/repair.ts';
 import { divergenceDetector } from '../defense/target-label.ts';
-import { conclude } from '../defense/verdict.ts';
+import { calibratedFlows, flowTest } from '../defense/verdict/flow-test.ts';
+import { conclude } from '../defense/verdict/verdict.ts';
 import type { DiffusionPlan } from '../diffusion/plan.ts';
 import type { ClassifierTraining } from '../training/train-classifier.ts';
 

@@ -4,7 +4,7 @@
 import { createWriteStream, existsSync, fstatSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Estimate } from '../../streams/stages/detect.ts';
-import type { Verdict } from '../defense/verdict.ts';
+import type { Verdict } from '../defense/verdict/verdict.ts';
 import { ConfigError, OutputError } from '../errors.ts';
 import type { State } from '../state/state.ts';
 import type { Context } from './commands.ts';

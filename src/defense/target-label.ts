@@ -4,7 +4,7 @@
 import { divergenceFromOneHot } from '../math/divergence.ts';
 import { median, medianAbsoluteDeviation } from '../math/robust.ts';
 import type { TransitionTable } from './contingency.ts';
-import { type Verdict, verdictOf } from './verdict.ts';
+import { type Verdict, verdictOf } from './verdict/verdict.ts';
 
 export interface DivergenceOptions {
   /** Score above which a label is flagged; the paper's is 2. */

@@ -4,20 +4,25 @@
 // anyway.
 
 import type { Sample } from '../../src/datasets/sample.ts';
-import { type CanaryFinding, canaryFinding, canaryStamps, removedShare } from '../../src/defense/canary.ts';
 import type { TransitionTable } from '../../src/defense/contingency.ts';
 import { type CarrierTest, isCleanLabel, type Knowledge, type Weighty } from '../../src/defense/knowledge.ts';
 import { Naming } from '../../src/defense/naming.ts';
 import type { ScoreSample, ScoreTable } from '../../src/defense/score-sample.ts';
+import { locateTrigger, type Trigger } from '../../src/defense/trigger.ts';
+import {
+  type CanaryFinding,
+  canaryFinding,
+  canaryStamps,
+  removedShare,
+} from '../../src/defense/verdict/canary.ts';
 import {
   type StampFinding,
   type StampTrial,
   stamped,
   stampsOf,
   stampTest,
-} from '../../src/defense/stamp-test.ts';
-import { locateTrigger, type Trigger } from '../../src/defense/trigger.ts';
-import { type ClassVerdict, type Verdict, withCanaries } from '../../src/defense/verdict.ts';
+} from '../../src/defense/verdict/stamp-test.ts';
+import { type ClassVerdict, type Verdict, withCanaries } from '../../src/defense/verdict/verdict.ts';
 import { ask, labelsOf, mapped } from './ask.ts';
 import {
   type Accused,

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import type { DatasetInfo } from '../../datasets/open.ts';
 import { SampleStore } from '../../datasets/sample-store.ts';
 import type { Source } from '../../datasets/stream.ts';
-import type { Verdict } from '../../defense/verdict.ts';
+import type { Verdict } from '../../defense/verdict/verdict.ts';
 import { ConfigError } from '../../errors.ts';
 import { Positions } from '../../state/positions.ts';
 import type { State } from '../../state/state.ts';

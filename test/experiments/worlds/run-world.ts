@@ -11,7 +11,7 @@ import { trainingOf } from '../../../src/cli/rules.ts';
 import { withScratch } from '../../../src/cli/workspace.ts';
 import type { Sample } from '../../../src/datasets/sample.ts';
 import { SampleStore } from '../../../src/datasets/sample-store.ts';
-import type { Verdict } from '../../../src/defense/verdict.ts';
+import type { Verdict } from '../../../src/defense/verdict/verdict.ts';
 import { settingsOf } from '../../../src/library/options.ts';
 import { classifyImages } from '../../../src/training/classify.ts';
 import { trainClassifier } from '../../../src/training/train-classifier.ts';

@@ -2,9 +2,9 @@
 
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Sample } from '../../../src/datasets/sample.ts';
-import { calibratedFlows, flowTest } from '../../../src/defense/flow-test.ts';
 import { DEFAULT_POLICY } from '../../../src/defense/repair.ts';
-import { conclude } from '../../../src/defense/verdict.ts';
+import { calibratedFlows, flowTest } from '../../../src/defense/verdict/flow-test.ts';
+import { conclude } from '../../../src/defense/verdict/verdict.ts';
 import type { PurifyParts } from '../../../streams/purify.ts';
 import type { Judgement } from '../../../streams/stages/detect.ts';
 import { TinyRun } from '../support/tiny-run.ts';

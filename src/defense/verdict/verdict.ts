@@ -2,10 +2,10 @@
 // with a p-value that is corrected for everything that was tried, so that a clean dataset is accused no more often
 // than the stated rate.
 
+import type { TransitionTable } from '../contingency.ts';
+import type { ScoreTable } from '../score-sample.ts';
 import type { CanaryFinding } from './canary.ts';
-import type { TransitionTable } from './contingency.ts';
 import type { FlowFinding } from './flow-test.ts';
-import type { ScoreTable } from './score-sample.ts';
 import type { StampFinding } from './stamp-test.ts';
 
 /** What a detector says of one class. */

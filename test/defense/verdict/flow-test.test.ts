@@ -2,12 +2,12 @@
 // than others, and poison that purification sends back to where it came from.
 
 import { describe, expect, it } from 'vitest';
-import { Contingency, type TransitionTable } from '../../src/defense/contingency.ts';
-import { flowTest } from '../../src/defense/flow-test.ts';
-import { stampTest } from '../../src/defense/stamp-test.ts';
-import { conclude } from '../../src/defense/verdict.ts';
-import { RandomStream, randomKey } from '../../src/math/random.ts';
-import { cellsOf } from '../support/cells.ts';
+import { Contingency, type TransitionTable } from '../../../src/defense/contingency.ts';
+import { flowTest } from '../../../src/defense/verdict/flow-test.ts';
+import { stampTest } from '../../../src/defense/verdict/stamp-test.ts';
+import { conclude } from '../../../src/defense/verdict/verdict.ts';
+import { RandomStream, randomKey } from '../../../src/math/random.ts';
+import { cellsOf } from '../../support/cells.ts';
 
 /** The verdict of the flow test alone, at 1 %. */
 const detect = (table: TransitionTable) =>

@@ -1,9 +1,9 @@
 // The stamp test on residuals and labels whose truth is known.
 
 import { describe, expect, it } from 'vitest';
-import { Residuals } from '../../src/defense/residuals.ts';
-import { stamped, stampsOf, stampTest } from '../../src/defense/stamp-test.ts';
-import { RandomStream, randomKey } from '../../src/math/random.ts';
+import { Residuals } from '../../../src/defense/residuals.ts';
+import { stamped, stampsOf, stampTest } from '../../../src/defense/verdict/stamp-test.ts';
+import { RandomStream, randomKey } from '../../../src/math/random.ts';
 
 const SIZE = 4;
 const image = (...values: number[]) => Uint8Array.from(values);

@@ -7,12 +7,12 @@
 // observer called by the given label before it was purified can leave: a trigger that it obeys did that, while a class
 // that it never learned leaves everywhere without one.
 
-import { logBinomialTail, wilsonInterval } from '../math/binomial.ts';
-import { combineLogPs } from '../math/fisher.ts';
-import { median } from '../math/robust.ts';
-import { calibratedLabel, calibrationOf } from './calibration.ts';
-import { addCell, type Cells, cellAt, type MutableCells, sumsOf } from './cells.ts';
-import type { ScoreTable } from './score-sample.ts';
+import { logBinomialTail, wilsonInterval } from '../../math/binomial.ts';
+import { combineLogPs } from '../../math/fisher.ts';
+import { median } from '../../math/robust.ts';
+import { calibratedLabel, calibrationOf } from '../calibration.ts';
+import { addCell, type Cells, cellAt, type MutableCells, sumsOf } from '../cells.ts';
+import type { ScoreTable } from '../score-sample.ts';
 
 /** Counts of samples by given label (row) and by label after purification (column). */
 export interface FlowTable {

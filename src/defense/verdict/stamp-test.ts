@@ -4,10 +4,10 @@
 // honest class's texture does that. It is a counterfactual on the model itself: it needs no ground truth, and for a
 // trigger that keeps its label not even a flip.
 
-import { logBinomialTail, wilsonInterval } from '../math/binomial.ts';
-import { overlaid } from '../math/pixels.ts';
-import { addCell, type MutableCells } from './cells.ts';
-import { contrastError, contrastOf, type ResidualSums, type Residuals } from './residuals.ts';
+import { logBinomialTail, wilsonInterval } from '../../math/binomial.ts';
+import { overlaid } from '../../math/pixels.ts';
+import { addCell, type MutableCells } from '../cells.ts';
+import { contrastError, contrastOf, type ResidualSums, type Residuals } from '../residuals.ts';
 
 /** Something to lay onto images: added, and limited to [0, 255]. */
 export interface Stamp {
