@@ -6,6 +6,7 @@ import type { Detection } from '../../streams/stages/detect.ts';
 import type { Conclude } from '../../streams/stages/examine.ts';
 import type { RepairPolicy } from '../defense/repair.ts';
 import { divergenceDetector } from '../defense/target-label.ts';
+import { agreementOf } from '../defense/verdict/agreement.ts';
 import { calibratedFlows, flowTest } from '../defense/verdict/flow-test.ts';
 import { conclude } from '../defense/verdict/verdict.ts';
 import type { DiffusionPlan } from '../diffusion/plan.ts';
@@ -37,7 +38,11 @@ export function detectionOf(
   const concluding: Conclude = (table, scores, stamps) => {
     const { destinations: counts, known } = table;
     const flows = scores.labels.length > 0 ? calibratedFlows(scores) : { classes, counts, known };
-    return conclude(table, falseAlarm, flowTest(flows), stamps);
+    return conclude(table, falseAlarm, {
+      flows: flowTest(flows),
+      stamps,
+      agreement: agreementOf(scores),
+    });
   };
   return {
     ...counting,

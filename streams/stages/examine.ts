@@ -15,12 +15,15 @@ import {
   canaryStamps,
   removedShare,
 } from '../../src/defense/verdict/canary.ts';
+import { FEWEST_SORTED, type Purified, placebosOf } from '../../src/defense/verdict/placebo.ts';
 import {
+  type Stamp,
   type StampFinding,
   type StampTrial,
   stamped,
   stampsOf,
   stampTest,
+  suspicious,
 } from '../../src/defense/verdict/stamp-test.ts';
 import { type ClassVerdict, type Verdict, withCanaries } from '../../src/defense/verdict/verdict.ts';
 import { ask, labelsOf, mapped } from './ask.ts';
@@ -39,6 +42,10 @@ import type { Evidence, Examine } from './detect.ts';
 const IMAGES_A_CLASS = 10;
 const ENOUGH_IMAGES = 250;
 const FEWEST_IMAGES = 100;
+
+/** Samples of a suspicious class that are purified again to make placebos, and the bytes of images that they may take. */
+const MOST_COMPARED = 320;
+const COMPARED_BYTES = 64e6;
 
 /** Samples of a flagged class that are shown as evidence. */
 const HEAVIEST = 16;
@@ -65,12 +72,14 @@ export interface ExaminationParts extends CarrierParts {
 export function examination(parts: ExaminationParts): Examine {
   return async (evidence) => {
     const { counts, scores } = evidence;
-    const stamps = stampTest(await trialsOf(evidence, parts), counts.classes);
     // one table for all, so that the observer is calibrated once
     const table = scores.table();
-    const concluded = parts.conclude(counts.table(), table, stamps);
-    if (scores.count === 0) return { verdict: concluded };
+    if (scores.count === 0) return { verdict: parts.conclude(counts.table(), table, new Map()) };
     const naming = new Naming(table);
+    // stamps are one of two tests
+    const level = parts.falseAlarm / 2;
+    const trials = await trialsOf(evidence, naming, level, parts);
+    const concluded = parts.conclude(counts.table(), table, stampTest(trials, counts.classes, level));
     const verdict = withCanaries(concluded, await canariesOf(evidence, naming, parts));
     const { targetLabels } = verdict;
     if (targetLabels.length === 0) return { verdict };
@@ -79,8 +88,13 @@ export function examination(parts: ExaminationParts): Examine {
   };
 }
 
-/** Lays every stamp onto the same images. */
-async function trialsOf({ counts, scores }: Evidence, parts: ExaminationParts): Promise<StampTrial[]> {
+/** Lays every stamp onto the same images, and placebos of the suspicious ones. */
+async function trialsOf(
+  { counts, scores }: Evidence,
+  naming: Naming,
+  level: number,
+  parts: ExaminationParts,
+): Promise<StampTrial[]> {
   const { classes } = counts;
   const wanted = Math.max(ENOUGH_IMAGES, IMAGES_A_CLASS * classes);
   const label = (images: readonly Sample[]) => labelsOf(images, parts.runner);
@@ -88,19 +102,58 @@ async function trialsOf({ counts, scores }: Evidence, parts: ExaminationParts): 
   // an observer that does not know an image without a stamp says nothing with one
   const known = asked.filter(({ of, answer }) => answer === of.label).slice(0, wanted);
   if (known.length < FEWEST_IMAGES) return [];
-  const trials: StampTrial[] = [];
+  const before = known.map(({ of }) => of.label);
+  const labelsWith = async (stamp: Stamp) => {
+    const answers = await ask(
+      known.map(({ of }) => of),
+      parts,
+      (images) => label(images.map((image) => ({ ...image, pixels: stamped(image.pixels, stamp) }))),
+    );
+    return answers.map(({ answer }) => answer);
+  };
+  const trials: (StampTrial & { readonly stamp: Stamp })[] = [];
   for (let of = 0; of < classes; of++) {
     for (const stamp of stampsOf(parts.residuals, of)) {
-      const answers = await ask(
-        known.map((one) => one.of),
-        parts,
-        (images) => label(images.map((image) => ({ ...image, pixels: stamped(image.pixels, stamp) }))),
-      );
-      const before = answers.map((one) => one.of.label);
-      trials.push({ stamp, before, after: answers.map(({ answer }) => answer) });
+      trials.push({ stamp, before, after: await labelsWith(stamp) });
     }
   }
-  return trials;
+  const suspects = new Set(suspicious(trials, level));
+  const compared = new Map<number, readonly Purified[]>();
+  const finished: StampTrial[] = [];
+  for (const trial of trials) {
+    const { stamp } = trial;
+    if (suspects.has(trial) && !compared.has(stamp.label)) {
+      compared.set(stamp.label, await purifiedAgain(stamp.label, scores, naming, parts));
+    }
+    const samples = compared.get(stamp.label) ?? [];
+    const held = suspects.has(trial) && samples.length >= FEWEST_SORTED;
+    const placebos = [];
+    for (const placebo of held ? placebosOf(stamp, parts.residuals, samples) : []) {
+      placebos.push(await labelsWith(placebo));
+    }
+    finished.push(held ? { ...trial, placebos } : trial);
+  }
+  return finished;
+}
+
+/** Some samples of a class, purified again. */
+async function purifiedAgain(
+  label: number,
+  scores: ScoreSample,
+  naming: Naming,
+  parts: ExaminationParts,
+): Promise<readonly Purified[]> {
+  const {
+    store: { shape },
+    runner,
+  } = parts;
+  const most = Math.min(MOST_COMPARED, Math.floor(COMPARED_BYTES / (2 * shape[0] * shape[1] * shape[2])));
+  const samples = scores.take(most, (scored) => scored.label === label);
+  const answers = await ask(samples, parts, async (images) => {
+    const restored = await runner.restore(images.map((sample) => ({ sample, mask: undefined })));
+    return mapped(restored, ({ pixels }, i) => ({ raw: images[i]!.pixels, purified: pixels }));
+  });
+  return answers.map(({ of, answer }) => ({ ...answer, moved: naming.nameOf(of.scores) !== label }));
 }
 
 async function knowledgeOf(

@@ -35,11 +35,14 @@ function* records({ windows, size, begin, share }: Late, seed: number): Generato
 }
 
 /** As the program judges records with scores. */
-const calibrated: Detector = (table, scores) => conclude(table, 0.01, flowTest(calibratedFlows(scores)));
+const calibrated: Detector = (table, scores) =>
+  conclude(table, 0.01, { flows: flowTest(calibratedFlows(scores)) });
 
 /** As the program judges records without. */
 const counted: Detector = (table) =>
-  conclude(table, 0.01, flowTest({ classes: CLASSES, counts: table.destinations, known: table.known }));
+  conclude(table, 0.01, {
+    flows: flowTest({ classes: CLASSES, counts: table.destinations, known: table.known }),
+  });
 
 /** What the estimates say after each window. */
 function estimates(late: Late, detector: Detector, changes: Partial<Detection> = {}) {

@@ -13,6 +13,7 @@ import { median } from '../../math/robust.ts';
 import { calibratedLabel, calibrationOf } from '../calibration.ts';
 import { addCell, type Cells, cellAt, type MutableCells, sumsOf } from '../cells.ts';
 import type { ScoreTable } from '../score-sample.ts';
+import type { Reason } from './reasons.ts';
 
 /** Counts of samples by given label (row) and by label after purification (column). */
 export interface FlowTable {
@@ -32,6 +33,8 @@ export interface FlowFinding {
   readonly logP: number;
   /** Whether the observer knows too little of the class, or of purified images, to accuse or clear it. */
   readonly blind: boolean;
+  /** What it knows too little of. */
+  readonly why?: Extract<Reason, 'class-unknown' | 'purified-unknown' | 'washed-out'>;
 }
 
 /** So many times as many may leave as arrive before it counts as evidence: honest classes differ in brittleness. */
@@ -107,16 +110,21 @@ export function flowTest(table: FlowTable): (FlowFinding | undefined)[] {
     const ofOthers = recalls.filter((recall, other) => recall !== undefined && other !== label) as number[];
     const recall = ofOthers.reduce((sum, value) => sum + value, 0) / ofOthers.length;
     const ofOwn = knownSums[label]! / given[label]!;
-    // negated: a class that has no samples is not known
-    if (!(ofOwn >= LEAST_RECALL && recall >= LEAST_RECALL && size >= leastSeen)) {
-      return { metric, interval, logP: 0, blind: true };
-    }
+    const why = blindness(ofOwn, recall, size >= leastSeen);
+    if (why) return { metric, interval, logP: 0, blind: true, why };
     const logPs = pooled(others)
       .map((flow) => logBinomialTail(flow.left, flow.left + flow.arrived, flow.ratio / (1 + flow.ratio)))
       .sort((a, b) => a - b);
     const logP = combineLogPs(logPs.slice(Math.floor(logPs.length / 2)));
     return { metric, interval, logP: Math.min(0, logP + Math.log(classes)), blind: false };
   });
+}
+
+/** @param ofOwn may be NaN: a class that has no samples is not known */
+function blindness(ofOwn: number, ofOthers: number, seen: boolean): FlowFinding['why'] {
+  if (!(ofOwn >= LEAST_RECALL)) return 'class-unknown';
+  if (!(ofOthers >= LEAST_RECALL)) return 'purified-unknown';
+  return seen ? undefined : 'washed-out';
 }
 
 /** What goes to and comes from one destination, or several. */

@@ -17,7 +17,8 @@ afterEach(() => {
 });
 
 const examination: PurifyParts['examination'] = {
-  conclude: (table, scores, stamps) => conclude(table, 0.01, flowTest(calibratedFlows(scores)), stamps),
+  conclude: (table, scores, stamps) =>
+    conclude(table, 0.01, { flows: flowTest(calibratedFlows(scores)), stamps }),
   falseAlarm: 0.01,
   canaries: 8,
   learner: new TinyLearner(),
