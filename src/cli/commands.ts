@@ -113,7 +113,7 @@ export const commands: readonly Command[] = [
     summary:
       'Print accuracy on the test set and, with an attack named, the attack success rate of a classifier.',
     positional: { path: 'observer.path', name: 'MODEL' },
-    sections: ['dataset', 'attack', 'observer'],
+    sections: ['dataset', 'attack', 'observer', 'evaluation'],
     load: async () => (await import('./commands/evaluate.ts')).evaluate,
   },
 ];

@@ -28,7 +28,7 @@ export async function isWritable(folder: string): Promise<boolean> {
  * @throws {StateError} when the state changes meanwhile, or cannot be read
  */
 export async function snapshotOf(folder: string): Promise<string> {
-  const copy = await mkdtemp(join(tmpdir(), 'dataelixir-state-'));
+  const copy = await mkdtemp(join(tmpdir(), 'dataelixir-snapshot-'));
   try {
     const before = await versionsOf(folder);
     for (const name of before.keys()) {
