@@ -15,7 +15,12 @@ export interface Pattern {
   readonly pattern: string;
 }
 
-/** @param source absolute. @returns undefined for a path that is there, whatever characters it has, and for one without a pattern */
+/**
+ * The pattern that a source is.
+ *
+ * @param source absolute
+ * @returns undefined for a path that is there, whatever characters it has, and for one without a pattern
+ */
 export function patternOf(source: string): Pattern | undefined {
   let folder = source;
   while (!existsSync(folder)) folder = dirname(folder);

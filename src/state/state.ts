@@ -96,7 +96,11 @@ export class State {
     }
   }
 
-  /** Opens a state that is there, to be read; it may be where nothing can be written. @throws {StateError} as `open`, and when there is none */
+  /**
+   * Opens a state that is there, to be read; it may be where nothing can be written.
+   *
+   * @throws {StateError} as `open`, and when there is none
+   */
   static async openThere(folder: string, version: string): Promise<State> {
     if (!holdsDatabase(folder)) {
       throw new StateError(`expected a state at ${folder}, found none; name what \`purify --state\` wrote`);
