@@ -1,7 +1,6 @@
 // The datasets of the configuration: where they are, what part of them is meant, and how they get into a store.
 
 import { statSync } from 'node:fs';
-import { isAbsolute, join } from 'node:path';
 import { addAbortSignal, type Readable } from 'node:stream';
 import { isDynamicPattern } from 'tinyglobby';
 import type { Settings } from '../../config/schema.ts';
@@ -18,9 +17,7 @@ import type { Positions } from '../state/positions.ts';
 import { threadDecoder } from '../workers/thread-decoder.ts';
 import type { Context } from './commands.ts';
 import { expandSource } from './globs.ts';
-
-/** Names standard input as a source, and standard output as a sink. */
-export const STANDARD = '-';
+import { STANDARD, sourcePath } from './paths.ts';
 
 /** What part of the sources is meant, and what to call it. */
 interface Part {
@@ -204,9 +201,7 @@ async function pathsOf(
   sources: readonly string[],
 ): Promise<string[]> {
   const paths = sources.map((source) =>
-    source.startsWith(SHAPES)
-      ? [source]
-      : expandSource(locate(isAbsolute(source) ? source : join(dataset.root, source))),
+    source.startsWith(SHAPES) ? [source] : expandSource(sourcePath(dataset.root, source, locate)),
   );
   return (await Promise.all(paths)).flat();
 }
