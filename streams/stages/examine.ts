@@ -15,7 +15,9 @@ import {
   canaryStamps,
   removedShare,
 } from '../../src/defense/verdict/canary.ts';
+import { calibratedFlows } from '../../src/defense/verdict/flow-test.ts';
 import { FEWEST_SORTED, type Purified, placebosOf } from '../../src/defense/verdict/placebo.ts';
+import { withPower } from '../../src/defense/verdict/power.ts';
 import {
   type Stamp,
   type StampFinding,
@@ -80,7 +82,8 @@ export function examination(parts: ExaminationParts): Examine {
     const level = parts.falseAlarm / 2;
     const trials = await trialsOf(evidence, naming, level, parts);
     const concluded = parts.conclude(counts.table(), table, stampTest(trials, counts.classes, level));
-    const verdict = withCanaries(concluded, await canariesOf(evidence, naming, parts));
+    const checked = withCanaries(concluded, await canariesOf(evidence, naming, parts));
+    const verdict = withPower(checked, calibratedFlows(table), level);
     const { targetLabels } = verdict;
     if (targetLabels.length === 0) return { verdict };
     const informed = new Naming(table, targetLabels);

@@ -84,40 +84,67 @@ export function calibratedFlows(sample: ScoreTable): FlowTable {
  * too much (Benjamini and Heller 2008), which no single leak of a brittle class can satisfy.
  */
 export function flowTest(table: FlowTable): (FlowFinding | undefined)[] {
-  const { classes, counts, known = counts } = table;
-  const { rows: given, columns: sizes } = sumsOf(counts, classes);
-  const { rows: knownSums } = sumsOf(known, classes);
+  const sums = flowSums(table);
+  return sums.given.map((_, label) => flowOf(label, table, sums));
+}
+
+/** What the test needs of the whole table. */
+export interface FlowSums {
+  /** [C] samples by given label, those of them that the observer knows, and samples by label after purification. */
+  readonly given: readonly number[];
+  readonly known: readonly number[];
+  readonly seen: readonly number[];
+  /** [C] share of a class's samples that stay; undefined where it has none. */
+  readonly recalls: readonly (number | undefined)[];
+  /** Labels that some samples have, both before and after purification; others say nothing. */
+  readonly speaking: readonly number[];
+  /** Samples as which a class must be seen. */
+  readonly least: number;
+}
+
+export function flowSums({ classes, counts, known = counts }: FlowTable): FlowSums {
+  const { rows: given, columns: seen } = sumsOf(counts, classes);
   const recalls = given.map((count, label) =>
     count === 0 ? undefined : cellAt(counts, label, label) / count,
   );
-  const leastSeen = LEAST_SEEN * median(sizes.filter((_, label) => given[label]! > 0));
-  // a label that no sample has, before or after purification, says nothing
-  const speaking = [...sizes.keys()].filter((label) => Math.min(sizes[label]!, given[label]!) > 0);
-  return sizes.map((size, label) => {
-    if (size === 0 && given[label] === 0) return undefined;
-    const others = speaking.flatMap((other) => {
-      const otherSize = Math.min(sizes[other]!, given[other]!);
-      const [left, arrived] = [cellAt(known, label, other), cellAt(counts, other, label)];
-      return other === label
-        ? []
-        : [{ left, arrived, otherSize, ratio: Math.max(HONEST_RATIO, (SIZE_SLACK * size) / otherSize) }];
-    });
-    const left = others.reduce((sum, flow) => sum + flow.left, 0);
-    const arrived = others.reduce((sum, flow) => sum + flow.arrived, 0);
-    if (left + arrived === 0) return undefined;
-    const metric = left / (left + arrived);
-    const interval = wilsonInterval(left, left + arrived);
-    const ofOthers = recalls.filter((recall, other) => recall !== undefined && other !== label) as number[];
-    const recall = ofOthers.reduce((sum, value) => sum + value, 0) / ofOthers.length;
-    const ofOwn = knownSums[label]! / given[label]!;
-    const why = blindness(ofOwn, recall, size >= leastSeen);
-    if (why) return { metric, interval, logP: 0, blind: true, why };
-    const logPs = pooled(others)
-      .map((flow) => logBinomialTail(flow.left, flow.left + flow.arrived, flow.ratio / (1 + flow.ratio)))
-      .sort((a, b) => a - b);
-    const logP = combineLogPs(logPs.slice(Math.floor(logPs.length / 2)));
-    return { metric, interval, logP: Math.min(0, logP + Math.log(classes)), blind: false };
+  return {
+    given,
+    known: sumsOf(known, classes).rows,
+    seen,
+    recalls,
+    speaking: [...seen.keys()].filter((label) => Math.min(seen[label]!, given[label]!) > 0),
+    least: LEAST_SEEN * median(seen.filter((_, label) => given[label]! > 0)),
+  };
+}
+
+/** The finding of one class. */
+export function flowOf(label: number, table: FlowTable, sums: FlowSums): FlowFinding | undefined {
+  const { classes, counts, known = counts } = table;
+  const size = sums.seen[label]!;
+  if (size === 0 && sums.given[label] === 0) return undefined;
+  const others = sums.speaking.flatMap((other) => {
+    const otherSize = Math.min(sums.seen[other]!, sums.given[other]!);
+    const [left, arrived] = [cellAt(known, label, other), cellAt(counts, other, label)];
+    return other === label
+      ? []
+      : [{ left, arrived, otherSize, ratio: Math.max(HONEST_RATIO, (SIZE_SLACK * size) / otherSize) }];
   });
+  const left = others.reduce((sum, flow) => sum + flow.left, 0);
+  const arrived = others.reduce((sum, flow) => sum + flow.arrived, 0);
+  if (left + arrived === 0) return undefined;
+  const metric = left / (left + arrived);
+  const interval = wilsonInterval(left, left + arrived);
+  const ofOthers = sums.recalls.filter(
+    (recall, other) => recall !== undefined && other !== label,
+  ) as number[];
+  const recall = ofOthers.reduce((sum, value) => sum + value, 0) / ofOthers.length;
+  const why = blindness(sums.known[label]! / sums.given[label]!, recall, size >= sums.least);
+  if (why) return { metric, interval, logP: 0, blind: true, why };
+  const logPs = pooled(others)
+    .map((flow) => logBinomialTail(flow.left, flow.left + flow.arrived, flow.ratio / (1 + flow.ratio)))
+    .sort((a, b) => a - b);
+  const logP = combineLogPs(logPs.slice(Math.floor(logPs.length / 2)));
+  return { metric, interval, logP: Math.min(0, logP + Math.log(classes)), blind: false };
 }
 
 /** @param ofOwn may be NaN: a class that has no samples is not known */

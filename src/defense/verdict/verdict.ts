@@ -7,6 +7,7 @@ import type { ScoreTable } from '../score-sample.ts';
 import { type Agreement, isAtChance } from './agreement.ts';
 import type { CanaryFinding } from './canary.ts';
 import type { FlowFinding } from './flow-test.ts';
+import type { Power } from './power.ts';
 import type { Reason } from './reasons.ts';
 import type { StampFinding } from './stamp-test.ts';
 
@@ -31,6 +32,8 @@ export interface ClassVerdict {
   readonly state: 'clean' | 'target' | 'undecided';
   /** Why it is undecided, where the detector says so. */
   readonly reasons?: readonly Reason[];
+  /** Smallest share of poison in it that would have been flagged with 95 % probability, by kind of canary. */
+  readonly power?: Power;
 }
 
 /** What a detector says of a dataset: `verdict.json` holds it. */
