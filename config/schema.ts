@@ -79,6 +79,9 @@ export const schema = {
       [],
     ),
     format: choice('Format of the sources; auto recognises it.', ['auto', ...INPUT_FORMATS], 'auto'),
+    paths: optionalText(
+      'Folder that the path of a line of NDJSON may lead into, links followed, if the source is to read there; where not set, the folder of the file, and no path counts on stdin.',
+    ),
     classes: optionalInteger(
       'Number of classes; labels are 0 to classes − 1. Where not set, the source tells.',
       {

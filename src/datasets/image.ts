@@ -1,13 +1,13 @@
 // The image files that samples come in, told apart by their first bytes whatever their names say: PNG, JPEG, PPM,
 // PGM. Written images are always PNG.
 
-import { readFile, stat } from 'node:fs/promises';
 import { hasPngSignature } from 'fast-png';
 import { SampleError, UnreadableError } from '../errors.ts';
 import type { DecodeImage } from './entry.ts';
 import { decodeJpeg, hasJpegSignature } from './jpeg.ts';
 import { decodePng } from './png.ts';
 import { decodePnm, hasPnmSignature } from './pnm.ts';
+import { readRegularFile } from './regular-file.ts';
 
 export const IMAGE_EXTENSIONS: readonly string[] = ['png', 'jpg', 'jpeg', 'ppm', 'pgm'];
 const EXTENSION = new RegExp(`\\.(?:${IMAGE_EXTENSIONS.join('|')})$`, 'i');
@@ -30,11 +30,10 @@ export const decodeImage: DecodeImage = async (bytes, maxPixels) => {
  */
 export async function readImageFile(path: string, maxPixels: number): Promise<Buffer> {
   try {
-    const found = await stat(path);
     // a pipe or a device might never end
-    if (!found.isFile()) throw new Error('not a regular file');
-    if (found.size > maxImageBytes(maxPixels)) throw tooManyBytes(found.size, maxPixels);
-    return await readFile(path);
+    return await readRegularFile(path, (size) =>
+      size > maxImageBytes(maxPixels) ? tooManyBytes(size, maxPixels) : undefined,
+    );
   } catch (error) {
     if (error instanceof SampleError) throw error;
     const { message, code } = error as NodeJS.ErrnoException;
@@ -44,7 +43,16 @@ export async function readImageFile(path: string, maxPixels: number): Promise<Bu
 }
 
 /** What a disk or network says of a file that will not be there the next time either. */
-const LASTING = ['ENOENT', 'EACCES', 'EPERM', 'ELOOP', 'ENOTDIR', 'ENAMETOOLONG'];
+const LASTING = [
+  'ENOENT',
+  'EACCES',
+  'EPERM',
+  'ELOOP',
+  'ENOTDIR',
+  'ENAMETOOLONG',
+  'ENXIO',
+  'ERR_INVALID_ARG_VALUE',
+];
 
 /** A file of more bytes than this is not worth reading: 16-bit RGBA without any compression, and a MiB of metadata. */
 export function maxImageBytes(maxPixels: number): number {
