@@ -282,9 +282,9 @@ function entriesOfFile(part: Recognised, file: string, index: number, options: D
   }
 }
 
-function idsOf({ description }: Recognised): (folder: string, stem: string) => string {
+function idsOf({ description, longIds }: Recognised): (folder: string, stem: string) => string {
   if (!description) return pathId;
-  return (folder, stem) => idOfFile(description.ids ?? 'escaped', folder, stem);
+  return (folder, stem) => longIds?.get(stem) ?? idOfFile(description.ids ?? 'escaped', folder, stem);
 }
 
 async function* unescaped(entries: AsyncIterable<Entry>): AsyncGenerator<Entry> {
