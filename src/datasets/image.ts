@@ -26,14 +26,16 @@ export const decodeImage: DecodeImage = async (bytes, maxPixels) => {
 /**
  * The bytes of an image file.
  *
+ * @param least files of fewer bytes are not read at all: what says 0 may be no file of a disk
  * @throws {SampleError} when it cannot be read, or holds more than an image may; {UnreadableError} when that may pass
  */
-export async function readImageFile(path: string, maxPixels: number): Promise<Buffer> {
+export async function readImageFile(path: string, maxPixels: number, least = 0): Promise<Buffer> {
   try {
     // a pipe or a device might never end
-    return await readRegularFile(path, (size) =>
-      size > maxImageBytes(maxPixels) ? tooManyBytes(size, maxPixels) : undefined,
-    );
+    return await readRegularFile(path, (size) => {
+      if (size < least) return new SampleError(`expected an image file, found ${size} bytes; write it again`);
+      return size > maxImageBytes(maxPixels) ? tooManyBytes(size, maxPixels) : undefined;
+    });
   } catch (error) {
     if (error instanceof SampleError) throw error;
     const { message, code } = error as NodeJS.ErrnoException;
@@ -51,6 +53,7 @@ const LASTING = [
   'ENOTDIR',
   'ENAMETOOLONG',
   'ENXIO',
+  'EAGAIN',
   'ERR_INVALID_ARG_VALUE',
 ];
 

@@ -170,7 +170,7 @@ function toEntry(
     if (!isLabel(label)) throw noLabel(label, bytes);
     if ('damage' in image) throw new SampleError(image.damage);
     const inLine = 'bytes' in image;
-    const file = inLine ? image.bytes : await readImageFile(await find(image.path), maxPixels);
+    const file = inLine ? image.bytes : await readImageFile(await find(image.path), maxPixels, 1);
     const id = named !== undefined && { id: named };
     const says = { ...id, label, ...(!inLine && { path: image.path }) };
     const rest = { format: 'ndjson' as const, line: bytes, folder, says };

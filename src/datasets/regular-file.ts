@@ -8,6 +8,9 @@ import { open } from 'node:fs/promises';
 // absent on Windows
 const { O_RDONLY, O_NONBLOCK = 0 } = constants;
 
+/** Read of a file that says that it has none. */
+const PROBE_BYTES = 4096;
+
 /**
  * @param refuse what to throw for a file of so many bytes, where that is too many
  * @throws {Error} without a code when it is no regular file; what the system says otherwise
@@ -22,14 +25,15 @@ export async function readRegularFile(
     if (!found.isFile()) throw new Error('not a regular file');
     const refusal = refuse(found.size);
     if (refusal) throw refusal;
-    // those below /proc say 0, and hold anything
-    const bytes = Buffer.allocUnsafeSlow(found.size);
+    const bytes = Buffer.allocUnsafeSlow(found.size || PROBE_BYTES);
     let length = 0;
     while (length < bytes.length) {
       const { bytesRead } = await file.read(bytes, length, bytes.length - length, length);
       if (bytesRead === 0) break;
       length += bytesRead;
     }
+    // those below /proc say so, and never end
+    if (length > found.size) throw new Error('bytes in a file that says that it has none');
     return bytes.subarray(0, length);
   } finally {
     await file.close();
