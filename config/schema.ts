@@ -98,6 +98,11 @@ export const schema = {
       sources('run', 'purify', 'poison', 'train', 'train-denoiser', 'transitions', 'evaluate'),
     ),
     format: choice('Format of the sources; auto recognises it.', ['auto', ...INPUT_FORMATS], 'auto'),
+    paths: optionalText(
+      'Folder that the path of a line of NDJSON may lead into, links followed, if the source is to read there; where not set, the folder of the file, and no path counts on stdin.',
+      // bounds what is read, and may well hold the outputs
+      { place: null },
+    ),
     classes: optionalInteger(
       'Number of classes; labels are 0 to classes − 1. Where not set, the source tells.',
       {

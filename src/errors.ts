@@ -13,6 +13,9 @@ export type Outcome<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly failure: Failure };
 
+/** Of a message about one sample. */
+const MOST_CHARACTERS = 2000;
+
 /** Base of all errors that are expected: the command line prints `message` without a stack and exits with `exitCode`. */
 export class DataElixirError extends Error {
   readonly code: string = 'failed';
@@ -44,6 +47,11 @@ export class DatasetError extends DataElixirError {
 /** One sample that cannot be read or does not fit; the sample is quarantined and the run goes on. */
 export class SampleError extends DataElixirError {
   override readonly code: string = 'sample';
+
+  /** @param message cut off where it quotes more of the sample than anybody reads */
+  constructor(message: string, options?: ErrorOptions) {
+    super(message.length > MOST_CHARACTERS ? `${message.slice(0, MOST_CHARACTERS)}…` : message, options);
+  }
 }
 
 /** A sample whose file could not be read at this moment, though nothing may be wrong with it. */

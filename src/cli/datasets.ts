@@ -1,6 +1,7 @@
 // The datasets of the configuration: where they are, what part of them is meant, and how they get into a store.
 
 import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { addAbortSignal, type Readable } from 'node:stream';
 import { isDynamicPattern } from 'tinyglobby';
 import type { Settings } from '../../config/schema.ts';
@@ -100,6 +101,7 @@ async function open(
     ...(like?.classNames && { classNames: like.classNames }),
     ...channelsOf(settings),
     ...sizing(settings, size),
+    ...reachOf(context),
     ...(clean.length > 0 && { clean }),
     ...(like && { shape: like.shape }),
     ...(offset && { skip: offset }),
@@ -115,6 +117,18 @@ async function open(
   // a producer that stalls must not keep an interrupted run waiting
   if (signal) addAbortSignal(signal, stdin as Readable);
   return openStream('stdin', stdin as Readable, options);
+}
+
+/**
+ * The folder that data may name files in, where the configuration says so.
+ *
+ * @throws {ConfigError} when it is none
+ */
+export function reachOf({ settings: { dataset } }: Opening): Pick<DatasetOptions, 'paths'> {
+  if (dataset.paths === null) return {};
+  const paths = resolve(dataset.paths);
+  if (statSync(paths, { throwIfNoEntry: false })?.isDirectory()) return { paths };
+  throw new ConfigError(`dataset.paths: expected a folder, found none at ${paths}; check the path`);
 }
 
 /** Channels that images are converted to, where the configuration says so. */

@@ -155,13 +155,19 @@ function interrupt(_: NodeJS.Signals, number: number): void {
   interruption.abort(new Error('interrupted'));
 }
 
+/** Where an error was made; without its message, which may quote anything. */
+function framesOf(error: unknown): string[] {
+  const lines = error instanceof Error ? (error.stack ?? '').split('\n') : [];
+  return lines.filter((line) => line.startsWith('    at '));
+}
+
 function fail(cause: unknown): void {
   // What breaks off on an interruption is no news.
   if (interruption.signal.aborted) return;
   const error = recognised(cause);
   const message = error instanceof Error ? error.message : String(error);
   log.error('dataelixir', message.split('\n')[0]!);
-  if (error instanceof Error) log.debug('dataelixir', error.stack ?? message);
+  for (const frame of framesOf(error)) log.debug('dataelixir', frame);
   process.exitCode = error instanceof DataElixirError ? error.exitCode : 1;
 }
 

@@ -15,7 +15,7 @@ import { Tail } from '../datasets/tail.ts';
 import { DatasetError } from '../errors.ts';
 import { Positions } from '../state/positions.ts';
 import type { Context } from './commands.ts';
-import { channelsOf, takeIn } from './datasets.ts';
+import { channelsOf, reachOf, takeIn } from './datasets.ts';
 
 const NDJSON = /\.(ndjson|jsonl)$/;
 const TAR = /\.tar$/;
@@ -82,7 +82,7 @@ export class TailedStore {
     this.#store ??= new SampleStore(join(this.#scratch, 'tail'), shape);
     const before = this.#store.count;
     const expected = { shape, classes: classes ?? MAX_CLASSES };
-    const entries = this.#counted(this.#tail.read(format));
+    const entries = this.#counted(this.#tail.read(format, reachOf(context).paths));
     const resize = context.settings.dataset.resize !== 'refuse';
     const results = settleRange(entries, expected, { ...channelsOf(context.settings), resize });
     await takeIn(context, this.#store, this.positions.noting(results), refuse).catch((error: Error) => {

@@ -4,6 +4,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { hasControls } from '../control-characters.ts';
 import { DatasetError } from '../errors.ts';
 import type { FileIds } from './file-ids.ts';
 import { OUTPUT_FORMATS, type OutputFormat } from './formats.ts';
@@ -50,10 +51,15 @@ export async function readDescription(folder: string): Promise<Description | und
   );
 }
 
-/** An id as a file name; slashes may be kept where they may form folders. */
+/** An id as a file name; slashes may be kept where they may form folders, which those at an end or in a row do not. */
 export function escapeId(id: string, keepSlashes: boolean): string {
   const escaped = encodeURIComponent(id).replaceAll('.', '%2E');
-  return keepSlashes ? escaped.replaceAll('%2F', '/') : escaped;
+  return keepSlashes ? escaped.replaceAll(/(?<!^|%2F)%2F(?!%2F|$)/g, '/') : escaped;
+}
+
+/** Whether a path leads down on every system, and shows as what it is: then it may stay what it was. */
+export function isSafePath(path: string): boolean {
+  return !/^\/|^[a-z]:|\\|(?:^|\/)\.\.(?:\/|$)/i.test(path) && !hasControls(path);
 }
 
 /** The id of an escaped name; a name that was not escaped stands for itself. */

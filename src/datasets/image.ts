@@ -1,13 +1,13 @@
 // The image files that samples come in, told apart by their first bytes whatever their names say: PNG, JPEG, PPM,
 // PGM. Written images are always PNG.
 
-import { readFile, stat } from 'node:fs/promises';
 import { hasPngSignature } from 'fast-png';
 import { SampleError, UnreadableError } from '../errors.ts';
 import type { DecodeImage } from './entry.ts';
 import { decodeJpeg, hasJpegSignature } from './jpeg.ts';
 import { decodePng } from './png.ts';
 import { decodePnm, hasPnmSignature } from './pnm.ts';
+import { readRegularFile } from './regular-file.ts';
 
 export const IMAGE_EXTENSIONS: readonly string[] = ['png', 'jpg', 'jpeg', 'ppm', 'pgm'];
 const EXTENSION = new RegExp(`\\.(?:${IMAGE_EXTENSIONS.join('|')})$`, 'i');
@@ -26,15 +26,16 @@ export const decodeImage: DecodeImage = async (bytes, maxPixels) => {
 /**
  * The bytes of an image file.
  *
+ * @param least files of fewer bytes are not read at all: what says 0 may be no file of a disk
  * @throws {SampleError} when it cannot be read, or holds more than an image may; {UnreadableError} when that may pass
  */
-export async function readImageFile(path: string, maxPixels: number): Promise<Buffer> {
+export async function readImageFile(path: string, maxPixels: number, least = 0): Promise<Buffer> {
   try {
-    const found = await stat(path);
     // a pipe or a device might never end
-    if (!found.isFile()) throw new Error('not a regular file');
-    if (found.size > maxImageBytes(maxPixels)) throw tooManyBytes(found.size, maxPixels);
-    return await readFile(path);
+    return await readRegularFile(path, (size) => {
+      if (size < least) return new SampleError(`expected an image file, found ${size} bytes; write it again`);
+      return size > maxImageBytes(maxPixels) ? tooManyBytes(size, maxPixels) : undefined;
+    });
   } catch (error) {
     if (error instanceof SampleError) throw error;
     const { message, code } = error as NodeJS.ErrnoException;
@@ -44,7 +45,17 @@ export async function readImageFile(path: string, maxPixels: number): Promise<Bu
 }
 
 /** What a disk or network says of a file that will not be there the next time either. */
-const LASTING = ['ENOENT', 'EACCES', 'EPERM', 'ELOOP', 'ENOTDIR', 'ENAMETOOLONG'];
+const LASTING = [
+  'ENOENT',
+  'EACCES',
+  'EPERM',
+  'ELOOP',
+  'ENOTDIR',
+  'ENAMETOOLONG',
+  'ENXIO',
+  'EAGAIN',
+  'ERR_INVALID_ARG_VALUE',
+];
 
 /** A file of more bytes than this is not worth reading: 16-bit RGBA without any compression, and a MiB of metadata. */
 export function maxImageBytes(maxPixels: number): number {

@@ -2,6 +2,7 @@
 // number of times. All that can be wrong with one sample is found here and leaves as a quarantine entry, so that
 // a reader never throws for the sake of a sample.
 
+import { dirname } from 'node:path';
 import { DatasetError, SampleError } from '../errors.ts';
 import { ahead } from './ahead.ts';
 import { overlaid, readAttackResult, readBackdoorBench } from './backdoorbench.ts';
@@ -11,7 +12,8 @@ import { readClassFolders } from './class-folders.ts';
 import { folderLabels, nameClasses } from './class-names.ts';
 import { cameAs, recordShape, shapeOf } from './dataset-shape.ts';
 import { unescapeId } from './description.ts';
-import { type DecodeImage, damagedEntry, type Entry, type Image } from './entry.ts';
+import { distinctEntry } from './distinct.ts';
+import type { DecodeImage, Entry, Image } from './entry.ts';
 import { idOfFile, pathId } from './file-ids.ts';
 import { readable } from './finished.ts';
 import { IdSet } from './id-set.ts';
@@ -73,6 +75,8 @@ export interface DatasetOptions {
   readonly decoder?: Decoder;
   /** Whether ids begin with the name of the file even where there is only one: the next time there may be more. */
   readonly named?: boolean;
+  /** Folder that the paths in lines of NDJSON may lead into, links followed; that of the file when absent, none in a stream. */
+  readonly paths?: string;
 }
 
 /** Decodes the image files of a source elsewhere than in its reader. */
@@ -238,19 +242,10 @@ async function* entriesOf(parts: readonly Recognised[], options: DatasetOptions)
       const prefix = prefixes[i]![j]!;
       for await (const found of entriesOfFile(part, file, i, options)) {
         const entry = prefix && found.id !== undefined ? { ...found, id: `${prefix}/${found.id}` } : found;
-        const again = entry.id !== undefined && seen?.add(entry.id) === false;
-        yield again ? repeated(entry) : entry;
+        yield distinctEntry(entry, seen);
       }
     }
   }
-}
-
-/** Stands for a sample of a name that was seen before. */
-export function repeated(entry: Entry): Entry {
-  return damagedEntry(
-    entry,
-    `expected every sample to have its own name, found ${entry.id} again; rename it`,
-  );
 }
 
 function entriesOfFile(part: Recognised, file: string, index: number, options: DatasetOptions) {
@@ -273,7 +268,7 @@ function entriesOfFile(part: Recognised, file: string, index: number, options: D
         ? unescaped(readWebDataset(file, maxPixels, growing))
         : readWebDataset(file, maxPixels, growing);
     case 'ndjson':
-      return readNdjson(file, maxPixels, growing);
+      return readNdjson(file, maxPixels, { paths: options.paths ?? dirname(file), growing });
     case 'npz':
       return readNpz(file, maxPixels);
     case 'parquet':
@@ -287,9 +282,9 @@ function entriesOfFile(part: Recognised, file: string, index: number, options: D
   }
 }
 
-function idsOf({ description }: Recognised): (folder: string, stem: string) => string {
+function idsOf({ description, longIds }: Recognised): (folder: string, stem: string) => string {
   if (!description) return pathId;
-  return (folder, stem) => idOfFile(description.ids ?? 'escaped', folder, stem);
+  return (folder, stem) => longIds?.get(stem) ?? idOfFile(description.ids ?? 'escaped', folder, stem);
 }
 
 async function* unescaped(entries: AsyncIterable<Entry>): AsyncGenerator<Entry> {

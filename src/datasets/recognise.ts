@@ -12,6 +12,7 @@ import { ByteReader } from './byte-reader.ts';
 import { listTarClasses } from './class-folder-tar.ts';
 import { IMAGES_FOLDER, listClassFolders } from './class-folders.ts';
 import { type Description, readDescription } from './description.ts';
+import { readNames } from './file-ids.ts';
 import { readable } from './finished.ts';
 import { INPUT_FORMATS, SHAPES } from './formats.ts';
 import { parquetClassNames } from './parquet.ts';
@@ -38,6 +39,8 @@ export interface Recognised {
   readonly files: readonly string[];
   /** Of a dataset that this project wrote. */
   readonly description?: Description;
+  /** Ids of the names in class folders that do not say them, being too long. */
+  readonly longIds?: ReadonlyMap<string, string>;
   /** Class folders that were found; by class index where there is a description. */
   readonly folders?: readonly string[];
   /** Whether the class folders are in tar archives. */
@@ -84,7 +87,9 @@ async function recogniseFolder(
     const { classNames, parts } = description;
     const layout = description.format === 'tiny-imagenet' ? 'class-folders' : description.format;
     const known = { format: layout, description, ...(classNames && { classNames }) };
-    if (layout === 'class-folders') return { ...known, files: [source], folders: parts };
+    if (layout === 'class-folders') {
+      return { ...known, files: [source], folders: parts, longIds: await readNames(source) };
+    }
     if (layout === 'backdoorbench') return { ...known, files: [source] };
     return { ...known, files: parts.map((part) => join(source, part)) };
   }

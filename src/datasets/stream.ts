@@ -7,10 +7,11 @@ import { readBytes } from './byte-reader.ts';
 import { type ByteStream, buffersOf, peek } from './byte-stream.ts';
 import { readCifarBinary } from './cifar-binary.ts';
 import { cameAs, recordShape, shapeOf } from './dataset-shape.ts';
+import { distinctEntry } from './distinct.ts';
 import { damagedEntry, type Entry } from './entry.ts';
 import { IdSet } from './id-set.ts';
 import { readNdjson } from './ndjson.ts';
-import { type DatasetInfo, type DatasetOptions, DEFAULT_MAX_PIXELS, repeated, settleRange } from './open.ts';
+import { type DatasetInfo, type DatasetOptions, DEFAULT_MAX_PIXELS, settleRange } from './open.ts';
 import { type DatasetFormat, formatOf, START_BYTES } from './recognise.ts';
 import type { ImageShape, ReadResult } from './sample.ts';
 import { decodeEntry } from './settle.ts';
@@ -111,7 +112,7 @@ function entriesOf(
   options: DatasetOptions,
 ): AsyncGenerator<Entry> {
   const maxPixels = options.maxPixels ?? DEFAULT_MAX_PIXELS;
-  if (format === 'ndjson') return readNdjson(stream, maxPixels);
+  if (format === 'ndjson') return readNdjson(stream, maxPixels, { paths: options.paths });
   if (format === 'webdataset') return readWebDataset(stream, maxPixels);
   return readCifarBinary(stream, {
     shape: recordShape(options),
@@ -122,7 +123,7 @@ function entriesOf(
 async function* distinct(entries: AsyncGenerator<Entry>): AsyncGenerator<Entry, void, undefined> {
   const seen = new IdSet();
   for await (const entry of entries) {
-    yield entry.id !== undefined && !seen.add(entry.id) ? repeated(entry) : entry;
+    yield distinctEntry(entry, seen);
   }
 }
 

@@ -4,13 +4,15 @@
 
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { DatasetError } from '../errors.ts';
 import { chunksOf } from './byte-reader.ts';
 import type { ByteStream } from './byte-stream.ts';
+import { distinctEntry } from './distinct.ts';
 import type { Entry } from './entry.ts';
 import { IdSet } from './id-set.ts';
 import { readNdjson } from './ndjson.ts';
-import { DEFAULT_MAX_PIXELS, repeated } from './open.ts';
+import { DEFAULT_MAX_PIXELS } from './open.ts';
 import { readWebDataset } from './webdataset.ts';
 
 /** Bytes that are held against those of before, at either place. */
@@ -61,14 +63,15 @@ export class Tail {
   /**
    * What is whole since the last reading. A reading that is not taken to its end must be followed by `reset`.
    *
+   * @param paths folder that the paths in lines of NDJSON may lead into; that of the file when absent
    * @throws {DatasetError} when the file cannot be read
    */
-  async *read(format: TailFormat): AsyncGenerator<Entry> {
+  async *read(format: TailFormat, paths = dirname(this.path)): AsyncGenerator<Entry> {
     const { offset: from, lines } = this.#place ?? { offset: 0, lines: 0 };
     const file = await openFile(this.path);
     try {
       const stream = { name: this.path, bytes: chunksOf(file, from), plain: true };
-      const end = yield* this.#placed(from, entriesOf(stream, format, lines));
+      const end = yield* this.#placed(from, entriesOf(stream, format, lines, paths));
       // an archive that has its end is no longer one that grows
       this.#place = end && {
         ...end,
@@ -89,7 +92,7 @@ export class Tail {
       for (let next = await entries.next(); ; next = await entries.next()) {
         if (next.done) return next.value && { ...next.value, offset: from + next.value.offset };
         const entry = { ...next.value, offset: from + next.value.offset };
-        yield entry.id !== undefined && !this.#ids.add(entry.id) ? repeated(entry) : entry;
+        yield distinctEntry(entry, this.#ids);
       }
     } finally {
       await entries.return(undefined);
@@ -103,9 +106,14 @@ async function* entriesOf(
   stream: ByteStream,
   format: TailFormat,
   before: number,
+  paths: string,
 ): AsyncGenerator<Entry, End | undefined> {
   if (format === 'ndjson') {
-    const { lines, end } = yield* readNdjson(stream, DEFAULT_MAX_PIXELS, true, before);
+    const { lines, end } = yield* readNdjson(stream, DEFAULT_MAX_PIXELS, {
+      paths,
+      growing: true,
+      first: before,
+    });
     return { offset: end, lines };
   }
   const offset = yield* readWebDataset(stream, DEFAULT_MAX_PIXELS, true);

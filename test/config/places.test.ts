@@ -13,6 +13,7 @@ it('every text is declared: those that name nothing on disk are few, and looked 
     'saveFolderName',
     'dataset.name',
     'dataset.root',
+    'dataset.paths',
     'metrics.host',
   ]);
 });
