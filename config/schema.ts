@@ -269,7 +269,10 @@ export const schema = {
       max: 4096,
       unit: 'channels',
     }),
-    epochs: integer('Passes over the training set.', 10, { min: 1, max: 10_000, unit: 'epochs' }),
+    epochs: optionalInteger(
+      'Passes over the training set; where not set, 10, or as many as make 600 steps, because an observer must learn a trigger to betray it.',
+      { min: 1, max: 10_000, unit: 'epochs' },
+    ),
     batch: integer('Samples in a training step.', 128, { min: 2, max: 65_536, unit: 'samples' }),
     learningRate: real('Learning rate of SGD at the start; it falls to 0 along a cosine.', 0.05, {
       min: 0,

@@ -59,7 +59,7 @@ export function policyOf({ detect, repair }: Settings): RepairPolicy {
 /** How a classifier is trained from scratch. */
 export function trainingOf({ classifier, seed }: Settings): ClassifierTraining {
   const { epochs, batch, shards, learningRate, momentum, weightDecay } = classifier;
-  return { epochs, batch, shards, learningRate, momentum, weightDecay, seed };
+  return { epochs: epochs ?? undefined, batch, shards, learningRate, momentum, weightDecay, seed };
 }
 
 /** How the benign model learns what was settled with its help. */

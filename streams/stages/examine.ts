@@ -16,7 +16,7 @@ import {
   removedShare,
 } from '../../src/defense/verdict/canary.ts';
 import { calibratedFlows } from '../../src/defense/verdict/flow-test.ts';
-import { FEWEST_SORTED, type Purified, placebosOf } from '../../src/defense/verdict/placebo.ts';
+import { controlsOf, FEWEST_SORTED, type Purified } from '../../src/defense/verdict/placebo.ts';
 import { withPower } from '../../src/defense/verdict/power.ts';
 import {
   type Stamp,
@@ -45,7 +45,7 @@ const IMAGES_A_CLASS = 10;
 const ENOUGH_IMAGES = 250;
 const FEWEST_IMAGES = 100;
 
-/** Samples of a suspicious class that are purified again to make placebos, and the bytes of images that they may take. */
+/** Samples of a suspicious class that are purified again for controls, and the bytes of images that they may take. */
 const MOST_COMPARED = 320;
 const COMPARED_BYTES = 64e6;
 
@@ -91,7 +91,7 @@ export function examination(parts: ExaminationParts): Examine {
   };
 }
 
-/** Lays every stamp onto the same images, and placebos of the suspicious ones. */
+/** Lays every stamp onto the same images, and controls of the suspicious ones. */
 async function trialsOf(
   { counts, scores }: Evidence,
   naming: Naming,
@@ -129,12 +129,14 @@ async function trialsOf(
       compared.set(stamp.label, await purifiedAgain(stamp.label, scores, naming, parts));
     }
     const samples = compared.get(stamp.label) ?? [];
-    const held = suspects.has(trial) && samples.length >= FEWEST_SORTED;
-    const placebos = [];
-    for (const placebo of held ? placebosOf(stamp, parts.residuals, samples) : []) {
-      placebos.push(await labelsWith(placebo));
+    if (!suspects.has(trial) || samples.length < FEWEST_SORTED) {
+      finished.push(trial);
+      continue;
     }
-    finished.push(held ? { ...trial, placebos } : trial);
+    const { replica, placebos } = controlsOf(stamp, parts.residuals, samples);
+    const labels = [];
+    for (const placebo of placebos) labels.push(await labelsWith(placebo));
+    finished.push({ ...trial, controls: { replica: await labelsWith(replica), placebos: labels } });
   }
   return finished;
 }

@@ -1,9 +1,9 @@
-// Stamps that hold no trigger, made of the same class: placebos. A class whose images are all alike (one traffic sign,
-// one garment) has a mean residual that is the class itself, and laid on strongly enough that turns images, too. So some
-// of the class's samples are sorted by how strongly what purification removes from them answers to the class's own
-// stamp, and stamps are made of those that answer least. Where a trigger is what works, they have none; where the class
-// is what works, all its samples have it. Sorting and judging must not share their noise: each half of the samples is
-// sorted by the stamp of the other half.
+// Other stamps of the same class, to tell a trigger from what the class looks like. A class whose images are all alike
+// (one traffic sign, one garment) has a mean residual that is the class itself, and laid on strongly enough that turns
+// images, too. So some of the class's samples are sorted by how strongly what purification removes from them answers to
+// the class's own stamp. Those that answer most make a replica, which must work as well; those that answer least make
+// placebos. Where a trigger is what works, these have none; where the class is what works, all its samples have it.
+// Sorting and judging must not share their noise: each half of the samples is sorted by the stamp of the other half.
 
 import type { Residuals } from '../residuals.ts';
 import type { Stamp } from './stamp-test.ts';
@@ -17,8 +17,9 @@ export interface Purified {
   readonly moved: boolean;
 }
 
-/** Shares of the samples that answer least: poison of up to three quarters of a class leaves the smallest one honest. */
-const SHARES = [0.25, 0.5];
+/** Shares of the samples that make the replica, and the placebos. */
+const STRONGEST = 0.25;
+const WEAKEST = [0.25, 0.5];
 
 /** Samples from which on a half has a stamp of its own. */
 const FEWEST_MOVED = 10;
@@ -26,13 +27,17 @@ const FEWEST_MOVED = 10;
 /** Fewest samples that can be sorted. */
 export const FEWEST_SORTED = 20;
 
+/** Stamps of the same class, as strong as the one that they are held against and in its place. */
+export interface Controls {
+  readonly replica: Stamp;
+  readonly placebos: readonly Stamp[];
+}
+
 /**
- * The placebos of a stamp, as strong as it is and in its place.
- *
  * @param residuals of the whole dataset
  * @param samples   of the stamp's class, in random order
  */
-export function placebosOf(stamp: Stamp, residuals: Residuals, samples: readonly Purified[]): Stamp[] {
+export function controlsOf(stamp: Stamp, residuals: Residuals, samples: readonly Purified[]): Controls {
   const usual = residuals.allExcept([stamp.label]);
   const mean = usual.sums.map((sum) => sum / usual.count);
   // never below that of the rounding to whole pixel values
@@ -48,12 +53,16 @@ export function placebosOf(stamp: Stamp, residuals: Residuals, samples: readonly
     const answers = new Map(half.map((one) => [one, answerOf(one, weights)]));
     return half.toSorted((a, b) => answers.get(a)! - answers.get(b)!);
   });
-  return SHARES.map((share) => {
-    const least = sorted.flatMap((half) => half.slice(0, Math.ceil(share * half.length)));
-    const place = averageOf(least).map((value, i) => (stamp.pattern[i] === 0 ? 0 : value));
+  const stampOf = (some: readonly Purified[]): Stamp => {
+    const place = averageOf(some).map((value, i) => (stamp.pattern[i] === 0 ? 0 : value));
     const strength = energyOf(stamp.pattern) / (energyOf(place) || 1);
     return { ...stamp, pattern: place.map((value) => strength * value) };
-  });
+  };
+  const count = (half: readonly Purified[], share: number) => Math.ceil(share * half.length);
+  return {
+    replica: stampOf(sorted.flatMap((half) => half.slice(-count(half, STRONGEST)))),
+    placebos: WEAKEST.map((share) => stampOf(sorted.flatMap((half) => half.slice(0, count(half, share))))),
+  };
 }
 
 /** float32 [C × H × W]: mean of raw − purified, less the usual. */

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { Residuals } from '../../../src/defense/residuals.ts';
-import { type Purified, placebosOf } from '../../../src/defense/verdict/placebo.ts';
+import { controlsOf, type Purified } from '../../../src/defense/verdict/placebo.ts';
 import { stampsOf } from '../../../src/defense/verdict/stamp-test.ts';
 import { RandomStream, randomKey } from '../../../src/math/random.ts';
 
@@ -37,20 +37,20 @@ const energy = (pattern: Float32Array) => Math.hypot(...pattern);
 function shareInFirst(removed: (n: number) => number) {
   const { residuals, samples } = classOf(removed);
   const stamp = stampsOf(residuals, 0).find(({ from }) => from === 'all')!;
-  return placebosOf(stamp, residuals, samples).map(({ pattern }) => {
+  const { replica, placebos } = controlsOf(stamp, residuals, samples);
+  return [replica, ...placebos].map(({ pattern }) => {
     expect(energy(pattern)).toBeCloseTo(energy(stamp.pattern), 2);
     return pattern[0]! / energy(stamp.pattern);
   });
 }
 
-describe('placebosOf', () => {
-  it('holds next to nothing of a trigger that up to half of the class carries', () => {
+describe('controlsOf', () => {
+  it('shows a trigger that up to half of the class carries in the replica alone', () => {
     for (const share of [3, 2.2]) {
-      for (const first of shareInFirst((n) =>
-        Math.floor(n / share) !== Math.floor((n + 1) / share) ? 80 : 0,
-      )) {
-        expect(first).toBeLessThan(0.6);
-      }
+      const carries = (n: number) => Math.floor(n / share) !== Math.floor((n + 1) / share);
+      const [replica, ...placebos] = shareInFirst((n) => (carries(n) ? 80 : 0));
+      expect(replica).toBeGreaterThan(0.95);
+      for (const placebo of placebos) expect(placebo).toBeLessThan(0.6);
     }
   });
 
@@ -61,8 +61,8 @@ describe('placebosOf', () => {
   it('stays in the place of a stamp that covers a part of the image', () => {
     const { residuals, samples } = classOf(() => 40);
     const pattern = Float32Array.from({ length: SIZE }, (_, i) => (i < 2 ? 50 : 0));
-    const placebos = placebosOf({ label: 0, from: 'outstanding', pattern }, residuals, samples);
-    for (const placebo of placebos)
+    const { replica, placebos } = controlsOf({ label: 0, from: 'outstanding', pattern }, residuals, samples);
+    for (const placebo of [replica, ...placebos])
       expect([...placebo.pattern.slice(2)].every((value) => value === 0)).toBe(true);
     expect(placebos).toHaveLength(2);
   });

@@ -88,10 +88,13 @@ describe('stampTest', () => {
     trial(label, (was, i) => (i % 9 === 0 ? label : was)),
   );
   const LEVEL = 0.005;
-  /** The same with a placebo that so many images in nine obey. */
-  const held = (trial: StampTrial, share = 0): StampTrial => ({
+  /** The same with a placebo that so many images in nine obey, and a replica that works as it does. */
+  const held = (trial: StampTrial, share = 0, replica = trial.after): StampTrial => ({
     ...trial,
-    placebos: [before.map((was, i) => (i % 9 < 9 * share ? trial.stamp.label : was)), before],
+    controls: {
+      replica,
+      placebos: [before.map((was, i) => (i % 9 < 9 * share ? trial.stamp.label : was)), before],
+    },
   });
   const findings = (trials: readonly StampTrial[]) => stampTest(trials, 10, LEVEL);
   const accused = (trials: readonly StampTrial[]) =>
@@ -116,18 +119,23 @@ describe('stampTest', () => {
     const obeyed = trial(0, (was, i) => (i % 10 < 7 ? 0 : was));
     const others = honest.slice(1);
     // two thirds of the images obey the stamp
-    expect(accused([...others, held(obeyed, 0.2)])).toEqual([0]);
+    expect(accused([...others, held(obeyed, 0.1)])).toEqual([0]);
     for (const share of [0.45, 0.9]) {
       const trials = [...others, held(obeyed, share)];
       expect(accused(trials)).toEqual([]);
       expect(findings(trials).get(0)).toMatchObject({ ownLook: true, hits: 120 });
     }
     expect(findings([...others, held(obeyed, 0.45)]).get(0)!.placebo).toBeGreaterThan(0.4);
+    // nor one whose effect those that answer to it most do not show
+    expect(findings([...others, held(obeyed, 0, before)]).get(0)).toMatchObject({
+      ownLook: true,
+      replica: 0,
+    });
     // nor one that was not compared
     expect(findings([...others, obeyed]).get(0)).toMatchObject({ ownLook: true, logP: 0 });
   });
 
-  it('wants placebos of the most suspicious classes alone', () => {
+  it('wants controls of the most suspicious classes alone', () => {
     const obeyed = Array.from({ length: 9 }, (_, label) =>
       trial(label, (was, i) => (i % 20 < 12 + label ? label : was)),
     );
