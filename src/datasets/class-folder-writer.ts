@@ -4,7 +4,7 @@
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { classNamesOf } from './class-names.ts';
+import { classNamesOf, madeWhenNeeded } from './class-names.ts';
 import { type FileIds, idOfFile, stemOfId } from './file-ids.ts';
 import { imageStem } from './image.ts';
 import { imageFile, type Origin } from './origin.ts';
@@ -17,7 +17,8 @@ export interface ClassFolderWriter extends PartWriter {
 }
 
 /**
- * Makes a folder for every class, also for those that stay empty: a reader counts them.
+ * Makes a folder for every class, also for those that stay empty: a reader counts them. Where classes are very many and
+ * have no names, those that stay empty get none.
  *
  * @param below folders between that of the class and its images
  */
@@ -28,7 +29,13 @@ export async function openClassFolderWriter(
   below = '',
 ): Promise<ClassFolderWriter> {
   const parts = folderNames(classes, classNames);
-  for (const part of parts) await mkdir(join(root, part, below), { recursive: true });
+  const made = new Set<string>();
+  const make = async (part: string) => {
+    if (made.has(part)) return;
+    await mkdir(join(root, part, below), { recursive: true });
+    made.add(part);
+  };
+  if (!madeWhenNeeded(classes, classNames)) for (const part of parts) await make(part);
   let ids: FileIds | undefined;
   return {
     parts,
@@ -37,13 +44,16 @@ export async function openClassFolderWriter(
     },
     write: async (sample: Sample, origin?: Origin) => {
       ids ??= idsOf(sample, origin);
-      const folder = below ? `${parts[sample.label]}/${below}` : parts[sample.label]!;
+      const part = parts[sample.label]!;
+      const folder = below ? `${part}/${below}` : part;
       const { bytes, extension } = imageFile(sample, origin);
       const path = join(root, folder, nameOf(sample.id, folder, extension, ids, origin));
       // wx: a second sample of the same id and label must not replace the first
-      await writeFile(path, bytes, { flag: 'wx' }).catch((error: Error) => {
-        throw unwritable(path, error);
-      });
+      await make(part)
+        .then(() => writeFile(path, bytes, { flag: 'wx' }))
+        .catch((error: Error) => {
+          throw unwritable(path, error);
+        });
     },
     close: () => Promise.resolve(),
   };

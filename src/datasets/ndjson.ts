@@ -8,6 +8,7 @@ import { ByteReader } from './byte-reader.ts';
 import { type ByteSource, nameOf } from './byte-stream.ts';
 import { type DecodeImage, damagedEntry, type Entry, indexId, type LabelledImage } from './entry.ts';
 import { maxImageBytes, readImageFile } from './image.ts';
+import type { LabelCensus } from './label-census.ts';
 
 const BLOCK_BYTES = 1 << 15;
 // for the id, the names of fields, and fields of others
@@ -56,14 +57,12 @@ export interface LinesRead {
   readonly end: number;
 }
 
-/** One more than the largest label of a file; lines that hold none are passed over. */
-export async function countNdjsonClasses(path: string, maxPixels: number): Promise<number> {
-  let largest = -1;
+/** Counts the labels of a file; lines that hold none are passed over. */
+export async function countNdjsonLabels(path: string, maxPixels: number, census: LabelCensus): Promise<void> {
   for await (const line of linesOf(path, maxLineBytes(maxPixels))) {
     const label = 'bytes' in line && line.bytes ? parse(line.bytes)?.label : undefined;
-    if (isLabel(label) && label > largest) largest = label;
+    if (isLabel(label)) census.add(label);
   }
-  return largest + 1;
 }
 
 type Line =

@@ -8,17 +8,18 @@ import { overlaid, readAttackResult, readBackdoorBench } from './backdoorbench.t
 import { readCifarBinary } from './cifar-binary.ts';
 import { readClassFolderTar } from './class-folder-tar.ts';
 import { readClassFolders } from './class-folders.ts';
-import { folderLabels, nameClasses } from './class-names.ts';
+import { folderLabels, madeWhenNeeded, nameClasses } from './class-names.ts';
 import { cameAs, recordShape, shapeOf } from './dataset-shape.ts';
 import { unescapeId } from './description.ts';
 import { type DecodeImage, damagedEntry, type Entry, type Image } from './entry.ts';
 import { idOfFile, pathId } from './file-ids.ts';
 import { readable } from './finished.ts';
 import { IdSet } from './id-set.ts';
-import { countIdxClasses, labelsBeside, readIdx } from './idx.ts';
-import { countNdjsonClasses, readNdjson } from './ndjson.ts';
-import { countNpzClasses, readNpz } from './npz.ts';
-import { countParquetClasses, readParquet } from './parquet.ts';
+import { countIdxLabels, labelsBeside, readIdx } from './idx.ts';
+import { LabelCensus, MAX_CLASSES } from './label-census.ts';
+import { countNdjsonLabels, readNdjson } from './ndjson.ts';
+import { countNpzLabels, readNpz } from './npz.ts';
+import { countParquetLabels, readParquet } from './parquet.ts';
 import { type DatasetFormat, type Recognised, recognise, stemOf } from './recognise.ts';
 import type { ImageSize } from './resize.ts';
 import type { ImageShape, ReadResult } from './sample.ts';
@@ -126,6 +127,7 @@ export async function openDataset(
       `expected one or more sources of one format, found ${formats}; open them one by one`,
     );
   }
+  checkDescribed(first, sources[0]!, options);
   const classNames = first.classNames;
   const name = options.name ?? first.description?.name ?? stemOf(sources[0]!);
   const classes = await countClasses(parts, sources, options);
@@ -160,24 +162,42 @@ async function countClasses(
 ): Promise<number> {
   const [{ format, description, classNames }] = parts as [Recognised];
   const told = options.classes ?? description?.classes ?? classNames?.length;
-  if (told !== undefined && told > 0) return told;
+  if (told !== undefined && told > 0) return bounded(told, sources[0]!);
   if (format === 'cifar-binary') return (options.labelBytes ?? 1) > 1 ? 100 : 10;
   const maxPixels = options.maxPixels ?? DEFAULT_MAX_PIXELS;
-  let largest = 0;
+  const census = new LabelCensus();
+  let said = 0;
   for (const [i, part] of parts.entries()) {
     for (const file of part.files) {
-      let count = 0;
-      if (format === 'idx') count = await countIdxClasses(labelsOf(file, i, options));
-      else if (format === 'ndjson') count = await countNdjsonClasses(file, maxPixels);
-      else if (format === 'npz') count = await countNpzClasses(file);
-      else if (format === 'parquet') count = await countParquetClasses(file);
-      else if (format === 'backdoorbench') count = (await readAttackResult(file)).classes;
-      largest = Math.max(largest, count);
+      if (format === 'idx') await countIdxLabels(labelsOf(file, i, options), census);
+      else if (format === 'ndjson') await countNdjsonLabels(file, maxPixels, census);
+      else if (format === 'npz') await countNpzLabels(file, census);
+      else if (format === 'parquet') await countParquetLabels(file, census);
+      else if (format === 'backdoorbench') said = Math.max(said, (await readAttackResult(file)).classes);
     }
   }
-  if (largest > 0) return largest;
+  const classes = said || census.classes;
+  if (classes > 0) return bounded(classes, sources[0]!);
   throw new DatasetError(
     `expected the number of classes, which ${sources[0]} does not tell, found none; set dataset.classes`,
+  );
+}
+
+function bounded(classes: number, source: string): number {
+  if (classes <= MAX_CLASSES) return classes;
+  throw new DatasetError(
+    `expected at most ${MAX_CLASSES} classes, found ${classes} in ${source}; set dataset.classes`,
+  );
+}
+
+/** Memory follows what a description says, before its data show that it is wrong. */
+function checkDescribed({ description }: Recognised, source: string, { maxPixels }: DatasetOptions): void {
+  const [, height = 0, width = 0] = description?.shape ?? [];
+  const most = maxPixels ?? DEFAULT_MAX_PIXELS;
+  if (height * width <= most) return;
+  throw new DatasetError(
+    `expected images of at most ${most} pixels, found ${width}×${height} in the description of ${source}; ` +
+      'correct it or raise dataset.maxPixels',
   );
 }
 
@@ -260,7 +280,14 @@ function entriesOfFile(part: Recognised, file: string, index: number, options: D
     case 'class-folders':
       return part.archived
         ? readClassFolderTar(file, folderLabels(part), maxPixels, growing)
-        : readClassFolders(file, folderLabels(part), idsOf(part), maxPixels, options.quiet);
+        : readClassFolders(
+            file,
+            folderLabels(part),
+            idsOf(part),
+            maxPixels,
+            options.quiet,
+            lacksFolders(part),
+          );
     case 'idx':
       return readIdx(file, labelsOf(file, index, options), maxPixels);
     case 'cifar-binary':
@@ -285,6 +312,10 @@ function entriesOfFile(part: Recognised, file: string, index: number, options: D
     case 'shapes':
       return readShapes(file);
   }
+}
+
+function lacksFolders({ description }: Recognised): boolean {
+  return description !== undefined && madeWhenNeeded(description.classes, description.classNames);
 }
 
 function idsOf({ description }: Recognised): (folder: string, stem: string) => string {

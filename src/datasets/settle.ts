@@ -4,6 +4,7 @@
 import { SampleError } from '../errors.ts';
 import type { DecodeImage, Entry, Image, LabelledImage } from './entry.ts';
 import { decodeImage } from './image.ts';
+import { labelBeyond } from './label-census.ts';
 import { originalImage } from './origin.ts';
 import { encodePng } from './png.ts';
 import { resizeImage, sizeOfShape } from './resize.ts';
@@ -58,10 +59,7 @@ export async function decodeEntry(
 ): Promise<LabelledImage> {
   const image = await entry.decode(decode);
   if (image.label < 0 || image.label >= classes) {
-    throw new SampleError(
-      `expected a label from 0 to ${classes - 1}, found ${image.label} at sample ${entry.id}; ` +
-        'set dataset.classes or correct it',
-    );
+    throw labelBeyond(image.label, classes, entry.id);
   }
   return channels === undefined ? image : fitChannels(image, channels);
 }
