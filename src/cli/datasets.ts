@@ -103,6 +103,7 @@ async function open(
     ...(classes !== null && { classes }),
     ...(like?.classNames && { classNames: like.classNames }),
     ...channelsOf(settings),
+    maxPixels: settings.dataset.maxPixels,
     ...sizing(settings, size),
     ...(clean.length > 0 && { clean }),
     ...(like && { shape: like.shape }),

@@ -43,9 +43,12 @@ export class TailedStore {
   /** How far the file was read. */
   readonly positions: Positions;
 
-  /** @param scratch folder for the samples; whoever made it removes it */
-  constructor(path: string, scratch: string) {
-    this.#tail = new Tail(path);
+  /**
+   * @param scratch   folder for the samples; whoever made it removes it
+   * @param maxPixels of an image
+   */
+  constructor(path: string, scratch: string, maxPixels?: number) {
+    this.#tail = new Tail(path, maxPixels);
     this.#scratch = scratch;
     this.positions = new Positions([path]);
   }

@@ -106,7 +106,7 @@ export async function* readPairs(pairs: Pairs): AsyncGenerator<Entry> {
       );
       return;
     }
-    yield { id, source, offset, decode: () => decode(image, label, layout) };
+    yield { id, source, offset, held: size, decode: () => decode(image, label, layout) };
   }
   yield* leftovers(images, count, source);
 }

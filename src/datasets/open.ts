@@ -27,7 +27,10 @@ import { decodeEntry, type Expected, settleEntry } from './settle.ts';
 import { readShapes } from './shapes.ts';
 import { readWebDataset } from './webdataset.ts';
 
-export const DEFAULT_MAX_PIXELS = 2 ** 24;
+/** What phones take: 108 and 134 megapixels are the largest in one file that is no raw one. */
+export const DEFAULT_MAX_PIXELS = 2 ** 27;
+/** Of the images that a reader works on ahead. */
+const MOST_AHEAD_BYTES = 2 ** 28;
 // whose files have one size for all images
 const BARE_PIXELS: readonly DatasetFormat[] = ['npz', 'idx', 'cifar-binary'];
 // what has no names for its samples
@@ -63,7 +66,7 @@ export interface DatasetOptions {
   readonly skip?: number;
   /** At most so many samples after that, good or bad. */
   readonly limit?: number;
-  /** Larger images are refused before they are decoded; 2²⁴ when absent. */
+  /** Larger images are refused before they are decoded; 2²⁷ when absent. */
   readonly maxPixels?: number;
   /**
    * Others still write: files that changed in the last so many seconds are left out, but for NDJSON and tar files,
@@ -231,7 +234,10 @@ export async function* settleRange(
   channels = given,
 ): AsyncGenerator<ReadResult> {
   const settle = (entry: Entry) => settleEntry(entry, { ...expected, resize }, channels, decoder?.decode);
-  yield* ahead(range(entries, skip, limit), decoder?.ahead ?? 1, settle);
+  // the image as it came, and as the dataset wants it
+  const [c, h, w] = expected.shape;
+  const weigh = ({ held = 0 }: Entry) => held + c * h * w;
+  yield* ahead(range(entries, skip, limit), decoder?.ahead ?? 1, settle, weigh, MOST_AHEAD_BYTES);
 }
 
 async function* range(entries: AsyncIterable<Entry>, skip: number, limit: number): AsyncGenerator<Entry> {

@@ -78,9 +78,10 @@ export function splitMember(name: string): { key: string; extension: string } | 
 }
 
 function toEntry(group: Group, path: string, maxPixels: number): Entry {
-  const name = imageOf(group)?.name ?? group.key;
-  const place = { id: group.key, source: `${path}!${name}`, offset: group.offset };
-  return { ...place, decode: (decodeImage) => decodeGroup(group, maxPixels, decodeImage) };
+  const image = imageOf(group);
+  const place = { id: group.key, source: `${path}!${image?.name ?? group.key}`, offset: group.offset };
+  const held = group.otherBytes + (image?.bytes?.length ?? 0);
+  return { ...place, held, decode: (decodeImage) => decodeGroup(group, maxPixels, decodeImage) };
 }
 
 function imageOf({ members }: Group): TarMember | undefined {
