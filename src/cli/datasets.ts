@@ -7,7 +7,7 @@ import { isDynamicPattern } from 'tinyglobby';
 import type { Settings } from '../../config/schema.ts';
 import type { Refuse } from '../../streams/records.ts';
 import { SHAPES } from '../datasets/formats.ts';
-import { type LabelCensus, labelBeyond } from '../datasets/label-census.ts';
+import { type LabelCensus, labelBeyond, MAX_CLASSES } from '../datasets/label-census.ts';
 import { type Dataset, type DatasetInfo, type DatasetOptions, openDataset } from '../datasets/open.ts';
 import type { ImageSize } from '../datasets/resize.ts';
 import type { ImageShape, ReadResult } from '../datasets/sample.ts';
@@ -181,6 +181,11 @@ export function withClasses(source: Source, told?: number): Dataset {
   if (!classes) {
     throw new DatasetError(
       `expected the number of classes, which ${source.info.name} does not tell before its end, found none; set dataset.classes`,
+    );
+  }
+  if (classes > MAX_CLASSES) {
+    throw new DatasetError(
+      `expected at most ${MAX_CLASSES} classes, found ${classes} for ${source.info.name}; bring another model`,
     );
   }
   return { info: { ...source.info, classes }, read: () => source.read(classes) };

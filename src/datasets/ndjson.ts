@@ -3,6 +3,7 @@
 // most easily; lines are read one by one, and none longer than an image may be is ever held.
 
 import { dirname, resolve } from 'node:path';
+import { CHECKED_FROM, MOST_VALUES, parseJson } from '../bounded-json.ts';
 import { SampleError } from '../errors.ts';
 import { ByteReader } from './byte-reader.ts';
 import { type ByteSource, nameOf } from './byte-stream.ts';
@@ -129,9 +130,10 @@ function toEntry(
   const fields = parse(bytes);
   if (!fields) {
     const start = JSON.stringify(bytes.toString('utf8', 0, 24));
+    const most = bytes.length < CHECKED_FROM ? '' : ` of at most ${MOST_VALUES} values`;
     return damagedEntry(
       { ...place, id: index },
-      `expected a JSON object on every line, found ${start}; write it again`,
+      `expected a JSON object on every line${most}, found ${start}; write it again`,
     );
   }
   const named =
@@ -182,7 +184,7 @@ type Fields = Readonly<Record<string, unknown>>;
 
 function parse(bytes: Buffer): Fields | undefined {
   try {
-    const value: unknown = JSON.parse(bytes.toString('utf8'));
+    const value = parseJson(bytes.toString('utf8'));
     return typeof value === 'object' && value !== null && !Array.isArray(value)
       ? (value as Fields)
       : undefined;

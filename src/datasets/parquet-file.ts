@@ -17,6 +17,7 @@ import {
   type SchemaTree,
 } from 'hyparquet';
 import { decompressLz4, decompressLz4Raw } from 'hyparquet-compressors';
+import { parseJson } from '../bounded-json.ts';
 import { DatasetError } from '../errors.ts';
 import { heldBytes, passable, schemaOf } from './parquet-columns.ts';
 import { checkGroup, MAX_GROUP_BYTES } from './parquet-pages.ts';
@@ -225,7 +226,7 @@ function objectOf(value: unknown): Readonly<Record<string, unknown>> {
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;
