@@ -152,8 +152,8 @@ function toEntry(
     const origin = { image: inLine ? ('in line' as const) : file, rest };
     return { label, ...(await decodeImage(file, maxPixels)), origin };
   };
-  const held = bytes.length;
-  return { ...place, id: named ?? index, ...(isLabel(label) && { label }), held, decode };
+  const held = !('path' in image) && { held: bytes.length };
+  return { ...place, id: named ?? index, ...(isLabel(label) && { label }), ...held, decode };
 }
 
 function noLabel(label: unknown): SampleError {

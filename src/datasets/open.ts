@@ -31,6 +31,8 @@ import { readWebDataset } from './webdataset.ts';
 export const DEFAULT_MAX_PIXELS = 2 ** 27;
 /** Of the images that a reader works on ahead. */
 const MOST_AHEAD_BYTES = 2 ** 28;
+/** Files that are read before the size of the first is known. */
+const FIRST_AHEAD = 16;
 // whose files have one size for all images
 const BARE_PIXELS: readonly DatasetFormat[] = ['npz', 'idx', 'cifar-binary'];
 // what has no names for its samples
@@ -234,10 +236,16 @@ export async function* settleRange(
   channels = given,
 ): AsyncGenerator<ReadResult> {
   const settle = (entry: Entry) => settleEntry(entry, { ...expected, resize }, channels, decoder?.decode);
-  // the image as it came, and as the dataset wants it
+  // the image as it came, and as the dataset wants it; a file that is still to be read is taken to be like those before
   const [c, h, w] = expected.shape;
-  const weigh = ({ held = 0 }: Entry) => held + c * h * w;
-  yield* ahead(range(entries, skip, limit), decoder?.ahead ?? 1, settle, weigh, MOST_AHEAD_BYTES);
+  let usual = MOST_AHEAD_BYTES / FIRST_AHEAD;
+  const weigh = ({ held = usual }: Entry) => held + c * h * w;
+  const taken = range(entries, skip, limit);
+  for await (const result of ahead(taken, decoder?.ahead ?? 1, settle, weigh, MOST_AHEAD_BYTES)) {
+    const image = result.ok ? result.origin?.image : undefined;
+    usual = Math.max(image instanceof Uint8Array ? image.length : 0, 0.9 * usual);
+    yield result;
+  }
 }
 
 async function* range(entries: AsyncIterable<Entry>, skip: number, limit: number): AsyncGenerator<Entry> {

@@ -47,7 +47,8 @@ export async function settleEntry(
 /** Decodes no image whose header shows that it is of another size. */
 function fitting(entry: Entry, expected: Expected, decode: DecodeImage = decodeImage): DecodeImage {
   const [, height, width] = expected.shape;
-  return async (bytes, maxPixels) => {
+  // without a promise of its own: this is done for every image
+  return (bytes, maxPixels) => {
     const found = shapeInHeader(bytes);
     const other = found && (found[1] !== height || found[2] !== width);
     // larger ones are refused by their decoder, for their size

@@ -1,6 +1,6 @@
 // Files that cost nothing to make and would cost gigabytes to decode: their headers tell, and are believed first.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
@@ -111,6 +111,32 @@ test('images of another size are refused by their header, in every format of ima
       ),
     );
   }
+});
+
+test('of large files only a few wait in memory, of small ones as many as may', async () => {
+  const most = async (bytes: number) => {
+    const root = temporaryFolder();
+    mkdirSync(join(root, 'a'));
+    for (let i = 0; i < 40; i++) {
+      const path = join(root, `a/${i}.png`);
+      writeFileSync(path, pngOf(1, RGB));
+      // zeros behind its end, which take no place on disk
+      if (bytes > 0) truncateSync(path, bytes);
+    }
+    let [now, seen] = [0, 0];
+    const decode = async () => {
+      seen = Math.max(seen, ++now);
+      await new Promise((done) => setTimeout(done, 2));
+      now--;
+      return { pixels: pixelsOf(1, RGB), shape: RGB };
+    };
+    const dataset = await openDataset(root, { decoder: { ahead: 50, decode } });
+    expect((await readAll(dataset)).samples).toHaveLength(40);
+    return seen;
+  };
+  expect(await most(0)).toBeGreaterThan(20);
+  // in 256 MiB
+  expect(await most(2 ** 24)).toBeLessThanOrEqual(16);
 });
 
 test('large images are decoded one at a time where they are resized', async () => {
