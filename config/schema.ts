@@ -125,6 +125,11 @@ export const schema = {
       "With dataset.resize, side of the square that images are resized to; where not set, the denoiser's with resize, else that of the first image.",
       { min: 1, max: 4096, unit: 'pixels' },
     ),
+    maxPixels: integer(
+      'Pixels of an image at most: larger ones are refused by their header, before memory is taken for them. A large one takes up to ten bytes a pixel while it is decoded, and large ones are decoded one at a time.',
+      2 ** 27,
+      { min: 1, max: 2 ** 30, unit: 'pixels' },
+    ),
     offset: integer('Training samples to skip at the start.', 0, { ...ANY_COUNT, unit: 'samples' }),
     limit: optionalInteger('Training samples to use after the skipped ones; all where not set.', {
       ...SOME_COUNT,

@@ -7,6 +7,7 @@ import { isDynamicPattern } from 'tinyglobby';
 import type { Settings } from '../../config/schema.ts';
 import type { Refuse } from '../../streams/records.ts';
 import { SHAPES } from '../datasets/formats.ts';
+import { type LabelCensus, labelBeyond, MAX_CLASSES } from '../datasets/label-census.ts';
 import { type Dataset, type DatasetInfo, type DatasetOptions, openDataset } from '../datasets/open.ts';
 import type { ImageSize } from '../datasets/resize.ts';
 import type { ImageShape, ReadResult } from '../datasets/sample.ts';
@@ -100,6 +101,7 @@ async function open(
     ...(classes !== null && { classes }),
     ...(like?.classNames && { classNames: like.classNames }),
     ...channelsOf(settings),
+    maxPixels: settings.dataset.maxPixels,
     ...sizing(settings, size),
     ...reachOf(context),
     ...(clean.length > 0 && { clean }),
@@ -192,12 +194,18 @@ export function withClasses(source: Source, told?: number): Dataset {
       `expected the number of classes, which ${source.info.name} does not tell before its end, found none; set dataset.classes`,
     );
   }
+  if (classes > MAX_CLASSES) {
+    throw new DatasetError(
+      `expected at most ${MAX_CLASSES} classes, found ${classes} for ${source.info.name}; bring another model`,
+    );
+  }
   return { info: { ...source.info, classes }, read: () => source.read(classes) };
 }
 
 /** The same dataset; how far it is read is noted, from the beginning each time. */
 export function noted(source: Source, positions: Positions): Source {
   return {
+    census: source.census,
     // a stream knows more of itself at its end
     get info() {
       return source.info;
@@ -247,10 +255,13 @@ export async function fillStore(
   origins = false,
 ): Promise<SampleStore> {
   const store = new SampleStore(path, dataset.info.shape);
-  const done = await takeIn(context, store, dataset.read(), refuse, origins).catch((error: Error) => {
-    store.dispose();
-    throw error;
-  });
+  const { census } = dataset;
+  const done = await takeIn(context, store, dataset.read(), refuse, { origins, census }).catch(
+    (error: Error) => {
+      store.dispose();
+      throw error;
+    },
+  );
   context.log.info(
     'read',
     `${store.count} of ${done} samples of ${dataset.info.name} usable, ${store.shape.join('×')}`,
@@ -258,20 +269,34 @@ export async function fillStore(
   return store;
 }
 
-/** Appends the good samples to a store and refuses the others. @returns how many there were of both */
+/**
+ * Appends the good samples to a store and refuses the others. Whose label the others do not support is refused at the
+ * end, where nobody knows the number of classes before.
+ *
+ * @returns how many there were of both
+ */
 export async function takeIn(
   { log, signal }: Pick<Context, 'log' | 'signal'>,
   store: SampleStore,
   results: AsyncIterable<ReadResult>,
   refuse: Refuse,
-  origins = true,
+  { origins = true, census }: { readonly origins?: boolean; readonly census?: LabelCensus | undefined },
 ): Promise<number> {
   let done = 0;
   for await (const result of results) {
     signal.throwIfAborted();
-    if (result.ok) store.append(result.sample, origins ? result.origin : undefined);
-    else await refuse(result.quarantined);
+    if (result.ok) {
+      const { id, label } = result.sample;
+      const index = store.append(result.sample, origins ? result.origin : undefined);
+      if (result.place) census?.note({ ...result.place, index, id, label });
+    } else await refuse(result.quarantined);
     log.progress('read', ++done, undefined, 'samples');
+  }
+  const refused = census?.takeRefused() ?? [];
+  store.withdraw(refused.map(({ index }) => index));
+  for (const { id, label, source, offset } of refused) {
+    const { code, message } = labelBeyond(label, census!.classes, id);
+    await refuse({ code, message, source, offset, id });
   }
   return done;
 }

@@ -69,7 +69,7 @@ async function withTail(
   const record = resolve(settings.recordRoot, settings.saveFolderName);
   await mkdir(record, { recursive: true });
   return withScratch((scratch) => {
-    const tail = new TailedStore(path, scratch);
+    const tail = new TailedStore(path, scratch, context.settings.dataset.maxPixels);
     return work(tail, [basename(scratch)]).finally(() => tail.reset());
   }, record);
 }

@@ -4,7 +4,7 @@
 
 import { appendFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { classNamesOf } from './class-names.ts';
+import { classNamesOf, madeWhenNeeded } from './class-names.ts';
 import { isSafePath } from './description.ts';
 import { type FileIds, idOfFile, isFileStem, isShortened, NAMES_FILE, stemOfId } from './file-ids.ts';
 import { imageStem } from './image.ts';
@@ -22,7 +22,8 @@ export interface ClassFolderWriter extends PartWriter {
 }
 
 /**
- * Makes a folder for every class, also for those that stay empty: a reader counts them.
+ * Makes a folder for every class, also for those that stay empty: a reader counts them. Where classes are very many and
+ * have no names, those that stay empty get none.
  *
  * @param below folders between that of the class and its images
  */
@@ -33,7 +34,13 @@ export async function openClassFolderWriter(
   below = '',
 ): Promise<ClassFolderWriter> {
   const parts = folderNames(classes, classNames);
-  for (const part of parts) await mkdir(join(root, part, below), { recursive: true });
+  const made = new Set<string>();
+  const make = async (part: string) => {
+    if (made.has(part)) return;
+    await mkdir(join(root, part, below), { recursive: true });
+    made.add(part);
+  };
+  if (!madeWhenNeeded(classes, classNames)) for (const part of parts) await make(part);
   let ids: FileIds | undefined;
   return {
     parts,
@@ -42,14 +49,17 @@ export async function openClassFolderWriter(
     },
     write: async (sample: Sample, origin?: Origin) => {
       ids ??= idsOf(sample, origin);
-      const folder = below ? `${parts[sample.label]}/${below}` : parts[sample.label]!;
+      const part = parts[sample.label]!;
+      const folder = below ? `${part}/${below}` : part;
       const { bytes, extension } = imageFile(sample, origin);
       const name = nameOf(sample.id, folder, extension, ids, origin);
       const path = join(root, folder, name);
       // wx: a second sample of the same id and label must not replace the first
-      await writeFile(path, bytes, { flag: 'wx' }).catch((error: Error) => {
-        throw unwritable(path, error);
-      });
+      await make(part)
+        .then(() => writeFile(path, bytes, { flag: 'wx' }))
+        .catch((error: Error) => {
+          throw unwritable(path, error);
+        });
       const stem = imageStem(name);
       if (isShortened(stem)) await note(join(root, NAMES_FILE), { name: stem, id: sample.id });
     },

@@ -2,6 +2,7 @@
 // proportion to their sizes, so that any stretch of the stream holds all of them, as windows and online training
 // need. Only file names are kept in memory, as bytes.
 
+import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatasetError } from '../errors.ts';
@@ -25,6 +26,7 @@ export async function listClassFolders(root: string): Promise<string[]> {
  * @param labels  of the class folders
  * @param idOf of a file by its folder and its name without the image's extension
  * @param quiet others still write: files that changed in the last so many seconds are left out
+ * @param lacking whether folders of classes without samples may not be there
  */
 export async function* readClassFolders(
   root: string,
@@ -32,9 +34,14 @@ export async function* readClassFolders(
   idOf: (folder: string, stem: string) => string,
   maxPixels: number,
   quiet?: number,
+  lacking = false,
 ): AsyncGenerator<Entry> {
   const queues: Queue[] = [];
-  for (const [folder, label] of labels) queues.push(await listFiles(root, folder, label, quiet));
+  for (const [folder, label] of labels) {
+    if (lacking && !existsSync(join(root, folder))) continue;
+    const queue = await listFiles(root, folder, label, quiet);
+    if (queue.count > 0) queues.push(queue);
+  }
   for (let queue = furthestBehind(queues); queue; queue = furthestBehind(queues)) {
     const { folder, label } = queue;
     const name = queue.names.next().value!;

@@ -2,10 +2,11 @@
 // names, classes and ids that it had. Ids may hold any character; in file names all but a few are escaped as in
 // URLs, dots too, since WebDataset ends a key at the first dot.
 
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { parseJson } from '../bounded-json.ts';
 import { hasControls } from '../control-characters.ts';
 import { DatasetError } from '../errors.ts';
+import { readTextFile } from '../text-file.ts';
 import type { FileIds } from './file-ids.ts';
 import { OUTPUT_FORMATS, type OutputFormat } from './formats.ts';
 import type { ImageShape } from './sample.ts';
@@ -38,9 +39,11 @@ export function formatDescription(description: Description): string {
  */
 export async function readDescription(folder: string): Promise<Description | undefined> {
   const path = join(folder, DESCRIPTION_FILE);
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const text = await readTextFile(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
-    throw new DatasetError(`expected a readable ${path}, found: ${error.message}; check its permissions`);
+    throw new DatasetError(
+      `expected a readable ${path}, found: ${error.message}; check its permissions, or remove it`,
+    );
   });
   if (text === undefined) return undefined;
   const value = parse(text);
@@ -74,7 +77,7 @@ export function unescapeId(name: string): string {
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;

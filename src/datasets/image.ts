@@ -6,15 +6,23 @@ import { SampleError, UnreadableError } from '../errors.ts';
 import type { DecodeImage } from './entry.ts';
 import { decodeJpeg, hasJpegSignature } from './jpeg.ts';
 import { decodePng } from './png.ts';
+import { pngHeader } from './png-chunks.ts';
+import { decodeLargePng } from './png-large.ts';
 import { decodePnm, hasPnmSignature } from './pnm.ts';
 import { readRegularFile } from './regular-file.ts';
 
 export const IMAGE_EXTENSIONS: readonly string[] = ['png', 'jpg', 'jpeg', 'ppm', 'pgm'];
+/** Of inflated pixels, from where on a PNG is decoded by libvips. */
+const LARGE_PNG = 2 ** 24;
+const MOST_FILE_BYTES = 2 ** 27;
 const EXTENSION = new RegExp(`\\.(?:${IMAGE_EXTENSIONS.join('|')})$`, 'i');
 
 /** Decodes an image of any of these kinds, in this thread. */
 export const decodeImage: DecodeImage = async (bytes, maxPixels) => {
-  if (hasPngSignature(bytes)) return decodePng(bytes, maxPixels);
+  if (hasPngSignature(bytes)) {
+    const header = pngHeader(bytes, maxPixels);
+    return header.dataBytes > LARGE_PNG ? decodeLargePng(bytes, header) : decodePng(bytes, maxPixels);
+  }
   if (hasJpegSignature(bytes)) return decodeJpeg(bytes, maxPixels);
   if (hasPnmSignature(bytes)) return decodePnm(bytes, maxPixels);
   const start = Buffer.from(bytes.subarray(0, 8)).toString('hex');
@@ -57,15 +65,20 @@ const LASTING = [
   'ERR_INVALID_ARG_VALUE',
 ];
 
-/** A file of more bytes than this is not worth reading: 16-bit RGBA without any compression, and a MiB of metadata. */
+/**
+ * A file of more bytes than this is not worth reading: 16-bit RGBA without any compression, and a MiB of metadata. Nor is
+ * one of more than cameras write, whatever its pixels: many files wait in memory at a time.
+ */
 export function maxImageBytes(maxPixels: number): number {
-  return 8 * maxPixels + 2 ** 20;
+  return Math.min(8 * maxPixels, MOST_FILE_BYTES) + 2 ** 20;
 }
 
 /** The refusal of a file of more bytes than that. */
 export function tooManyBytes(size: number, maxPixels: number): SampleError {
   return new SampleError(
-    `expected an image of at most ${maxPixels} pixels, found ${size} bytes; raise dataset.maxPixels`,
+    8 * maxPixels < MOST_FILE_BYTES
+      ? `expected an image of at most ${maxPixels} pixels, found ${size} bytes; raise dataset.maxPixels`
+      : `expected an image file of at most ${maxImageBytes(maxPixels)} bytes, found ${size}; compress it`,
   );
 }
 

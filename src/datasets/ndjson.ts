@@ -4,12 +4,14 @@
 // anybody: they name files only where they are allowed to, and a line costs nothing but itself.
 
 import { dirname } from 'node:path';
+import { CHECKED_FROM, MOST_VALUES, parseJson } from '../bounded-json.ts';
 import { SampleError } from '../errors.ts';
 import { ByteReader } from './byte-reader.ts';
 import { type ByteSource, nameOf } from './byte-stream.ts';
 import { type DecodeImage, damagedEntry, type Entry, indexId, type LabelledImage } from './entry.ts';
 import { maxImageBytes, readImageFile } from './image.ts';
 import { valueText } from './json-splice.ts';
+import type { LabelCensus } from './label-census.ts';
 import { textOf } from './origin.ts';
 import { type FindFile, pathsBelow } from './path-file.ts';
 
@@ -70,14 +72,12 @@ export interface LinesRead {
   readonly end: number;
 }
 
-/** One more than the largest label of a file; lines that hold none are passed over. */
-export async function countNdjsonClasses(path: string, maxPixels: number): Promise<number> {
-  let largest = -1;
+/** Counts the labels of a file; lines that hold none are passed over. */
+export async function countNdjsonLabels(path: string, maxPixels: number, census: LabelCensus): Promise<void> {
   for await (const line of linesOf(path, maxLineBytes(maxPixels))) {
     const label = 'bytes' in line && line.bytes ? parse(line.bytes)?.label : undefined;
-    if (isLabel(label) && label > largest) largest = label;
+    if (isLabel(label)) census.add(label);
   }
-  return largest + 1;
 }
 
 type Line =
@@ -151,9 +151,10 @@ function toEntry(
   const fields = parse(bytes);
   if (!fields) {
     const start = JSON.stringify(bytes.toString('utf8', 0, 24));
+    const most = bytes.length < CHECKED_FROM ? '' : ` of at most ${MOST_VALUES} values`;
     return damagedEntry(
       { ...place, id: index },
-      `expected a JSON object on every line, found ${start}; write it again`,
+      `expected a JSON object on every line${most}, found ${start}; write it again`,
     );
   }
   const named = nameIn(fields, bytes);
@@ -177,7 +178,8 @@ function toEntry(
     const origin = { image: inLine ? ('in line' as const) : file, rest };
     return { label, ...(await decodeImage(file, maxPixels)), origin };
   };
-  return { ...place, id: named ?? index, ...(isLabel(label) && { label }), decode };
+  const held = !('path' in image) && { held: bytes.length };
+  return { ...place, id: named ?? index, ...(isLabel(label) && { label }), ...held, decode };
 }
 
 /** The id of a line as text. A number is taken as it stands there: JavaScript rounds those above 2⁵³. */
@@ -238,7 +240,7 @@ type Fields = Readonly<Record<string, unknown>>;
 
 function parse(bytes: Buffer): Fields | undefined {
   try {
-    const value: unknown = JSON.parse(bytes.toString('utf8'));
+    const value = parseJson(bytes.toString('utf8'));
     return typeof value === 'object' && value !== null && !Array.isArray(value)
       ? (value as Fields)
       : undefined;

@@ -9,7 +9,7 @@ import { overlaid, readAttackResult, readBackdoorBench } from './backdoorbench.t
 import { readCifarBinary } from './cifar-binary.ts';
 import { readClassFolderTar } from './class-folder-tar.ts';
 import { readClassFolders } from './class-folders.ts';
-import { folderLabels, nameClasses } from './class-names.ts';
+import { folderLabels, madeWhenNeeded, nameClasses } from './class-names.ts';
 import { cameAs, recordShape, shapeOf } from './dataset-shape.ts';
 import { unescapeId } from './description.ts';
 import { distinctEntry } from './distinct.ts';
@@ -17,10 +17,11 @@ import type { DecodeImage, Entry, Image } from './entry.ts';
 import { idOfFile, pathId } from './file-ids.ts';
 import { readable } from './finished.ts';
 import { IdSet } from './id-set.ts';
-import { countIdxClasses, labelsBeside, readIdx } from './idx.ts';
-import { countNdjsonClasses, readNdjson } from './ndjson.ts';
-import { countNpzClasses, readNpz } from './npz.ts';
-import { countParquetClasses, readParquet } from './parquet.ts';
+import { countIdxLabels, labelsBeside, readIdx } from './idx.ts';
+import { LabelCensus, MAX_CLASSES } from './label-census.ts';
+import { countNdjsonLabels, readNdjson } from './ndjson.ts';
+import { countNpzLabels, readNpz } from './npz.ts';
+import { countParquetLabels, readParquet } from './parquet.ts';
 import { type DatasetFormat, type Recognised, recognise, stemOf } from './recognise.ts';
 import type { ImageSize } from './resize.ts';
 import type { ImageShape, ReadResult } from './sample.ts';
@@ -28,7 +29,12 @@ import { decodeEntry, type Expected, settleEntry } from './settle.ts';
 import { readShapes } from './shapes.ts';
 import { readWebDataset } from './webdataset.ts';
 
-export const DEFAULT_MAX_PIXELS = 2 ** 24;
+/** What phones take: 108 and 134 megapixels are the largest in one file that is no raw one. */
+export const DEFAULT_MAX_PIXELS = 2 ** 27;
+/** Of the images that a reader works on ahead. */
+const MOST_AHEAD_BYTES = 2 ** 28;
+/** Files that are read before the size of the first is known. */
+const FIRST_AHEAD = 16;
 // whose files have one size for all images
 const BARE_PIXELS: readonly DatasetFormat[] = ['npz', 'idx', 'cifar-binary'];
 // what has no names for its samples
@@ -64,7 +70,7 @@ export interface DatasetOptions {
   readonly skip?: number;
   /** At most so many samples after that, good or bad. */
   readonly limit?: number;
-  /** Larger images are refused before they are decoded; 2²⁴ when absent. */
+  /** Larger images are refused before they are decoded; 2²⁷ when absent. */
   readonly maxPixels?: number;
   /**
    * Others still write: files that changed in the last so many seconds are left out, but for NDJSON and tar files,
@@ -130,6 +136,7 @@ export async function openDataset(
       `expected one or more sources of one format, found ${formats}; open them one by one`,
     );
   }
+  checkDescribed(first, sources[0]!, options);
   const classNames = first.classNames;
   const name = options.name ?? first.description?.name ?? stemOf(sources[0]!);
   const classes = await countClasses(parts, sources, options);
@@ -164,24 +171,42 @@ async function countClasses(
 ): Promise<number> {
   const [{ format, description, classNames }] = parts as [Recognised];
   const told = options.classes ?? description?.classes ?? classNames?.length;
-  if (told !== undefined && told > 0) return told;
+  if (told !== undefined && told > 0) return bounded(told, sources[0]!);
   if (format === 'cifar-binary') return (options.labelBytes ?? 1) > 1 ? 100 : 10;
   const maxPixels = options.maxPixels ?? DEFAULT_MAX_PIXELS;
-  let largest = 0;
+  const census = new LabelCensus();
+  let said = 0;
   for (const [i, part] of parts.entries()) {
     for (const file of part.files) {
-      let count = 0;
-      if (format === 'idx') count = await countIdxClasses(labelsOf(file, i, options));
-      else if (format === 'ndjson') count = await countNdjsonClasses(file, maxPixels);
-      else if (format === 'npz') count = await countNpzClasses(file);
-      else if (format === 'parquet') count = await countParquetClasses(file);
-      else if (format === 'backdoorbench') count = (await readAttackResult(file)).classes;
-      largest = Math.max(largest, count);
+      if (format === 'idx') await countIdxLabels(labelsOf(file, i, options), census);
+      else if (format === 'ndjson') await countNdjsonLabels(file, maxPixels, census);
+      else if (format === 'npz') await countNpzLabels(file, census);
+      else if (format === 'parquet') await countParquetLabels(file, census);
+      else if (format === 'backdoorbench') said = Math.max(said, (await readAttackResult(file)).classes);
     }
   }
-  if (largest > 0) return largest;
+  const classes = said || census.classes;
+  if (classes > 0) return bounded(classes, sources[0]!);
   throw new DatasetError(
     `expected the number of classes, which ${sources[0]} does not tell, found none; set dataset.classes`,
+  );
+}
+
+function bounded(classes: number, source: string): number {
+  if (classes <= MAX_CLASSES) return classes;
+  throw new DatasetError(
+    `expected at most ${MAX_CLASSES} classes, found ${classes} in ${source}; set dataset.classes`,
+  );
+}
+
+/** Memory follows what a description says, before its data show that it is wrong. */
+function checkDescribed({ description }: Recognised, source: string, { maxPixels }: DatasetOptions): void {
+  const [, height = 0, width = 0] = description?.shape ?? [];
+  const most = maxPixels ?? DEFAULT_MAX_PIXELS;
+  if (height * width <= most) return;
+  throw new DatasetError(
+    `expected images of at most ${most} pixels, found ${width}×${height} in the description of ${source}; ` +
+      'correct it or raise dataset.maxPixels',
   );
 }
 
@@ -215,7 +240,16 @@ export async function* settleRange(
   channels = given,
 ): AsyncGenerator<ReadResult> {
   const settle = (entry: Entry) => settleEntry(entry, { ...expected, resize }, channels, decoder?.decode);
-  yield* ahead(range(entries, skip, limit), decoder?.ahead ?? 1, settle);
+  // the image as it came, and as the dataset wants it; a file that is still to be read is taken to be like those before
+  const [c, h, w] = expected.shape;
+  let usual = MOST_AHEAD_BYTES / FIRST_AHEAD;
+  const weigh = ({ held = usual }: Entry) => held + c * h * w;
+  const taken = range(entries, skip, limit);
+  for await (const result of ahead(taken, decoder?.ahead ?? 1, settle, weigh, MOST_AHEAD_BYTES)) {
+    const image = result.ok ? result.origin?.image : undefined;
+    usual = Math.max(image instanceof Uint8Array ? image.length : 0, 0.9 * usual);
+    yield result;
+  }
 }
 
 async function* range(entries: AsyncIterable<Entry>, skip: number, limit: number): AsyncGenerator<Entry> {
@@ -255,7 +289,14 @@ function entriesOfFile(part: Recognised, file: string, index: number, options: D
     case 'class-folders':
       return part.archived
         ? readClassFolderTar(file, folderLabels(part), maxPixels, growing)
-        : readClassFolders(file, folderLabels(part), idsOf(part), maxPixels, options.quiet);
+        : readClassFolders(
+            file,
+            folderLabels(part),
+            idsOf(part),
+            maxPixels,
+            options.quiet,
+            lacksFolders(part),
+          );
     case 'idx':
       return readIdx(file, labelsOf(file, index, options), maxPixels);
     case 'cifar-binary':
@@ -280,6 +321,10 @@ function entriesOfFile(part: Recognised, file: string, index: number, options: D
     case 'shapes':
       return readShapes(file);
   }
+}
+
+function lacksFolders({ description }: Recognised): boolean {
+  return description !== undefined && madeWhenNeeded(description.classes, description.classNames);
 }
 
 function idsOf({ description, longIds }: Recognised): (folder: string, stem: string) => string {

@@ -3,10 +3,11 @@
 // about classes.
 
 import { existsSync, type Stats } from 'node:fs';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { SHAPE_CLASSES } from '../../fixtures/shapes.ts';
 import { DatasetError } from '../errors.ts';
+import { readTextFile } from '../text-file.ts';
 import { attackFolder } from './backdoorbench.ts';
 import { ByteReader } from './byte-reader.ts';
 import { listTarClasses } from './class-folder-tar.ts';
@@ -26,6 +27,8 @@ const FILES_IN_FOLDERS: readonly (readonly [RegExp, DatasetFormat | 'tar'])[] = 
   [/\.npz$/, 'npz'],
   [/\.parquet$/, 'parquet'],
 ];
+
+const MOST_NAMES_BYTES = 2 ** 20;
 
 /** So many (decompressed) bytes tell what a file holds. */
 export const START_BYTES = 512;
@@ -178,6 +181,11 @@ export function formatOf(start: Buffer): DatasetFormat | 'tar' | undefined {
 async function classNamesIn(folder: string): Promise<string[] | undefined> {
   const meta = join(folder, 'batches.meta.txt');
   if (!existsSync(meta)) return undefined;
-  const lines = (await readFile(meta, 'utf8')).split('\n').map((line) => line.trim());
+  const refuse = (error: Error): never => {
+    throw new DatasetError(`expected names of classes in ${meta}, found: ${error.message}; remove it`);
+  };
+  const lines = (await readTextFile(meta, MOST_NAMES_BYTES).catch(refuse))
+    .split('\n')
+    .map((line) => line.trim());
   return lines.filter((line) => line !== '');
 }

@@ -34,8 +34,12 @@ export class Tail {
   #place: Place | undefined;
   #ids = new IdSet();
 
-  constructor(path: string) {
+  readonly #maxPixels: number;
+
+  /** @param maxPixels of an image */
+  constructor(path: string, maxPixels = DEFAULT_MAX_PIXELS) {
     this.path = path;
+    this.#maxPixels = maxPixels;
   }
 
   /** Whether nothing is to be read again. Else the next reading begins at the beginning. */
@@ -71,7 +75,10 @@ export class Tail {
     const file = await openFile(this.path);
     try {
       const stream = { name: this.path, bytes: chunksOf(file, from), plain: true };
-      const end = yield* this.#placed(from, entriesOf(stream, format, lines, paths));
+      const end = yield* this.#placed(
+        from,
+        entriesOf(stream, format, lines, { paths, maxPixels: this.#maxPixels }),
+      );
       // an archive that has its end is no longer one that grows
       this.#place = end && {
         ...end,
@@ -106,17 +113,13 @@ async function* entriesOf(
   stream: ByteStream,
   format: TailFormat,
   before: number,
-  paths: string,
+  { paths, maxPixels }: { readonly paths: string; readonly maxPixels: number },
 ): AsyncGenerator<Entry, End | undefined> {
   if (format === 'ndjson') {
-    const { lines, end } = yield* readNdjson(stream, DEFAULT_MAX_PIXELS, {
-      paths,
-      growing: true,
-      first: before,
-    });
+    const { lines, end } = yield* readNdjson(stream, maxPixels, { paths, growing: true, first: before });
     return { offset: end, lines };
   }
-  const offset = yield* readWebDataset(stream, DEFAULT_MAX_PIXELS, true);
+  const offset = yield* readWebDataset(stream, maxPixels, true);
   return offset === undefined ? undefined : { offset, lines: 0 };
 }
 

@@ -3,14 +3,15 @@
 // reference's UNet cannot (other paddings, several heads, other embeddings) is refused by name.
 
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { parseJson } from '../bounded-json.ts';
 import { WeightsError } from '../errors.ts';
 import type { UNetConfig } from '../networks/unet-config.ts';
+import { readTextFile } from '../text-file.ts';
 import { readSafetensors } from './safetensors.ts';
 import { readTorchCheckpoint } from './torch-checkpoint.ts';
 import type { NoiseSchedule, Settings } from './unet-settings.ts';
-import { checkUNetConfig, noiseScheduleFrom } from './unet-settings.ts';
+import { checkUNetConfig, MOST_SETTINGS_BYTES, noiseScheduleFrom } from './unet-settings.ts';
 import type { Weights, WeightTensor } from './weights.ts';
 
 export interface DiffusersUNet {
@@ -195,7 +196,7 @@ function attendedLevels({ down_block_types: down, up_block_types: up }: Settings
 
 async function readJson(path: string): Promise<Settings> {
   try {
-    const value: unknown = JSON.parse(await readFile(path, 'utf8'));
+    const value = parseJson(await readTextFile(path, MOST_SETTINGS_BYTES));
     if (typeof value === 'object' && value !== null) return value as Settings;
   } catch (cause) {
     throw new WeightsError(

@@ -3,12 +3,13 @@
 // signature that can be run.
 
 import { existsSync } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { parse as parseYaml } from 'yaml';
 import { WeightsError } from '../errors.ts';
 import type { ClassifierSpec, NetworkSpec } from '../networks/network.ts';
 import { parametersOf } from '../networks/network.ts';
 import type { UNetConfig } from '../networks/unet-config.ts';
+import { readTextFile } from '../text-file.ts';
 import type { ByteSource } from './byte-source.ts';
 import { withFile } from './byte-source.ts';
 import { readDiffusersFolder } from './diffusers.ts';
@@ -18,7 +19,13 @@ import { classifierSignature, denoiserSignature } from './onnx-signature.ts';
 import { readSafetensorsFrom } from './safetensors.ts';
 import { isZip, readTorchCheckpointFrom } from './torch-checkpoint.ts';
 import type { NoiseSchedule, Settings } from './unet-settings.ts';
-import { DDPM_SCHEDULE, inferUNetConfig, noiseScheduleFrom, unetConfigFrom } from './unet-settings.ts';
+import {
+  DDPM_SCHEDULE,
+  inferUNetConfig,
+  MOST_SETTINGS_BYTES,
+  noiseScheduleFrom,
+  unetConfigFrom,
+} from './unet-settings.ts';
 import type { Weights } from './weights.ts';
 import { expectWeights } from './weights.ts';
 
@@ -156,7 +163,7 @@ function settingsFileBeside(path: string): string | undefined {
 async function readSettings(file: string): Promise<Settings> {
   let settings: unknown;
   try {
-    settings = parseYaml(await readFile(file, 'utf8'));
+    settings = parseYaml(await readTextFile(file, MOST_SETTINGS_BYTES));
   } catch (cause) {
     throw new WeightsError(
       `expected YAML or JSON in ${file}, found neither (${(cause as Error).message}); correct or remove it`,
