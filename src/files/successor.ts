@@ -3,7 +3,18 @@
 // it takes two, and what stood there is kept until the other one stands: a later run puts it back if it has to.
 
 import { existsSync, type Stats } from 'node:fs';
-import { lstat, mkdir, mkdtemp, readdir, realpath, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import {
+  copyFile,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  realpath,
+  rename,
+  rm,
+  rmdir,
+  writeFile,
+} from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { OutputError, unwritten } from '../errors.ts';
 import { syncFile, syncFolder, syncTree } from './sync.ts';
@@ -71,20 +82,20 @@ export class Successor {
    */
   async publish(more: Readonly<Record<string, string>> = {}, lasting: Lasting = {}): Promise<void> {
     const { target, path } = this;
-    const files = Object.entries(more);
     const isFolder = (await lstat(path)).isDirectory();
-    const named = (name: string) => (isFolder ? join(target, name) : `${target}.${name}`);
+    const infix = isFolder ? '/' : '.';
+    const beside = Object.keys(more).map((name) => infix + name);
+    for (const [name, from] of Object.entries(more)) await move(from, path + infix + name);
     if (isFolder) {
-      for (const [name, from] of files) await rename(from, join(path, name));
       if (lasting.listed) await markWritten(path);
       if (lasting.synced) await syncTree(path);
     } else {
-      for (const from of [path, ...Object.values(more)]) await syncFile(from);
-      for (const [name] of files) await checkFree(named(name), this.#replace);
+      for (const ending of ['', ...beside]) await syncFile(path + ending);
+      for (const ending of beside) await checkFree(target + ending, this.#replace);
     }
     await checkFree(target, this.#replace);
     await this.#put(isFolder);
-    if (!isFolder) for (const [name, from] of files) await rename(from, named(name));
+    if (!isFolder) for (const ending of beside) await rename(path + ending, target + ending);
     await syncFolder(dirname(target));
   }
 
@@ -128,6 +139,15 @@ async function isRemoved(folder: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/** Also from one disk to another. */
+async function move(from: string, to: string): Promise<void> {
+  await rename(from, to).catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EXDEV') throw error;
+    await copyFile(from, to);
+    await rm(from);
+  });
 }
 
 /** @returns where it is then */

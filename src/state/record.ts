@@ -170,7 +170,8 @@ export class RunRecord {
       if (existsSync(path)) throw new OutputError(inTheWay(path));
       mkdirSync(dirname(path), { recursive: true });
       this.#listed.set(folder, listed.add(name));
-      this.#writeMark();
+      // not synced: where power is lost, a file that is not listed is in the way of the next run, which says so
+      this.#writeMark(false);
       return path;
     });
   }
@@ -212,9 +213,10 @@ export class RunRecord {
     this.#writeMark();
   }
 
-  #writeMark(): void {
-    const lines = [...this.#listed].map(([folder, files]) => ({ folder, files: [...files] }));
-    this.#replace(MARK, formatMark(lines));
+  #writeMark(synced = true): void {
+    // in an order of their own: what is equal is listed alike
+    const lines = [...this.#listed].sort().map(([folder, files]) => ({ folder, files: [...files].sort() }));
+    this.#replace(MARK, formatMark(lines), synced);
   }
 
   #writeAtomic(name: string, text: string): void {
@@ -223,12 +225,12 @@ export class RunRecord {
   }
 
   /** Writes elsewhere and renames, so that no reader and no crash ever sees half of it. */
-  #replace(name: string, text: string): void {
+  #replace(name: string, text: string, synced = true): void {
     const temporary = join(this.scratch, name);
     writeFileSync(temporary, text);
-    syncNow(temporary);
+    if (synced) syncNow(temporary);
     renameSync(temporary, join(this.folder, name));
-    syncFolderNow(this.folder);
+    if (synced) syncFolderNow(this.folder);
   }
 }
 
