@@ -2,7 +2,7 @@
 // whole and on disk. Meanwhile nobody else of this program writes there. A file is replaced by one rename; for a folder
 // it takes two, and what stood there is kept until the other one stands: a later run puts it back if it has to.
 
-import { existsSync, type Stats } from 'node:fs';
+import type { Stats } from 'node:fs';
 import {
   copyFile,
   lstat,
@@ -101,7 +101,7 @@ export class Successor {
 
   /** Gives the place back, and removes what was not put there. May be called more than once. */
   async release(): Promise<void> {
-    if (existsSync(this.#claim.folder)) await this.#claim.release();
+    await this.#claim.release();
   }
 
   async #put(isFolder: boolean): Promise<void> {

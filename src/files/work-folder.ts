@@ -64,6 +64,7 @@ export async function removeWorkFolder(folder: string): Promise<void> {
 export interface Claim {
   /** For what is temporary. */
   readonly folder: string;
+  /** Removes the folder; not more than once, however often it is called. */
   release(): Promise<void>;
 }
 
@@ -101,14 +102,22 @@ export async function claim(
     for (const found of await workFolders(parent, prefix)) {
       if (!isDead(found)) continue;
       await salvage(found.folder);
-      await removeWorkFolder(found.folder);
+      // it is in nobody's way where it may not be removed
+      await removeWorkFolder(found.folder).catch(() => undefined);
     }
   } catch (error) {
     await removeWorkFolder(folder);
     throw error;
   }
   const claimed = folder;
-  return { folder: claimed, release: () => removeWorkFolder(claimed) };
+  let held = true;
+  const release = async () => {
+    // the next one to claim may get the same name
+    if (!held) return;
+    held = false;
+    await removeWorkFolder(claimed);
+  };
+  return { folder: claimed, release };
 }
 
 /** Whether a name in a folder is that of a claim or of what is written beside a file. */

@@ -23,6 +23,12 @@ it('is one process at a time: the second is refused with the first one named, an
   expect(readdirSync(root)).toEqual(['.out.dataelixir-1']);
   expect(await claim(root, 'other', 'other')).toMatchObject({ folder: join(root, '.other.dataelixir-1') });
   await first.release();
+  await first.release();
+  const second = await take();
+  // which is not the first one's to give back
+  await first.release();
+  expect(existsSync(second.folder)).toBe(true);
+  await second.release();
   expect(await take()).toMatchObject({ folder: join(root, '.out.dataelixir-1') });
 });
 
