@@ -2,7 +2,7 @@
 // so that nobody ever reads half of one; an output that is there already is never touched.
 
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
 import { ConfigError, DatasetError, OutputError, unwritten } from '../errors.ts';
 import { type Lasting, Successor } from '../files/successor.ts';
@@ -156,7 +156,7 @@ function checked(parts: PartWriter, options: WriterOptions) {
  * @throws {ConfigError} when the format needs more than a stream
  */
 export function openStreamWriter(name: string, stream: Writable, options: WriterOptions): DatasetWriter {
-  const parts = writerOn(streamSink(name, stream), options.format);
+  const parts = writerOn(streamSink(name, stream), options.format, '.');
   const { write, count } = checked(parts, options);
   return {
     write,
@@ -183,13 +183,19 @@ async function begin(
   }
   if (format === 'backdoorbench') return openBackdoorBenchWriter(temporary, target, options);
   if (format === 'idx') return openIdxWriter(temporary, name, options.shape);
-  const openFile = (path: string) => openFileWriter(path, options);
+  const folder = resolve(single ? dirname(target) : target);
+  const openFile = (path: string) => openFileWriter(path, options, folder);
   if (single) return openFile(temporary);
   const perShard = options.samplesPerShard ?? DEFAULT_SAMPLES_PER_SHARD;
   return openShardWriter(temporary, name, EXTENSIONS[format]!, perShard, openFile);
 }
 
-function openFileWriter(path: string, options: WriterOptions): PartWriter | Promise<PartWriter> {
+/** @param folder where the file will stand */
+function openFileWriter(
+  path: string,
+  options: WriterOptions,
+  folder: string,
+): PartWriter | Promise<PartWriter> {
   const { format, shape, classes, classNames } = options;
   switch (format) {
     case 'cifar-binary':
@@ -199,12 +205,12 @@ function openFileWriter(path: string, options: WriterOptions): PartWriter | Prom
     case 'parquet':
       return openParquetWriter(path, classNames?.length === classes ? classNames : undefined);
     default:
-      return writerOn(fileSink(path), format);
+      return writerOn(fileSink(path), format, folder);
   }
 }
 
-function writerOn(sink: ByteSink, format: OutputFormat): PartWriter {
-  if (format === 'ndjson') return openNdjsonWriter(sink);
+function writerOn(sink: ByteSink, format: OutputFormat, folder: string): PartWriter {
+  if (format === 'ndjson') return openNdjsonWriter(sink, folder);
   if (format === 'webdataset') return openTarWriter(sink);
   throw new ConfigError(
     `output.format: expected one of ${STREAM_OUTPUTS.join(', ')} for ${sink.name}, found ${format}; ` +
