@@ -2,7 +2,8 @@
 // into the record, or, with new samples between them, to stdout, where the whole dataset would otherwise go again
 // with each run. docs/growing.md is the contract.
 
-import { appendFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { Writable } from 'node:stream';
 import type { SettledSample } from '../../streams/records.ts';
 import { type ByteSink, streamSink } from '../datasets/byte-sink.ts';
@@ -12,7 +13,9 @@ import { withoutImage } from '../datasets/origin.ts';
 import type { SampleStore } from '../datasets/sample-store.ts';
 import type { DatasetWriter } from '../datasets/writer.ts';
 import { ConfigError, writing } from '../errors.ts';
+import { syncFolderNow, syncNow, syncStream } from '../files/sync.ts';
 import { deliver, forget } from '../state/outbox.ts';
+import type { RunRecord } from '../state/record.ts';
 import type { State } from '../state/state.ts';
 import type { Context } from './commands.ts';
 import { toStandardOutput } from './paths.ts';
@@ -77,7 +80,9 @@ export function openNowhere(): DatasetWriter {
 export class Teller {
   readonly #signal: AbortSignal;
   readonly #state: State;
+  /** Of the file; empty where changes go to stdout. */
   readonly #path: string;
+  readonly #stdout: Writable;
   /** Where changes go to stdout. */
   readonly #stream: ByteSink | undefined;
   readonly #told = new Set<string>();
@@ -85,15 +90,16 @@ export class Teller {
   #begun: boolean;
 
   /**
-   * @param corrections the file
-   * @param goesOn      whether the file goes on, with lines of every run
+   * @param goesOn whether the file goes on, with lines of every run
    * @throws {OutputError} when it cannot be written
    */
-  constructor(context: Context, state: State, corrections: string, goesOn: boolean) {
+  constructor(context: Context, state: State, record: Pick<RunRecord, 'path'>, goesOn: boolean) {
+    const streams = writesChanges(context);
     this.#signal = context.signal;
     this.#state = state;
-    this.#path = corrections;
-    this.#stream = writesChanges(context) ? streamSink('stdout', context.stdout as Writable) : undefined;
+    this.#path = streams ? '' : record.path(CORRECTIONS);
+    this.#stdout = context.stdout as Writable;
+    this.#stream = streams ? streamSink('stdout', this.#stdout) : undefined;
     this.#begun = goesOn;
     if (!this.#stream) this.#append('');
   }
@@ -112,9 +118,23 @@ export class Teller {
     });
   }
 
-  /** Lets go of what was told, when the run has ended; else the next one tells it again. */
+  /**
+   * Lets go of what was told, when the run has ended; else the next one tells it again.
+   *
+   * @throws {OutputError} when it does not get on disk first
+   */
   forget(): void {
+    if (this.#told.size > 0) writing(this.#path || 'stdout', () => this.#sync());
     forget(this.#told);
+  }
+
+  #sync(): void {
+    if (this.#stream) syncStream(this.#stdout);
+    else {
+      // whoever has read the file may have removed it
+      if (existsSync(this.#path)) syncNow(this.#path);
+      syncFolderNow(dirname(this.#path));
+    }
   }
 
   #begin(): void {

@@ -1,8 +1,7 @@
 // Evidence that one can look at, for each flagged class: the trigger as it was recovered from what purification
 // removed, and the samples that weigh most against the class. Pictures are PNGs, so that any viewer shows them.
 
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { writeFile } from 'node:fs/promises';
 import { encodePng } from '../datasets/png.ts';
 import type { ImageShape } from '../datasets/sample.ts';
 import type { SampleStore } from '../datasets/sample-store.ts';
@@ -18,15 +17,18 @@ const COLUMNS = 8;
  * poisoned images have more and less of; right its spread from image to image, black where there is none),
  * `samples-<label>.png` with the raw images that weigh most, heaviest first, and `samples-<label>.ndjson` that names
  * them. A trigger that could not be located is left out.
+ *
+ * @param pathOf a file by its name, in a folder that is there
  */
 export async function writeEvidence(
-  folder: string,
+  pathOf: (name: string) => string,
   { triggers, heaviest }: Pick<Knowledge, 'triggers' | 'heaviest'>,
   store: SampleStore,
 ): Promise<void> {
-  const write = (name: string, content: Uint8Array | string) =>
-    writeFile(join(folder, name), content).catch(unwritten(join(folder, name)));
-  await mkdir(folder, { recursive: true }).catch(unwritten(folder));
+  const write = async (name: string, content: Uint8Array | string) => {
+    const path = pathOf(name);
+    await writeFile(path, content).catch(unwritten(path));
+  };
   for (const [label, trigger] of triggers) {
     await write(`trigger-${label}.png`, triggerPicture(trigger, store.shape));
   }

@@ -3,8 +3,6 @@
 // from pass to pass, so that there is little that only a program which runs for days could get wrong. Ends with the
 // signal that interrupts it.
 
-import { mkdir } from 'node:fs/promises';
-import { basename, resolve } from 'node:path';
 import { follow, type Look } from '../../streams/follow.ts';
 import type { Refuse } from '../../streams/records.ts';
 import { scan } from '../datasets/finished.ts';
@@ -12,20 +10,23 @@ import { SHAPES } from '../datasets/formats.ts';
 import type { DatasetInfo } from '../datasets/open.ts';
 import type { ImageShape } from '../datasets/sample.ts';
 import { ConfigError, DatasetError } from '../errors.ts';
-import { RECORD_PARTS } from '../state/record.ts';
+import type { Claim } from '../files/work-folder.ts';
+import { claimRecord, RECORD_PARTS } from '../state/record.ts';
 import type { State } from '../state/state.ts';
 import { CORRECTIONS } from './changes.ts';
 import type { Context } from './commands.ts';
 import { type Growing, trainingPaths } from './datasets.ts';
 import { withState } from './memory.ts';
 import { STANDARD } from './paths.ts';
+import { recordFolder } from './record.ts';
 import { growingFile, TailedStore } from './tailed-store.ts';
-import { withScratch } from './workspace.ts';
 
 /** How a pass differs from a run of its own. */
 export interface Pass extends Growing {
   /** Parts of the record that stay until they are written again. */
   readonly keep: readonly string[];
+  /** The claim on the record, for all passes. */
+  readonly claimed: Claim;
   /** Samples that stay from pass to pass, where the source is a file that grows. */
   readonly tail: TailedStore | undefined;
   /** Whether that holds what passes before have read. */
@@ -51,27 +52,27 @@ export async function followSources(context: Context, onePass: OnePass): Promise
   await withState(context, (state) => {
     const sources = new Sources(context);
     const pause = Math.min(PAUSE.most, Math.max(PAUSE.least, 500 * quiet));
-    return withTail(context, (tail, keep) => {
-      const pass = passing(context, state!, onePass, tail, keep);
+    return withTail(context, (tail, claimed) => {
+      const pass = passing(context, state!, onePass, tail, claimed);
       return follow({ look: () => sources.look(), pass, pause, interval: 1000 * interval }, signal);
     });
   });
 }
 
-/** Runs `work` with what keeps samples between passes, where there is use for that, and the part of the record that it takes. */
+/** Runs `work` with the claim on the record, and what keeps samples between passes, where there is use for that. */
 async function withTail(
   context: Context,
-  work: (tail: TailedStore | undefined, keep: readonly string[]) => Promise<never>,
+  work: (tail: TailedStore | undefined, claimed: Claim) => Promise<never>,
 ): Promise<never> {
   const { settings } = context;
   const path = growingFile(settings, await trainingPaths(context).catch(() => []));
-  if (path === undefined) return work(undefined, []);
-  const record = resolve(settings.recordRoot, settings.saveFolderName);
-  await mkdir(record, { recursive: true });
-  return withScratch((scratch) => {
-    const tail = new TailedStore(path, scratch, context.settings.dataset.maxPixels);
-    return work(tail, [basename(scratch)]).finally(() => tail.reset());
-  }, record);
+  const claimed = await claimRecord(recordFolder(context));
+  const tail =
+    path === undefined ? undefined : new TailedStore(path, claimed.folder, settings.dataset.maxPixels);
+  return work(tail, claimed).finally(() => {
+    tail?.reset();
+    return claimed.release();
+  });
 }
 
 function checkFollowed({ settings: { state, dataset } }: Context): void {
@@ -134,21 +135,21 @@ function passing(
   state: State,
   onePass: OnePass,
   tail: TailedStore | undefined,
-  always: readonly string[],
+  claimed: Claim,
 ): () => Promise<boolean> {
   const { log, tally, settings } = context;
   const { quiet } = settings.follow;
-  let keep: readonly string[] = [CORRECTIONS, ...always];
+  let keep: readonly string[] = [CORRECTIONS];
   let names: readonly string[] = [];
   return async () => {
     try {
       tally?.restart();
       const goesOn = (await tail?.goesOn()) ?? false;
       const growing = { quiet, shape: shapeOf(state), classes: tail?.classes };
-      const { classNames = [] } = await onePass(state, { ...growing, keep, tail, goesOn });
+      const { classNames = [] } = await onePass(state, { ...growing, keep, claimed, tail, goesOn });
       if (names.some((name, label) => name !== classNames[label])) log.warn('follow', MOVED);
       names = classNames;
-      keep = [...RECORD_PARTS.filter((part) => part !== 'log.txt'), ...always];
+      keep = RECORD_PARTS.filter((part) => part !== 'log.txt');
       return true;
     } catch (error) {
       if (!(error instanceof DatasetError)) throw error;

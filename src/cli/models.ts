@@ -1,14 +1,14 @@
 // The networks of a run: loaded from what the user brings or trained here, as references that workers can run,
 // and written as ONNX files.
 
-import { rename, writeFile } from 'node:fs/promises';
 import type { Settings } from '../../config/schema.ts';
 import type { DatasetInfo } from '../datasets/open.ts';
 import type { ImageSize } from '../datasets/resize.ts';
 import type { ImageShape } from '../datasets/sample.ts';
 import type { SampleStore } from '../datasets/sample-store.ts';
 import type { SourceInfo } from '../datasets/stream.ts';
-import { unwritten, WeightsError } from '../errors.ts';
+import { WeightsError } from '../errors.ts';
+import { replaceWith } from '../files/successor.ts';
 import { type ClassifierSpec, imageShape, parametersOf } from '../networks/network.ts';
 import { exportOnnx } from '../runtime/export-onnx.ts';
 import { type TrainingProgress, trainClassifier } from '../training/train-classifier.ts';
@@ -132,9 +132,7 @@ function tileOf([, ...extents]: readonly (number | null)[], [channels, ...image]
 /** Writes a classifier as an ONNX file that any runtime opens; one that came as ONNX is written as it came. */
 export async function writeOnnx(path: string, model: ClassifierRef): Promise<void> {
   // whoever serves the model may load it at any moment
-  await writeFile(`${path}.tmp`, onnxOf(model))
-    .then(() => rename(`${path}.tmp`, path))
-    .catch(unwritten(path));
+  await replaceWith(path, onnxOf(model));
 }
 
 /** The same as bytes. */

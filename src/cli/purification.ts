@@ -2,8 +2,7 @@
 // purified dataset, manifest and models end up in the record.
 
 import { existsSync, statSync } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
 import { Credit } from '../../streams/operators/credited.ts';
 import type { Report } from '../../streams/progress.ts';
@@ -21,7 +20,9 @@ import {
   STREAM_OUTPUTS,
   type WriterOptions,
 } from '../datasets/writer.ts';
-import { OutputError, unwritten } from '../errors.ts';
+import { OutputError } from '../errors.ts';
+import { Successor } from '../files/successor.ts';
+import type { State } from '../state/state.ts';
 import type { Pool } from '../workers/pool.ts';
 import type { ClassifierRef } from '../workers/protocol.ts';
 import { tilesPerImage } from '../workers/tiling.ts';
@@ -36,6 +37,8 @@ import type { OpenRecord } from './record.ts';
 import { estimateTo, reportTo, verdictTo } from './report.ts';
 import type { StageClock } from './workspace.ts';
 
+const MANIFEST = 'manifest.ndjson';
+
 export interface Purification {
   readonly info: DatasetInfo;
   /** Left out where `store` holds all samples already. */
@@ -49,6 +52,8 @@ export interface Purification {
   readonly clock: StageClock;
   /** What earlier runs left. */
   readonly memory?: RunMemory | undefined;
+  /** Where the purified dataset goes, if that was claimed. */
+  readonly place: Successor | undefined;
   /** Takes the purified dataset; where left out, it goes where the configuration says. */
   readonly writer?: DatasetWriter | undefined;
   /** Told of each window as it closes. */
@@ -76,12 +81,12 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
   const credit = new Credit(method.inFlight);
   tally?.watch({ runner, credit, clock });
   const target = settings.output.path ?? record.path('purified');
-  const writer = parts.writer ?? (await openOutput(context, target, info, memory));
+  const writer = parts.writer ?? (await openOutput(context, target, parts));
   const ownSizes = holdsImageFiles(outputOf(context, info).format) || info.came !== undefined;
   const fitted = { ownSizes, tiles: tilesPerImage(denoiser.model, info.shape) };
   const leaves = toStandardOutput(context);
   // what has left through stdout cannot be taken back: the record tells of it, however the run ends
-  const manifest = leaves ? record.path('manifest.ndjson') : join(scratch, 'manifest.ndjson');
+  const manifest = leaves ? record.path(MANIFEST) : join(scratch, MANIFEST);
   const tellVerdict = verdictTo(log);
   const tellEstimate = estimateTo(log);
   let judgement: Judgement | undefined;
@@ -119,11 +124,11 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
       signal,
     );
     await memory?.conclude(summary);
-    await writer.close();
+    await writer.close(leaves ? undefined : manifest);
     const published = leaves ? manifest : manifestBeside(target);
-    if (!leaves) await rename(manifest, published).catch(unwritten(published));
-    await rm(record.path('evidence'), { recursive: true, force: true });
-    if (judgement?.knowledge) await writeEvidence(record.path('evidence'), judgement.knowledge, store);
+    await record.remove('evidence');
+    const evidence = (name: string) => record.path('evidence', name);
+    if (judgement?.knowledge) await writeEvidence(evidence, judgement.knowledge, store);
     await writeOnnx(record.path('models', 'observer.onnx'), observer);
     if (trainer.model) await writeOnnx(record.path('models', 'benign.onnx'), trainer.model);
     return { ...summary, benign: trainer.model, manifest: published, denoiserCalls: runner.denoiserCalls };
@@ -136,19 +141,33 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
   }
 }
 
+/** Runs `work` with the claim on a named output, so that who would write there too is refused before he has begun. */
+export async function withOutput<T>(
+  context: Context,
+  state: State | undefined,
+  work: (place: Successor | undefined) => Promise<T>,
+): Promise<T> {
+  const { path } = context.settings.output;
+  if (path === null || toStandardOutput(context)) return work(undefined);
+  const place = await Successor.begin(path, (await state?.owns(resolve(path))) ?? false);
+  return work(place).finally(() => place.release());
+}
+
 /** A file or folder that is there is replaced only where an earlier run with the same state put it there. */
 async function openOutput(
   context: Context,
   target: string,
-  info: DatasetInfo,
-  memory: RunMemory | undefined,
+  { info, memory, place }: Pick<Purification, 'info' | 'memory' | 'place'>,
 ): Promise<DatasetWriter> {
   if (toStandardOutput(context)) {
     return openStreamWriter('stdout', context.stdout as Writable, outputOf(context, info));
   }
   const replace = (await memory?.mayReplace(target)) ?? false;
   if (!replace) checkManifest(target);
-  const writer = await openWriter(target, { ...outputOf(context, info), replace });
+  // only a run with a state, or that overwrites its record, replaces what is there
+  const lasting = { listed: !place || memory !== undefined, synced: memory !== undefined };
+  const options = { ...outputOf(context, info), ...lasting, replace, claimed: place, beside: MANIFEST };
+  const writer = await openWriter(target, options);
   await memory?.claim(target);
   return writer;
 }
@@ -166,7 +185,7 @@ function outputOf(context: Context, info: DatasetInfo): WriterOptions {
 
 /** In the folder of the dataset, or beside its one file. */
 function manifestBeside(target: string): string {
-  return statSync(target).isDirectory() ? join(target, 'manifest.ndjson') : `${target}${MANIFEST_ENDING}`;
+  return statSync(target).isDirectory() ? join(target, MANIFEST) : `${target}${MANIFEST_ENDING}`;
 }
 
 /** @throws {OutputError} when something stands where the manifest of one file would go */

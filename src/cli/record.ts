@@ -4,7 +4,7 @@
 import { resolve } from 'node:path';
 import { Journal } from '../../streams/operators/journal.ts';
 import type { Refuse } from '../../streams/records.ts';
-import { type Metrics, RunRecord } from '../state/record.ts';
+import { type Metrics, type RecordOptions, RunRecord } from '../state/record.ts';
 import type { Context } from './commands.ts';
 import { versions } from './paths.ts';
 import type { StageClock } from './workspace.ts';
@@ -17,17 +17,28 @@ export interface OpenRecord {
   readonly refuse: Refuse;
 }
 
-/** Starts the record that the configuration names; log lines go there from now on. @param keep parts that stay; @param goesOn whether quarantine does */
-export function createRecord(
-  { settings, log, tally }: Context,
-  overwrite: boolean = settings.overwrite,
-  keep: readonly string[] = [],
-  goesOn = false,
-): OpenRecord {
-  const { recordRoot, saveFolderName } = settings;
-  const config = { ...settings, versions: versions() };
+/** How a record differs from one of a run that is by itself. */
+interface Differences extends Partial<Pick<RecordOptions, 'overwrite' | 'keep' | 'claimed'>> {
+  /** Whether quarantine goes on where the last run ended. */
+  readonly goesOn?: boolean | undefined;
+}
+
+/** Folder of the record that the configuration names. */
+export function recordFolder({ settings: { recordRoot, saveFolderName } }: Context): string {
   // Node makes folders in a working folder that is gone for ever, where the path is not absolute
-  const record = RunRecord.create(resolve(recordRoot), saveFolderName, { overwrite, config, keep });
+  return resolve(recordRoot, saveFolderName);
+}
+
+/** Starts the record that the configuration names; log lines go there from now on. Whoever ends the run releases it. */
+export async function createRecord(
+  context: Context,
+  { overwrite = context.settings.overwrite, keep = [], claimed, goesOn }: Differences = {},
+): Promise<OpenRecord> {
+  const { settings, log, tally } = context;
+  const config = { ...settings, versions: versions() };
+  const record = await RunRecord.create(resolve(settings.recordRoot), settings.saveFolderName, {
+    ...{ overwrite, config, keep, claimed },
+  });
   log.writeTo((line) => record.log(line));
   const quarantine = new Journal<unknown>(record.path('quarantine.ndjson'), goesOn);
   const refuse: Refuse = async (bad) => {

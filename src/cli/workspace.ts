@@ -1,11 +1,10 @@
 // What a command holds while it works and must give back however it ends: worker threads, a folder for temporary
 // files, and the clock of its stages.
 
-import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Settings } from '../../config/schema.ts';
 import { ConfigError, unwritten } from '../errors.ts';
+import { makeWorkFolder, removeWorkFolder } from '../files/work-folder.ts';
 import { Pool } from '../workers/pool.ts';
 import type { Context } from './commands.ts';
 
@@ -44,13 +43,13 @@ function workersOf({ engine, executionProvider, tfjsBackend, workers }: Settings
   throw new ConfigError(`workers: expected 1 with ${device}, found ${workers}; leave workers at 0 or set 1`);
 }
 
-/** Runs `work` with a folder of its own, which is removed afterwards. */
+/** Runs `work` with a folder of its own, which is removed afterwards, as are those that killed runs left there. */
 export async function withScratch<T>(work: (folder: string) => Promise<T>, parent = tmpdir()): Promise<T> {
-  const folder = await mkdtemp(join(parent, 'scratch-')).catch(unwritten(parent));
+  const folder = await makeWorkFolder(parent, 'dataelixir-scratch-').catch(unwritten(parent));
   try {
     return await work(folder);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await removeWorkFolder(folder);
   }
 }
 

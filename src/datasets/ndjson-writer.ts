@@ -2,19 +2,18 @@
 // byte where nothing changed, else with another label, image or id and everything beside them as it was. A path that
 // would lead nowhere from the new place becomes the image.
 
-import { basename, dirname, resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import type { ByteSink } from './byte-sink.ts';
 import { type Change, spliceFields } from './json-splice.ts';
 import { imageFile, type Origin, type Rest, textOf } from './origin.ts';
 import type { PartWriter } from './part-writer.ts';
 import type { Sample } from './sample.ts';
 
-/** Writes one file or stream. */
-export function openNdjsonWriter(sink: ByteSink): PartWriter {
+/** Writes one file or stream. @param folder that relative paths will start from, where it will stand */
+export function openNdjsonWriter(sink: ByteSink, folder: string): PartWriter {
   return {
     parts: [basename(sink.name)],
-    write: (sample, origin) =>
-      sink.write(Buffer.concat([lineOf(sample, origin, dirname(sink.name)), NEWLINE])),
+    write: (sample, origin) => sink.write(Buffer.concat([lineOf(sample, origin, folder), NEWLINE])),
     close: () => sink.close(),
   };
 }

@@ -1,11 +1,11 @@
 // The front of all writers. A dataset is written under a temporary name and gets its own name when it is whole,
 // so that nobody ever reads half of one; an output that is there already is never touched.
 
-import { existsSync } from 'node:fs';
-import { mkdir, readdir, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
 import { ConfigError, DatasetError, OutputError, unwritten } from '../errors.ts';
+import { type Lasting, Successor } from '../files/successor.ts';
 import { openBackdoorBenchWriter } from './backdoorbench-writer.ts';
 import { type ByteSink, fileSink, streamSink } from './byte-sink.ts';
 import { openCifarBinaryWriter } from './cifar-binary-writer.ts';
@@ -42,7 +42,7 @@ const BARE_PIXELS: readonly OutputFormat[] = ['npz', 'idx', 'cifar-binary'];
 // whose labels are bytes
 const BYTE_LABELS: readonly OutputFormat[] = ['idx', 'cifar-binary'];
 
-export interface WriterOptions {
+export interface WriterOptions extends Lasting {
   readonly format: OutputFormat;
   readonly classes: number;
   readonly shape: ImageShape;
@@ -55,6 +55,10 @@ export interface WriterOptions {
   readonly samplesPerShard?: number;
   /** Take the place of what stands at the target, which the caller knows to be its own. */
   readonly replace?: boolean;
+  /** Name of one more file that `close` is given, which goes into the folder, or beside the file under a longer name. */
+  readonly beside?: string;
+  /** The target's place, where the caller has claimed it already; it is the writer's from then on. */
+  readonly claimed?: Successor | undefined;
 }
 
 /** Whether a dataset of this name is one file, in every format that may be so. */
@@ -75,8 +79,14 @@ export interface DatasetWriter {
    * @throws {DatasetError} when the sample does not fit; {OutputError} when the disk refuses it
    */
   write(sample: Sample, origin?: Origin): Promise<void>;
-  /** Gives the dataset its name. @returns how many samples it holds. @throws {OutputError} when the disk refuses it */
-  close(): Promise<number>;
+  /**
+   * Gives the dataset its name.
+   *
+   * @param beside path of the file that goes with it
+   * @returns how many samples it holds
+   * @throws {OutputError} when the disk refuses it
+   */
+  close(beside?: string): Promise<number>;
   /** Removes what was written. */
   abort(): Promise<void>;
 }
@@ -86,7 +96,7 @@ export interface DatasetWriter {
  *
  * @param target a folder that is not there yet or is empty; or a file with the extension of the format,
  *               such as `.tar` for `webdataset`; for that, `ndjson` and `cifar-binary` also with `.gz` or `.zst` after it
- * @throws {OutputError} when the target exists, or its place cannot be written to
+ * @throws {OutputError} when the target exists, another process writes it, or its place cannot be written to
  */
 export async function openWriter(target: string, options: WriterOptions): Promise<DatasetWriter> {
   const extension = EXTENSIONS[options.format];
@@ -105,30 +115,30 @@ export async function openWriter(target: string, options: WriterOptions): Promis
       `expected at most 256 classes for ${options.format}, found ${options.classes}; choose another output.format`,
     );
   }
-  if (!options.replace) await checkFree(target);
-  const temporary = `${resolve(target)}.partial`;
-  const parts = await begin(temporary, target, single, options).catch((error: Error) => {
-    throw new OutputError(
-      `expected to write beside ${target}, found: ${error.message}; choose another place`,
-    );
+  const { replace = false, beside } = options;
+  const successor = options.claimed ?? (await Successor.begin(target, replace));
+  const parts = await begin(successor.path, target, single, options).catch(async (error: Error) => {
+    await successor.release();
+    throw OutputError.of(target, error);
   });
   const { write, count } = checked(parts, options);
-  const finish = async () => {
+  const finish = async (more: string | undefined) => {
     await parts.close();
-    if (compression) await compressFile(temporary, compression);
-    if (!single) await describe(temporary, target, parts, count(), options);
-    await publish(temporary, target, options.replace === true);
+    if (compression) await compressFile(successor.path, compression);
+    if (!single) await describe(successor.path, target, parts, count(), options);
+    await successor.publish(beside && more ? { [beside]: more } : {}, options);
+    await successor.release();
   };
   return {
     write,
-    close: async () => {
-      await finish().catch(unwritten(target));
+    close: async (more) => {
+      await finish(more).catch(unwritten(target));
       return count();
     },
     abort: async () => {
       // what the disk refuses now is lost anyway
       await parts.close().catch(() => undefined);
-      await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
+      await successor.release().catch(() => undefined);
     },
   };
 }
@@ -151,7 +161,7 @@ function checked(parts: PartWriter, options: WriterOptions) {
  * @throws {ConfigError} when the format needs more than a stream
  */
 export function openStreamWriter(name: string, stream: Writable, options: WriterOptions): DatasetWriter {
-  const parts = writerOn(streamSink(name, stream), options.format);
+  const parts = writerOn(streamSink(name, stream), options.format, '.');
   const { write, count } = checked(parts, options);
   return {
     write,
@@ -170,9 +180,7 @@ async function begin(
   single: boolean,
   options: WriterOptions,
 ): Promise<PartWriter> {
-  // what a killed run left behind: only this project makes that name
-  await rm(temporary, { recursive: true, force: true });
-  await mkdir(single ? dirname(temporary) : temporary, { recursive: true });
+  if (!single) await mkdir(temporary);
   const { format, classes, classNames, name = stemOf(target) } = options;
   if (format === 'class-folders') return openClassFolderWriter(temporary, classes, classNames);
   if (format === 'tiny-imagenet') {
@@ -180,13 +188,19 @@ async function begin(
   }
   if (format === 'backdoorbench') return openBackdoorBenchWriter(temporary, target, options);
   if (format === 'idx') return openIdxWriter(temporary, name, options.shape);
-  const openFile = (path: string) => openFileWriter(path, options);
+  const folder = resolve(single ? dirname(target) : target);
+  const openFile = (path: string) => openFileWriter(path, options, folder);
   if (single) return openFile(temporary);
   const perShard = options.samplesPerShard ?? DEFAULT_SAMPLES_PER_SHARD;
   return openShardWriter(temporary, name, EXTENSIONS[format]!, perShard, openFile);
 }
 
-function openFileWriter(path: string, options: WriterOptions): PartWriter | Promise<PartWriter> {
+/** @param folder where the file will stand */
+function openFileWriter(
+  path: string,
+  options: WriterOptions,
+  folder: string,
+): PartWriter | Promise<PartWriter> {
   const { format, shape, classes, classNames } = options;
   switch (format) {
     case 'cifar-binary':
@@ -196,12 +210,12 @@ function openFileWriter(path: string, options: WriterOptions): PartWriter | Prom
     case 'parquet':
       return openParquetWriter(path, classNames?.length === classes ? classNames : undefined);
     default:
-      return writerOn(fileSink(path), format);
+      return writerOn(fileSink(path), format, folder);
   }
 }
 
-function writerOn(sink: ByteSink, format: OutputFormat): PartWriter {
-  if (format === 'ndjson') return openNdjsonWriter(sink);
+function writerOn(sink: ByteSink, format: OutputFormat, folder: string): PartWriter {
+  if (format === 'ndjson') return openNdjsonWriter(sink, folder);
   if (format === 'webdataset') return openTarWriter(sink);
   throw new ConfigError(
     `output.format: expected one of ${STREAM_OUTPUTS.join(', ')} for ${sink.name}, found ${format}; ` +
@@ -220,29 +234,6 @@ async function describe(
   const paths = ids === 'paths' && { ids };
   const description = { name, format, classes, ...names, shape, samples, ...paths, parts };
   await writeFile(join(folder, DESCRIPTION_FILE), formatDescription(description));
-}
-
-async function checkFree(target: string): Promise<void> {
-  if (!existsSync(target)) return;
-  const taken = !(await stat(target)).isDirectory() || (await readdir(target)).length > 0;
-  if (!taken) return;
-  throw new OutputError(
-    `expected a new or empty output, found ${target} in use; remove it or choose another name`,
-  );
-}
-
-async function publish(temporary: string, target: string, replace: boolean): Promise<void> {
-  if (replace) {
-    // one folder cannot be renamed onto another; a run that is killed in between publishes again
-    const old = `${resolve(target)}.old`;
-    await rm(old, { recursive: true, force: true });
-    if (existsSync(target)) await rename(target, old);
-    await rename(temporary, target);
-    return rm(old, { recursive: true, force: true });
-  }
-  await checkFree(target);
-  if (existsSync(target)) await rmdir(target);
-  await rename(temporary, target);
 }
 
 function checkFits({ id, label, shape }: Sample, options: WriterOptions): void {

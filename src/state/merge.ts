@@ -2,11 +2,14 @@
 // would look up. What does not fit together is found before anything is there, and the parts stay as they are.
 // Networks and verdicts are of a part only and stay behind; the next run over everything makes its own.
 
-import { rename, rm } from 'node:fs/promises';
+import { mkdir, rename } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import type { CandidateKind } from '../../streams/runner.ts';
 import { StateError } from '../errors.ts';
+import { syncFolder } from '../files/sync.ts';
+import { makeFolderBeside, removeWorkFolder } from '../files/work-folder.ts';
 import { CandidateStore } from './candidates.ts';
-import { checkFree, JSON_VALUE, onDatabase, rangeOf } from './database.ts';
+import { checkFree, JSON_VALUE, onDatabase, rangeOf, refusal } from './database.ts';
 import type { Released } from './ledger.ts';
 import { differencesOf, State } from './state.ts';
 
@@ -36,9 +39,12 @@ export async function mergeStates(
   version: string,
 ): Promise<Merged> {
   checkFree(target);
-  // only this project makes that name
-  const temporary = `${target}.partial`;
-  await rm(temporary, { recursive: true, force: true });
+  const refuse = (error: Error): never => {
+    throw refusal(target, error);
+  };
+  await mkdir(dirname(target), { recursive: true }).catch(refuse);
+  const folder = await makeFolderBeside(dirname(target), basename(target)).catch(refuse);
+  const temporary = join(folder, 'new');
   const parts: State[] = [];
   try {
     for (const folder of folders) parts.push(await State.openThere(folder, version));
@@ -48,11 +54,15 @@ export async function mergeStates(
       return fill(merged, parts).finally(() => merged.close());
     });
     // takes the place of an empty folder, and of nothing else
-    await rename(temporary, target);
+    await rename(temporary, target).catch((error: Error) => {
+      checkFree(target);
+      refuse(error);
+    });
+    await syncFolder(dirname(target));
     return counts;
   } finally {
     await Promise.all(parts.map((part) => part.close()));
-    await rm(temporary, { recursive: true, force: true });
+    await removeWorkFolder(folder);
   }
 }
 

@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { lines } from '../../streams/operators/lines.ts';
+import { syncFolderNow } from '../files/sync.ts';
 import type { State } from './state.ts';
 
 /** LevelDB passes over files whose names it does not know. */
@@ -45,6 +46,7 @@ export class Outbox {
     this.#flush();
     if (this.#descriptor === undefined) return;
     fsyncSync(this.#descriptor);
+    syncFolderNow(this.#state.folder);
     this.dispose();
   }
 

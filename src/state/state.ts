@@ -83,6 +83,7 @@ export class State {
             `${meta.version}; use that version, or choose another --state`,
         );
       }
+      if (meta === undefined) await checkOurs(folder, database);
       values = await ValueLog.open(place, place !== folder);
       const fresh: Meta = { format: FORMAT, version, classes: 0, slot: 'a', run: 0 };
       const state = new State(folder, database, values, version, meta ?? fresh);
@@ -244,6 +245,15 @@ export class State {
   #clear(prefix: string): Promise<void> {
     return this.database.clear(rangeOf(prefix));
   }
+}
+
+/** @throws {StateError} when the database holds something, which is not a state's */
+async function checkOurs(folder: string, database: Database): Promise<void> {
+  const [key] = await database.keys({ limit: 1 }).all();
+  if (key === undefined) return;
+  throw new StateError(
+    `expected a state at ${folder}, found the database of another program; choose another --state`,
+  );
 }
 
 /** In words: what one has instead of the other. */

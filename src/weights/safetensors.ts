@@ -2,9 +2,10 @@
 // byte ranges, then the tensors back to back. Reading follows the specification's checks: bounded header, no
 // holes, no overlaps. Writing goes through a side file, so that a crash leaves the old file or the new one.
 
-import { open, rename } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { parseJson } from '../bounded-json.ts';
-import { unwritten, WeightsError } from '../errors.ts';
+import { WeightsError } from '../errors.ts';
+import { replaceFile } from '../files/successor.ts';
 import { sizeOf } from '../graph/graph.ts';
 import type { ByteSource } from './byte-source.ts';
 import { withFile } from './byte-source.ts';
@@ -80,26 +81,17 @@ export async function writeSafetensors(
   weights: Weights,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  await writeBeside(`${path}.partial`, path, weights, metadata).catch(unwritten(path));
-}
-
-async function writeBeside(
-  partial: string,
-  path: string,
-  weights: Weights,
-  metadata: Readonly<Record<string, string>>,
-): Promise<void> {
-  const handle = await open(partial, 'w');
-  try {
-    await handle.writeFile(encodeHeader(weights, metadata));
-    for (const { data } of weights.values()) {
-      await handle.writeFile(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  await replaceFile(path, async (beside) => {
+    const handle = await open(beside, 'wx');
+    try {
+      await handle.writeFile(encodeHeader(weights, metadata));
+      for (const { data } of weights.values()) {
+        await handle.writeFile(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+      }
+    } finally {
+      await handle.close();
     }
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(partial, path);
+  });
 }
 
 /** Length and JSON, padded with spaces so that the data starts at a multiple of eight. */

@@ -71,6 +71,7 @@ describe('run', () => {
 
   it('leaves a record', () => {
     expect(readdirSync(at('record/badnet')).sort()).toEqual([
+      '.dataelixir.ndjson',
       'config.yaml',
       'log.txt',
       'metrics.json',

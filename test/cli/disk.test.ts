@@ -155,7 +155,7 @@ describe.skipIf(!existsSync(FULL))('a device that is always full', () => {
     file.dispose();
     const sink = fileSink(link('sink'));
     await expect(sink.write('bytes').then(() => sink.close())).rejects.toThrow(OutputError);
-    const record = RunRecord.create(folder, 'logging', { overwrite: false, config: {} });
+    const record = await RunRecord.create(folder, 'logging', { overwrite: false, config: {} });
     symlinkSync(FULL, record.path('log.txt'));
     expect(() => record.log('line\n')).toThrow(OutputError);
   });
@@ -176,7 +176,7 @@ describe.skipIf(!existsSync(FULL))('a device that is always full', () => {
 
 it('a file where a folder should be is refused as output or state', async () => {
   const file = at('in.ndjson');
-  expect(() => RunRecord.create(file, 'run', { overwrite: false, config: {} })).toThrow(OutputError);
+  await expect(RunRecord.create(file, 'run', { overwrite: false, config: {} })).rejects.toThrow(OutputError);
   await expect(State.open(join(file, 'state'), 'test')).rejects.toThrow(StateError);
   await expect(State.open(file, 'test')).rejects.toThrow(StateError);
   const options = { format: 'ndjson', classes: 4, shape: [1, 8, 8] } as const;

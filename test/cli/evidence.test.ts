@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decode } from 'fast-png';
@@ -27,7 +27,9 @@ it('shows the trigger of a flagged class, its spread, and the samples that weigh
     [1, [heavy(3, 9.5), heavy(2, 7)]],
     [2, []],
   ]);
-  await writeEvidence(join(folder, 'evidence'), { triggers: new Map([[1, trigger]]), heaviest }, store);
+  mkdirSync(join(folder, 'evidence'));
+  const pathOf = (name: string) => join(folder, 'evidence', name);
+  await writeEvidence(pathOf, { triggers: new Map([[1, trigger]]), heaviest }, store);
   store.dispose();
   const read = (name: string) => decode(readFileSync(join(folder, 'evidence', name)));
   const picture = read('trigger-1.png');

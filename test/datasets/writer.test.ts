@@ -9,6 +9,7 @@ import { openDataset } from '../../src/datasets/open.ts';
 import type { Sample } from '../../src/datasets/sample.ts';
 import { openTarWriter } from '../../src/datasets/webdataset-writer.ts';
 import { openWriter, type WriterOptions } from '../../src/datasets/writer.ts';
+import { bury, workFoldersIn } from '../support/dead-owner.ts';
 import { pixelsOf, readAll, temporaryFolder } from './make.ts';
 
 const SHAPE = [3, 6, 5] as const;
@@ -182,6 +183,7 @@ test('an unfinished dataset never has its name, and leaves nothing when aborted'
 test('takes over from a run that was killed', async () => {
   const killed = await openWriter(target, { ...OPTIONS, format: 'class-folders' });
   await killed.write(sample(1));
+  bury(join(folder, workFoldersIn(folder)[0]!));
   await write(target, 3, { format: 'class-folders' });
   expect((await readAll(await openDataset(target))).samples.length).toBe(3);
   expect(readdirSync(folder)).toEqual(['out']);
@@ -213,6 +215,30 @@ test('an output that appears meanwhile is not replaced', async () => {
   writeFileSync(join(target, 'mine'), 'x');
   await expect(writer.close()).rejects.toThrow(/in use/);
   expect(readFileSync(join(target, 'mine'), 'utf8')).toBe('x');
+});
+
+test.each([['class-folders'], ['ndjson']] as const)(
+  'two writers of one output, %s: the second is refused',
+  async (format) => {
+    const name = format === 'ndjson' ? `${target}.ndjson` : target;
+    const first = await openWriter(name, { ...OPTIONS, format });
+    await expect(openWriter(name, { ...OPTIONS, format })).rejects.toMatchObject({ exitCode: 7 });
+    await first.write(sample(0));
+    await first.write(sample(2));
+    expect(await first.close()).toBe(2);
+    expect((await readAll(await openDataset(name))).samples.map(({ id }) => id)).toEqual([IDS[0], IDS[2]]);
+  },
+);
+
+test('a folder that is listed is replaced by a later run, unless there is something else in it', async () => {
+  const options = { format: 'class-folders', listed: true, replace: true } as const;
+  await write(target, 3, options);
+  await write(target, 2, { ...options, synced: true });
+  expect((await readAll(await openDataset(target))).samples).toHaveLength(2);
+  writeFileSync(join(target, 'mine.png'), 'precious');
+  await expect(openWriter(target, { ...OPTIONS, ...options })).rejects.toThrow(/found "mine\.png" in it/);
+  expect(readFileSync(join(target, 'mine.png'), 'utf8')).toBe('precious');
+  expect(readdirSync(folder)).toEqual(['out']);
 });
 
 test('samples that do not fit are refused', async () => {

@@ -2,6 +2,7 @@
 // a test set is named, its triggered images for the attack success rate (`triggered/`).
 
 import { existsSync, readdirSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Journal } from '../../../streams/operators/journal.ts';
 import type { Attack } from '../../attacks/poison.ts';
@@ -10,8 +11,10 @@ import type { DatasetInfo } from '../../datasets/open.ts';
 import type { Origin } from '../../datasets/origin.ts';
 import type { Sample } from '../../datasets/sample.ts';
 import type { SampleStore } from '../../datasets/sample-store.ts';
+import type { Source } from '../../datasets/stream.ts';
 import { openWriter } from '../../datasets/writer.ts';
-import { ConfigError } from '../../errors.ts';
+import { ConfigError, unwritten } from '../../errors.ts';
+import { claim, isWorkName } from '../../files/work-folder.ts';
 import { poisoned, prepareAttack } from '../attack.ts';
 import type { Context } from '../commands.ts';
 import { fillStore, openTest, openTraining, refuseToLog, withClasses, writerOptions } from '../datasets.ts';
@@ -20,10 +23,23 @@ import { withPool, withScratch } from '../workspace.ts';
 
 export async function poison(context: Context): Promise<void> {
   const { settings } = context;
-  const folder = emptyFolder(settings.output.path);
+  const { path } = settings.output;
+  if (path === null) throw new ConfigError('output.path: expected a folder to write to, found none; set it');
+  checkEmpty(path);
   if (settings.attack.name === 'none')
     throw new ConfigError('attack.name: expected an attack, found none; pass --attack');
   const opened = await openTraining(context);
+  await mkdir(path, { recursive: true }).catch(unwritten(path));
+  const claimed = await claim(path, 'poison', path).catch(unwritten(path));
+  try {
+    checkEmpty(path);
+    await poisonInto(context, path, opened);
+  } finally {
+    await claimed.release();
+  }
+}
+
+async function poisonInto(context: Context, folder: string, opened: Source): Promise<void> {
   await withScratch(async (scratch) => {
     const store = await fillStore(context, join(scratch, 'raw'), opened, refuseToLog(context), true);
     const dataset = withClasses(opened);
@@ -61,9 +77,8 @@ async function writePoisoned(
   context.log.info('poison', `${stamped} of ${store.count} samples poisoned, written to ${folder}`);
 }
 
-function emptyFolder(path: string | null): string {
-  if (path === null) throw new ConfigError('output.path: expected a folder to write to, found none; set it');
-  if (!existsSync(path) || readdirSync(path).length === 0) return path;
+function checkEmpty(path: string): void {
+  if (!existsSync(path) || readdirSync(path).every(isWorkName)) return;
   throw new ConfigError(`output.path: expected a new or empty folder, found ${path} in use; choose another`);
 }
 

@@ -1,6 +1,6 @@
 // `purify`: repairs a dataset of which nothing else is known. An observer is trained on it unless one is brought.
 
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { DatasetInfo } from '../../datasets/open.ts';
 import { SampleStore } from '../../datasets/sample-store.ts';
 import type { Source } from '../../datasets/stream.ts';
@@ -19,8 +19,8 @@ import { checkVerdict } from '../gate.ts';
 import { identityOf, RunMemory, withState } from '../memory.ts';
 import { classesOf, loadClassifier, trainedBefore, trainOn } from '../models.ts';
 import { toStandardOutput } from '../paths.ts';
-import { type Purification, type Purified, purifyInto } from '../purification.ts';
-import { costOf, createRecord } from '../record.ts';
+import { type Purification, type Purified, purifyInto, withOutput } from '../purification.ts';
+import { costOf, createRecord, recordFolder } from '../record.ts';
 import { withWindows } from '../windows.ts';
 import { StageClock, withPool, withScratch } from '../workspace.ts';
 
@@ -55,13 +55,15 @@ interface Outcome {
 
 /** @param pass where it is one of several over sources that grow meanwhile */
 function purifyOnce(context: Context, state: State | undefined, pass?: Pass): Promise<Outcome> {
-  return withWindows(context, state, (onWindow) => purifyWith(context, state, onWindow, pass));
+  return withWindows(context, state, (onWindow) =>
+    withOutput(context, state, (place) => purifyWith(context, state, { onWindow, place }, pass)),
+  );
 }
 
 async function purifyWith(
   context: Context,
   state: State | undefined,
-  onWindow: Purification['onWindow'],
+  into: Pick<Purification, 'onWindow' | 'place'>,
   pass: Pass | undefined,
 ): Promise<Outcome> {
   const { settings } = context;
@@ -69,18 +71,19 @@ async function purifyWith(
   const opened = await openTraining(context, await sizeFor(context, path), pass ?? (state && {}));
   const positions = state && (pass?.tail?.positions ?? new Positions(await trainingPaths(context)));
   const dataset = positions ? noted(opened, positions) : opened;
-  const folder = resolve(settings.recordRoot, settings.saveFolderName);
+  const folder = recordFolder(context);
   const owned = (await state?.owns(folder)) ?? false;
   const kept = pass?.keep ?? (owned && !writesChanges(context) ? [CORRECTIONS] : []);
-  const created = createRecord(context, settings.overwrite || owned, kept, pass?.goesOn);
+  const overwrite = settings.overwrite || owned;
+  const created = await createRecord(context, { ...pass, overwrite, keep: kept });
   const open = pass ? { ...created, refuse: patient(created.refuse) } : created;
-  await state?.claim(folder);
-  const teller = state && new Teller(context, state, open.record.path(CORRECTIONS), pass !== undefined);
-  await teller?.tell();
-  const clock = new StageClock();
-  const least = pass && state?.classes;
-  const run = { state, positions, open, clock, onWindow, least, tail: pass?.tail, teller };
   try {
+    await state?.claim(folder);
+    const teller = state && new Teller(context, state, open.record, pass !== undefined);
+    await teller?.tell();
+    const clock = new StageClock();
+    const least = pass && state?.classes;
+    const run = { ...into, state, positions, open, clock, least, tail: pass?.tail, teller };
     return await withScratch(
       (scratch) =>
         withPool(context, async (pool) => {
@@ -89,15 +92,16 @@ async function purifyWith(
           );
           return repair(context, pool, dataset, { ...run, denoiser, scratch });
         }),
-      folder,
+      open.record.scratch,
     );
   } finally {
     open.quarantine.close();
+    await open.record.release();
   }
 }
 
 /** What a run has got before it turns to its samples. */
-interface Run extends Pick<Purification, 'denoiser' | 'open' | 'clock' | 'scratch' | 'onWindow'> {
+interface Run extends Pick<Purification, 'denoiser' | 'open' | 'clock' | 'scratch' | 'onWindow' | 'place'> {
   readonly state: State | undefined;
   /** What the state is to remember of the sources. */
   readonly positions: Positions | undefined;

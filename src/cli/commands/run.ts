@@ -2,7 +2,7 @@
 // budget, on the clean, the poisoned and the purified data, tell what the attack did and what is left of it.
 
 import { existsSync } from 'node:fs';
-import { mkdir, rename } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Settings } from '../../../config/schema.ts';
 import { Journal } from '../../../streams/operators/journal.ts';
@@ -20,7 +20,7 @@ import { denoiserPath, prepareDenoiser, sizeFor } from '../denoiser.ts';
 import { fillTestStores, ratesOf, type TestStores } from '../evaluation.ts';
 import { checkVerdict } from '../gate.ts';
 import { loadClassifier, trainOn, writeOnnx } from '../models.ts';
-import { type Purification, type Purified, purifyInto } from '../purification.ts';
+import { type Purification, type Purified, purifyInto, withOutput } from '../purification.ts';
 import { costOf, createRecord, type OpenRecord } from '../record.ts';
 import { comparison } from '../table.ts';
 import { detectionFigures } from '../truth.ts';
@@ -28,17 +28,19 @@ import { withWindows } from '../windows.ts';
 import { StageClock, withPool, withScratch } from '../workspace.ts';
 
 export async function run(context: Context): Promise<void> {
-  await withWindows(context, undefined, (onWindow) => runWith(context, onWindow));
+  await withWindows(context, undefined, (onWindow) =>
+    withOutput(context, undefined, (place) => runWith(context, { onWindow, place })),
+  );
 }
 
-async function runWith(context: Context, onWindow: Purification['onWindow']): Promise<void> {
+async function runWith(context: Context, into: Pick<Purification, 'onWindow' | 'place'>): Promise<void> {
   const { settings, log, stdout, tally } = context;
   const path = denoiserPath(context, true);
   const dataset = withClasses(await openTraining(context, await sizeFor(context, path)));
   const { info } = dataset;
   const makeAttack = await prepareAttack(context, info);
   const test = await openTest(context, info);
-  const open = createRecord(context);
+  const open = await createRecord(context);
   const clock = new StageClock();
   const verdict = await withScratch(async (scratch) => {
     const raw = await clock.time('read', () =>
@@ -55,7 +57,7 @@ async function runWith(context: Context, onWindow: Purification['onWindow']): Pr
         attack && stores && (await clock.time('clean', () => cleanModel(pool, context, raw, info)));
       const observer = await clock.time('observer', () => observerOf(context, pool, observed.store, info));
       const seen = attack ? asNetworksSee(info) : info;
-      const parts = { info: seen, store: observed.store, observer, denoiser, open, scratch, clock, onWindow };
+      const parts = { info: seen, store: observed.store, observer, denoiser, open, scratch, clock, ...into };
       const purified = await purifyInto(context, pool, parts);
       const rates = await clock.time('evaluate', () =>
         evaluate(pool, stores, { clean, backdoored: observer, defended: purified.benign }),
@@ -80,7 +82,10 @@ async function runWith(context: Context, onWindow: Purification['onWindow']): Pr
       stdout.write(comparison(metrics));
       return purified.verdict;
     });
-  }, open.record.folder).finally(() => open.quarantine.close());
+  }, open.record.scratch).finally(() => {
+    open.quarantine.close();
+    return open.record.release();
+  });
   checkVerdict(settings, verdict);
 }
 
@@ -139,8 +144,7 @@ async function cleanModel(
   const path = context.locate(clean);
   if (!existsSync(path)) {
     await mkdir(dirname(path), { recursive: true });
-    await writeOnnx(`${path}.partial`, await trainOn(pool, context, 'clean', store, info));
-    await rename(`${path}.partial`, path);
+    await writeOnnx(path, await trainOn(pool, context, 'clean', store, info));
   }
   return loadClassifier(path, info);
 }
