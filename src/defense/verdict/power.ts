@@ -9,8 +9,8 @@ import type { CanaryFinding } from './canary.ts';
 import { type FlowSums, type FlowTable, flowOf, flowSums } from './flow-test.ts';
 import type { Verdict } from './verdict.ts';
 
-/** Shares of a class that are tried. */
-const SHARES = [0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7];
+/** Shares of a class that are tried: where not even half of a class would show, silence says nothing of it. */
+const SHARES = [0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5];
 
 /** Draws at a share, and those of them that must be flagged. */
 const DRAWS = 40;
@@ -19,7 +19,11 @@ const ENOUGH = 38;
 /** Smallest share of poison in a class that would have been flagged, in (0, 1), by kind of canary; null where none. */
 export type Power = Readonly<Record<string, number | null>>;
 
-/** Adds to each class what would have been found in it. @param level p-value from which on the flow test accuses */
+/**
+ * Adds to each class what would have been found in it, and calls none clean in which nothing would.
+ *
+ * @param level p-value from which on the flow test accuses
+ */
 export function withPower(verdict: Verdict, table: FlowTable, level: number): Verdict {
   const { canaries = [] } = verdict;
   const sums = flowSums(table);
@@ -29,8 +33,11 @@ export function withPower(verdict: Verdict, table: FlowTable, level: number): Ve
       trigger,
       leastShare(label, table, sums, rate, level),
     ];
-    const power: Power = samples === 0 ? {} : Object.fromEntries(canaries.map(powerTo));
-    return { ...found, power };
+    if (samples === 0 || canaries.length === 0) return found;
+    const power: Power = Object.fromEntries(canaries.map(powerTo));
+    const mute = found.state !== 'target' && Object.values(power).every((share) => share === null);
+    if (!mute) return { ...found, power };
+    return { ...found, power, state: 'undecided', reasons: [...(found.reasons ?? []), 'no-power'] } as const;
   });
   return { ...verdict, classes };
 }

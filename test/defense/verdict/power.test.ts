@@ -27,9 +27,9 @@ const powerOf = (size: number, rate: number) => {
 
 describe('leastShare', () => {
   it('falls with the size of the class and with the rate at which poison goes home', () => {
-    const [small, large] = [powerOf(150, 0.8), powerOf(600, 0.8)];
+    const [small, large] = [powerOf(250, 0.8), powerOf(600, 0.8)];
     expect(small!).toBeGreaterThan(large!);
-    expect(powerOf(600, 0.5)!).toBeGreaterThan(large!);
+    expect(powerOf(600, 0.65)!).toBeGreaterThan(large!);
     expect(powerOf(600, 0)).toBeNull();
     expect(powerOf(30, 0.8)).toBeNull();
   });
@@ -62,5 +62,18 @@ it('says it for each class and kind of canary', () => {
   const verdict = withPower({ targetLabels: [], classes, samples: 300, canaries }, table, LEVEL);
   expect(verdict.classes[0]!.power!.patch).toBeGreaterThan(0);
   expect(verdict.classes[0]!.power!.blend).toBeNull();
-  expect(verdict.classes[1]!.power).toEqual({});
+  expect(verdict.classes[0]!.state).toBe('clean');
+  expect(verdict.classes[1]!.power).toBeUndefined();
+  const blend = withPower(
+    { targetLabels: [], classes, samples: 300, canaries: canaries.slice(1) },
+    table,
+    LEVEL,
+  );
+  expect(blend.classes[0]).toMatchObject({
+    state: 'undecided',
+    reasons: ['no-power'],
+    power: { blend: null },
+  });
+  const none = withPower({ targetLabels: [], classes, samples: 300, canaries: [] }, table, LEVEL);
+  expect(none.classes[0]!.state).toBe('clean');
 });
