@@ -2,9 +2,9 @@
 // names, classes and ids that it had. Ids may hold any character; in file names all but a few are escaped as in
 // URLs, dots too, since WebDataset ends a key at the first dot.
 
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DatasetError } from '../errors.ts';
+import { DataElixirError, DatasetError } from '../errors.ts';
+import { readText } from '../files/regular-file.ts';
 import type { FileIds } from './file-ids.ts';
 import { OUTPUT_FORMATS, type OutputFormat } from './formats.ts';
 import type { ImageShape } from './sample.ts';
@@ -37,9 +37,12 @@ export function formatDescription(description: Description): string {
  */
 export async function readDescription(folder: string): Promise<Description | undefined> {
   const path = join(folder, DESCRIPTION_FILE);
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const text = await readText(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
-    throw new DatasetError(`expected a readable ${path}, found: ${error.message}; check its permissions`);
+    if (error instanceof DataElixirError) throw error;
+    throw new DatasetError(
+      `expected a readable ${path}, found: ${error.message}; remove it to have the folder read without it`,
+    );
   });
   if (text === undefined) return undefined;
   const value = parse(text);

@@ -1,9 +1,9 @@
 // The image files that samples come in, told apart by their first bytes whatever their names say: PNG, JPEG, PPM,
 // PGM. Written images are always PNG.
 
-import { readFile, stat } from 'node:fs/promises';
 import { hasPngSignature } from 'fast-png';
-import { SampleError, UnreadableError } from '../errors.ts';
+import { DataElixirError, SampleError } from '../errors.ts';
+import { readWhole, withRegular } from '../files/regular-file.ts';
 import type { DecodeImage } from './entry.ts';
 import { decodeJpeg, hasJpegSignature } from './jpeg.ts';
 import { decodePng } from './png.ts';
@@ -23,28 +23,36 @@ export const decodeImage: DecodeImage = async (bytes, maxPixels) => {
   );
 };
 
+/** Whether a file that begins so is one of these. */
+export function isImageStart(bytes: Uint8Array): boolean {
+  return hasPngSignature(bytes) || hasJpegSignature(bytes) || hasPnmSignature(bytes);
+}
+
 /**
  * The bytes of an image file.
  *
- * @throws {SampleError} when it cannot be read, or holds more than an image may; {UnreadableError} when that may pass
+ * @throws {SampleError} when it is none, or holds more than an image may; {UnreadableError} or {ForbiddenError} when nothing
+ *                       can be said of it
  */
 export async function readImageFile(path: string, maxPixels: number): Promise<Buffer> {
   try {
-    const found = await stat(path);
-    // a pipe or a device might never end
-    if (!found.isFile()) throw new Error('not a regular file');
-    if (found.size > maxImageBytes(maxPixels)) throw tooManyBytes(found.size, maxPixels);
-    return await readFile(path);
+    return await withRegular(path, (file, size) => {
+      if (size > maxImageBytes(maxPixels)) throw tooManyBytes(size, maxPixels);
+      return readWhole(file, size);
+    });
   } catch (error) {
-    if (error instanceof SampleError) throw error;
-    const { message, code } = error as NodeJS.ErrnoException;
-    const Kind = code === undefined || LASTING.includes(code) ? SampleError : UnreadableError;
-    throw new Kind(`expected a readable file, found: ${message}; check its permissions`);
+    if (error instanceof DataElixirError) throw error;
+    // what stands for bytes that are no characters finds no file
+    if (path.includes('\uFFFD') && (error as NodeJS.ErrnoException).code === 'ENOENT') {
+      throw new SampleError(
+        `expected a name in UTF-8, found ${JSON.stringify(path)} with other bytes; rename it`,
+      );
+    }
+    throw new SampleError(
+      `expected a readable file, found: ${(error as Error).message}; put an image there, or remove it`,
+    );
   }
 }
-
-/** What a disk or network says of a file that will not be there the next time either. */
-const LASTING = ['ENOENT', 'EACCES', 'EPERM', 'ELOOP', 'ENOTDIR', 'ENAMETOOLONG'];
 
 /** A file of more bytes than this is not worth reading: 16-bit RGBA without any compression, and a MiB of metadata. */
 export function maxImageBytes(maxPixels: number): number {

@@ -3,7 +3,7 @@
 // most easily; lines are read one by one, and none longer than an image may be is ever held.
 
 import { dirname, resolve } from 'node:path';
-import { SampleError } from '../errors.ts';
+import { ForbiddenError, SampleError } from '../errors.ts';
 import { ByteReader } from './byte-reader.ts';
 import { type ByteSource, nameOf } from './byte-stream.ts';
 import { type DecodeImage, damagedEntry, type Entry, indexId, type LabelledImage } from './entry.ts';
@@ -144,7 +144,7 @@ function toEntry(
     if (!isLabel(label)) throw noLabel(label);
     if ('damage' in image) throw new SampleError(image.damage);
     const inLine = 'bytes' in image;
-    const file = inLine ? image.bytes : await readImageFile(resolve(folder, image.path), maxPixels);
+    const file = inLine ? image.bytes : await readNamed(resolve(folder, image.path), maxPixels);
     const id = named !== undefined && { id: named };
     const says = { ...id, label, ...(!inLine && { path: image.path }) };
     const rest = { format: 'ndjson' as const, line: bytes, folder, says };
@@ -152,6 +152,13 @@ function toEntry(
     return { label, ...(await decodeImage(file, maxPixels)), origin };
   };
   return { ...place, id: named ?? index, ...(isLabel(label) && { label }), decode };
+}
+
+/** A line that names what nobody may read costs itself alone: whoever wrote it chose the path. */
+function readNamed(path: string, maxPixels: number): Promise<Buffer> {
+  return readImageFile(path, maxPixels).catch((error: Error) => {
+    throw error instanceof ForbiddenError ? new SampleError(error.message) : error;
+  });
 }
 
 function noLabel(label: unknown): SampleError {

@@ -19,6 +19,7 @@ import { countIdxClasses, labelsBeside, readIdx } from './idx.ts';
 import { countNdjsonClasses, readNdjson } from './ndjson.ts';
 import { countNpzClasses, readNpz } from './npz.ts';
 import { countParquetClasses, readParquet } from './parquet.ts';
+import type { Quiet } from './quiet.ts';
 import { type DatasetFormat, type Recognised, recognise, stemOf } from './recognise.ts';
 import type { ImageSize } from './resize.ts';
 import type { ImageShape, ReadResult } from './sample.ts';
@@ -65,10 +66,17 @@ export interface DatasetOptions {
   /** Larger images are refused before they are decoded; 2²⁴ when absent. */
   readonly maxPixels?: number;
   /**
-   * Others still write: files that changed in the last so many seconds are left out, but for NDJSON and tar files,
-   * which are read up to their last whole sample. When absent, everything counts.
+   * Others still write: files that are not finished are left out, but for NDJSON and tar files, which are read up to
+   * their last whole sample. When absent, everything counts.
    */
-  readonly quiet?: number;
+  readonly quiet?: Quiet;
+  /**
+   * Whether samples and labels are remembered from run to run: empty class folders count, since images may come, and
+   * nothing may be missing for a while.
+   */
+  readonly growing?: boolean;
+  /** Told what is passed over. */
+  readonly warn?: (message: string) => void;
   /** What decodes image files; this thread, one after the other, when absent. */
   readonly decoder?: Decoder;
   /** Whether ids begin with the name of the file even where there is only one: the next time there may be more. */
@@ -112,9 +120,11 @@ export async function openDataset(
   source: string | readonly string[],
   options: DatasetOptions = {},
 ): Promise<Dataset> {
-  const sources = typeof source === 'string' ? [source] : await readable(source, options.quiet);
+  const { format, quiet, growing } = options;
+  const sources = typeof source === 'string' ? [source] : await readable(source, quiet);
   const clean = options.clean?.length ? await recogniseClean(options.clean) : undefined;
-  const recognised = await Promise.all(sources.map((path) => recognise(path, options.format, options.quiet)));
+  const recognised = await Promise.all(sources.map((path) => recognise(path, { format, quiet, growing })));
+  for (const { warnings = [] } of recognised) for (const text of warnings) options.warn?.(text);
   const found = recognised.map((part) =>
     clean && part.format === 'backdoorbench' ? { ...part, clean } : part,
   );
@@ -237,12 +247,20 @@ async function* entriesOf(parts: readonly Recognised[], options: DatasetOptions)
     for (const [j, file] of part.files.entries()) {
       const prefix = prefixes[i]![j]!;
       for await (const found of entriesOfFile(part, file, i, options)) {
-        const entry = prefix && found.id !== undefined ? { ...found, id: `${prefix}/${found.id}` } : found;
-        const again = entry.id !== undefined && seen?.add(entry.id) === false;
-        yield again ? repeated(entry) : entry;
+        yield named(found, (id) => (prefix ? `${prefix}/${id}` : id), seen);
       }
     }
   }
+}
+
+/** The entry under its name, or its other one. */
+function named(entry: Entry, nameOf: (id: string) => string, seen: IdSet | undefined): Entry {
+  const { id, otherwise, ...rest } = entry;
+  if (id === undefined) return entry;
+  const first = { ...rest, id: nameOf(id) };
+  if (!seen || seen.add(first.id)) return first;
+  const second = { ...rest, id: nameOf(otherwise ?? id) };
+  return seen.add(second.id) ? second : repeated(first);
 }
 
 /** Stands for a sample of a name that was seen before. */

@@ -9,8 +9,8 @@ import { ConfigError, DatasetError, OutputError, unwritten } from '../errors.ts'
 import { openBackdoorBenchWriter } from './backdoorbench-writer.ts';
 import { type ByteSink, fileSink, streamSink } from './byte-sink.ts';
 import { openCifarBinaryWriter } from './cifar-binary-writer.ts';
+import { IMAGES_FOLDER } from './class-folder-list.ts';
 import { type ClassFolderWriter, openClassFolderWriter } from './class-folder-writer.ts';
-import { IMAGES_FOLDER } from './class-folders.ts';
 import { COMPRESSIONS, compressFile } from './compress-file.ts';
 import { DESCRIPTION_FILE, formatDescription } from './description.ts';
 import type { OutputFormat } from './formats.ts';

@@ -3,9 +3,9 @@
 // reference's UNet cannot (other paddings, several heads, other embeddings) is refused by name.
 
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { WeightsError } from '../errors.ts';
+import { UnreadableError, WeightsError } from '../errors.ts';
+import { readText } from '../files/regular-file.ts';
 import type { UNetConfig } from '../networks/unet-config.ts';
 import { readSafetensors } from './safetensors.ts';
 import { readTorchCheckpoint } from './torch-checkpoint.ts';
@@ -195,9 +195,10 @@ function attendedLevels({ down_block_types: down, up_block_types: up }: Settings
 
 async function readJson(path: string): Promise<Settings> {
   try {
-    const value: unknown = JSON.parse(await readFile(path, 'utf8'));
+    const value: unknown = JSON.parse(await readText(path));
     if (typeof value === 'object' && value !== null) return value as Settings;
   } catch (cause) {
+    if (cause instanceof UnreadableError) throw cause;
     throw new WeightsError(
       `expected JSON in ${path}, found none (${(cause as Error).message}); give the folder of a diffusers pipeline`,
       { cause },

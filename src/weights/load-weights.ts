@@ -3,9 +3,10 @@
 // signature that can be run.
 
 import { existsSync } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { parse as parseYaml } from 'yaml';
-import { WeightsError } from '../errors.ts';
+import { UnreadableError, WeightsError } from '../errors.ts';
+import { readText } from '../files/regular-file.ts';
 import type { ClassifierSpec, NetworkSpec } from '../networks/network.ts';
 import { parametersOf } from '../networks/network.ts';
 import type { UNetConfig } from '../networks/unet-config.ts';
@@ -156,8 +157,9 @@ function settingsFileBeside(path: string): string | undefined {
 async function readSettings(file: string): Promise<Settings> {
   let settings: unknown;
   try {
-    settings = parseYaml(await readFile(file, 'utf8'));
+    settings = parseYaml(await readText(file));
   } catch (cause) {
+    if (cause instanceof UnreadableError) throw cause;
     throw new WeightsError(
       `expected YAML or JSON in ${file}, found neither (${(cause as Error).message}); correct or remove it`,
       { cause },

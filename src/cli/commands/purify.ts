@@ -14,7 +14,7 @@ import { CORRECTIONS, openNowhere, releaseLines, Teller, writesChanges } from '.
 import type { Context } from '../commands.ts';
 import { fillStore, noted, openTraining, trainingPaths, withClasses } from '../datasets.ts';
 import { denoiserPath, prepareDenoiser, sizeFor } from '../denoiser.ts';
-import { followSources, type Pass, patient } from '../follow.ts';
+import { followSources, type Pass } from '../follow.ts';
 import { checkVerdict } from '../gate.ts';
 import { identityOf, RunMemory, withState } from '../memory.ts';
 import { classesOf, loadClassifier, trainedBefore, trainOn } from '../models.ts';
@@ -71,8 +71,7 @@ async function purifyWith(
   const folder = resolve(settings.recordRoot, settings.saveFolderName);
   const owned = (await state?.owns(folder)) ?? false;
   const kept = pass?.keep ?? (owned && !writesChanges(context) ? [CORRECTIONS] : []);
-  const created = createRecord(context, settings.overwrite || owned, kept, pass?.goesOn);
-  const open = pass ? { ...created, refuse: patient(created.refuse) } : created;
+  const open = createRecord(context, settings.overwrite || owned, kept, pass?.goesOn);
   await state?.claim(folder);
   const teller = state && new Teller(context, state, open.record.path(CORRECTIONS), pass !== undefined);
   await teller?.tell();
