@@ -10,6 +10,7 @@ import { SHAPES } from '../datasets/formats.ts';
 import { type Dataset, type DatasetInfo, type DatasetOptions, openDataset } from '../datasets/open.ts';
 import type { Quiet } from '../datasets/quiet.ts';
 import type { ImageSize } from '../datasets/resize.ts';
+import type { KnownIds } from '../datasets/same-stems.ts';
 import type { ImageShape, ReadResult } from '../datasets/sample.ts';
 import { SampleStore } from '../datasets/sample-store.ts';
 import { openStream, type Source, type SourceInfo } from '../datasets/stream.ts';
@@ -40,6 +41,8 @@ export interface Growing {
   readonly shape?: ImageShape | undefined;
   /** More than there are, where somebody counts them while they are read. */
   readonly classes?: number | undefined;
+  /** Which ids the state has. */
+  readonly known?: KnownIds;
 }
 
 /**
@@ -139,14 +142,15 @@ function sizing({ dataset }: Settings, size?: ImageSize): Pick<DatasetOptions, '
 
 /** Ids stay what they are when a folder, or what matches a pattern, comes to hold more than one file. */
 function optionsOf(
-  { quiet, shape }: Growing,
+  { quiet, shape, known }: Growing,
   sources: readonly string[],
   paths: readonly string[],
 ): DatasetOptions {
   const one =
     paths.length === 1 && !sources.some((source) => isDynamicPattern(source)) ? paths[0]! : undefined;
   const alone = one !== undefined && (one.startsWith(SHAPES) || isFile(one));
-  return { ...(quiet && { quiet }), ...(shape && { shape }), named: !alone, growing: true };
+  const given = { ...(quiet && { quiet }), ...(shape && { shape }), ...(known && { known }) };
+  return { ...given, named: !alone, growing: true };
 }
 
 function isFile(path: string): boolean {

@@ -154,7 +154,8 @@ function passing(
     try {
       tally?.restart();
       const goesOn = (await tail?.goesOn()) ?? false;
-      const growing = { quiet, shape: shapeOf(state), classes: tail?.classes };
+      const known = (ids: readonly string[]) => state.knows(ids);
+      const growing = { quiet, known, shape: shapeOf(state), classes: tail?.classes };
       const { classNames = [] } = await onePass(state, { ...growing, keep, tail, goesOn });
       if (names.some((name, label) => name !== classNames[label])) log.warn('follow', MOVED);
       names = classNames;

@@ -15,7 +15,10 @@ const REFUSED: Readonly<Record<Settings['detect']['failOn'], readonly ClassVerdi
 export function checkVerdict({ detect }: Settings, { classes }: Pick<Verdict, 'classes'>): void {
   const { failOn } = detect;
   const found = REFUSED[failOn].flatMap((state) => {
-    const labels = classes.filter((entry) => entry.state === state).map(({ label }) => label);
+    // of a class without samples there is nothing to decide
+    const labels = classes
+      .filter((entry) => entry.state === state && entry.samples > 0)
+      .map(({ label }) => label);
     return labels.length === 0 ? [] : [`${state} ${labels.join(', ')}`];
   });
   if (found.length === 0) return;

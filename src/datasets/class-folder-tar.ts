@@ -50,20 +50,20 @@ export async function* readClassFolderTar(
     const label = labels.get(classOf(member.name) ?? '');
     if (label === undefined) continue;
     if (member.kind === 'link') yield linkedMember(path, member);
-    else yield toEntry(member, !seen.add(member.name), label, path, maxPixels);
+    else yield toEntry(member, seen, label, path, maxPixels);
   }
 }
 
 function toEntry(
   { name, offset, bytes, size }: TarMember,
-  again: boolean,
+  seen: IdSet,
   label: number,
   path: string,
   maxPixels: number,
 ): Entry {
   const plain = name.replace(/^\.\//, '');
   // what comes again under its whole name is no other sample
-  const names = { id: imageStem(plain), ...(!again && { otherwise: plain }) };
+  const names = { id: imageStem(plain), ...(seen.add(plain) && { otherwise: plain }) };
   const place = { ...names, source: `${path}!${name}`, offset };
   if (!bytes) return damagedEntry(place, tooManyBytes(size, maxPixels).message);
   const rest = { format: 'class-folders' as const, folder: dirname(name), name: basename(name) };

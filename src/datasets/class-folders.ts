@@ -12,6 +12,7 @@ import { pathId } from './file-ids.ts';
 import { finished } from './finished.ts';
 import { imageStem, isImageName, readImageFile } from './image.ts';
 import type { Quiet } from './quiet.ts';
+import { calledWhole, type KnownIds } from './same-stems.ts';
 
 /**
  * Reads a folder of class folders.
@@ -19,22 +20,28 @@ import type { Quiet } from './quiet.ts';
  * @param labels  of the class folders
  * @param idOf of a file by its folder and its name without the image's extension
  * @param quiet others still write: files that are not finished are left out
+ * @param known where ids are remembered
  */
 export async function* readClassFolders(
   root: string,
   labels: ReadonlyMap<string, number>,
   idOf: (folder: string, stem: string) => string,
   maxPixels: number,
-  quiet?: Quiet,
+  { quiet, known }: { readonly quiet?: Quiet | undefined; readonly known?: KnownIds | undefined } = {},
 ): AsyncGenerator<Entry> {
   const queues: Queue[] = [];
-  for (const [folder, label] of labels) queues.push(await listFiles(root, folder, label, quiet));
+  for (const [folder, label] of labels) {
+    const { names, ...queue } = await listFiles(root, folder, label, quiet);
+    const whole = known && (await calledWhole(root, queue.folder, names, known));
+    const packed = unpack(Buffer.from(names.join('\0')));
+    queues.push({ ...queue, count: names.length, names: packed, whole, taken: 0 });
+  }
   for (let queue = furthestBehind(queues); queue; queue = furthestBehind(queues)) {
-    const { folder, label } = queue;
+    const { folder, label, whole } = queue;
     const name = queue.names.next().value!;
     queue.taken++;
     const source = join(root, folder, name);
-    const id = idOf(folder, imageStem(name));
+    const id = whole?.has(name) ? pathId(folder, name) : idOf(folder, imageStem(name));
     if (name.endsWith('/')) {
       yield damagedEntry(
         { source, offset: 0 },
@@ -63,6 +70,8 @@ interface Queue {
   readonly label: number;
   readonly count: number;
   readonly names: Iterator<string>;
+  /** Files whose ids are their whole names. */
+  readonly whole: ReadonlySet<string> | undefined;
   taken: number;
 }
 
@@ -72,7 +81,7 @@ async function listFiles(
   label: number,
   quiet: Quiet | undefined,
   level = 0,
-): Promise<Queue> {
+): Promise<Pick<Queue, 'folder' | 'label'> & { readonly names: readonly string[] }> {
   const path = join(root, folder);
   const found = await entriesOf(path);
   if (level === 0 && !found.some((item) => isImageName(item.name)) && (await hasImagesFolder(path, found))) {
@@ -82,7 +91,7 @@ async function listFiles(
   const folders = visible.filter((item) => item.isDirectory()).map((item) => `${item.name}/`);
   const files = visible.filter((item) => !item.isDirectory()).map((item) => item.name);
   const names = [...folders, ...(await finished(path, files, quiet))].sort();
-  return { folder, label, count: names.length, names: unpack(Buffer.from(names.join('\0'))), taken: 0 };
+  return { folder, label, names };
 }
 
 async function entriesOf(path: string): Promise<Dirent[]> {

@@ -22,6 +22,7 @@ import { countParquetClasses, readParquet } from './parquet.ts';
 import type { Quiet } from './quiet.ts';
 import { type DatasetFormat, type Recognised, recognise, stemOf } from './recognise.ts';
 import type { ImageSize } from './resize.ts';
+import type { KnownIds } from './same-stems.ts';
 import type { ImageShape, ReadResult } from './sample.ts';
 import { decodeEntry, type Expected, settleEntry } from './settle.ts';
 import { readShapes } from './shapes.ts';
@@ -75,6 +76,8 @@ export interface DatasetOptions {
    * nothing may be missing for a while.
    */
   readonly growing?: boolean;
+  /** Tells which ids are remembered, so that files that come later take none of them. */
+  readonly known?: KnownIds;
   /** Told what is passed over. */
   readonly warn?: (message: string) => void;
   /** What decodes image files; this thread, one after the other, when absent. */
@@ -246,8 +249,10 @@ async function* entriesOf(parts: readonly Recognised[], options: DatasetOptions)
   for (const [i, part] of parts.entries()) {
     for (const [j, file] of part.files.entries()) {
       const prefix = prefixes[i]![j]!;
-      for await (const found of entriesOfFile(part, file, i, options)) {
-        yield named(found, (id) => (prefix ? `${prefix}/${id}` : id), seen);
+      const nameOf = (id: string) => (prefix ? `${prefix}/${id}` : id);
+      const known = options.known && { known: (ids: readonly string[]) => options.known!(ids.map(nameOf)) };
+      for await (const found of entriesOfFile(part, file, i, { ...options, ...known })) {
+        yield named(found, nameOf, seen);
       }
     }
   }
@@ -278,7 +283,10 @@ function entriesOfFile(part: Recognised, file: string, index: number, options: D
     case 'class-folders':
       return part.archived
         ? readClassFolderTar(file, folderLabels(part), maxPixels, growing)
-        : readClassFolders(file, folderLabels(part), idsOf(part), maxPixels, options.quiet);
+        : readClassFolders(file, folderLabels(part), idsOf(part), maxPixels, {
+            quiet: options.quiet,
+            known: part.description ? undefined : options.known,
+          });
     case 'idx':
       return readIdx(file, labelsOf(file, index, options), maxPixels);
     case 'cifar-binary':

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { beforeEach, expect, test } from 'vitest';
 import { type DatasetOptions, openDataset } from '../../src/datasets/open.ts';
 import { jpegOf, pixelsOf, pngOf, ppmOf, readAll, temporaryFolder } from './make.ts';
@@ -62,6 +63,36 @@ test('PPM and PGM are read as well; one name with two endings is two samples', a
     ['a/1.ppm', pixelsOf(2, SHAPE)],
   ]);
   expect(bad.map((entry) => entry.message)).toEqual([expect.stringContaining('found [1,5,4] at sample a/2')]);
+});
+
+test.each([
+  ['0.jpg', '0.png'],
+  ['0.png', '0.jpg'],
+])('a run that remembers ids gives %s the same one when %s comes', async (first, second) => {
+  const known = new Set<string>();
+  const read = async () => {
+    const dataset = await openDataset(root, {
+      growing: true,
+      known: async (ids) => ids.map((id) => known.has(id)),
+    });
+    const { samples, bad } = await readAll(dataset);
+    expect(bad).toEqual([]);
+    known.clear();
+    for (const { id } of samples) known.add(id);
+    return Object.fromEntries(samples.map(({ id, pixels }) => [id, pixels[0]]));
+  };
+  put(`a/${first}`, pngOf(1, SHAPE));
+  put('a/1.png', pngOf(3, SHAPE));
+  const before = await read();
+  expect(Object.keys(before)).toEqual(['a/0', 'a/1']);
+  await setTimeout(20);
+  put(`a/${second}`, pngOf(2, SHAPE));
+  const after = await read();
+  expect(after).toEqual({ ...before, [`a/${second}`]: pixelsOf(2, SHAPE)[0] });
+  // what is written over later is no newcomer
+  await setTimeout(20);
+  put(`a/${first}`, pngOf(1, SHAPE));
+  expect(await read()).toEqual(after);
 });
 
 test('numbers are labels: a class that is not there leaves the others theirs', async () => {

@@ -65,7 +65,11 @@ async function purifyWith(
 ): Promise<Outcome> {
   const { settings } = context;
   const path = denoiserPath(context, true);
-  const opened = await openTraining(context, await sizeFor(context, path), pass ?? (state && {}));
+  const opened = await openTraining(
+    context,
+    await sizeFor(context, path),
+    pass ?? (state && { known: (ids) => state.knows(ids) }),
+  );
   const positions = state && (pass?.tail?.positions ?? new Positions(await trainingPaths(context)));
   const dataset = positions ? noted(opened, positions) : opened;
   const folder = resolve(settings.recordRoot, settings.saveFolderName);
