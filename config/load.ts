@@ -31,8 +31,8 @@ export interface ConfigText {
 export interface ConfigLayers {
   readonly file?: ConfigText;
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** Values of the command line by option path, as they were typed. */
-  readonly args?: ReadonlyMap<string, string>;
+  /** Values of the command line by option path, as they were typed; lists of what stood there one by one. */
+  readonly args?: ReadonlyMap<string, string | readonly string[]>;
   /** Gives the values of a preset other than `default`. */
   readonly readPreset: (name: string) => ConfigText;
 }

@@ -4,6 +4,30 @@
 
 import convict from 'convict';
 
+/** The commands of the command line. */
+export type CommandName =
+  | 'run'
+  | 'purify'
+  | 'merge'
+  | 'state'
+  | 'poison'
+  | 'train'
+  | 'train-denoiser'
+  | 'transitions'
+  | 'detect'
+  | 'evaluate';
+
+/**
+ * What a text names on disk: which commands read there and which write, so that no command writes over what it reads.
+ * Where a command does both, it reads what is there, and makes what is not.
+ */
+export interface Place {
+  readonly readBy?: readonly CommandName[];
+  readonly writtenBy?: readonly CommandName[];
+  /** Whether it takes patterns, starts from `dataset.root` and may be standard input. */
+  readonly sources?: boolean;
+}
+
 /** One option: everything that help, checking and coercion need. `T` is the type of its value. */
 export interface Option<T> {
   readonly doc: string;
@@ -16,6 +40,8 @@ export interface Option<T> {
   readonly choices?: readonly string[];
   readonly pattern?: RegExp;
   readonly nullable?: boolean;
+  /** Where the values of a text lead; null where it names nothing on disk. */
+  readonly place?: Place | null;
   /** Name of the environment variable, where it is not the one made from the path. */
   readonly env?: string;
   /** Name of the command-line option, where it is not the one made from the path. */
@@ -58,13 +84,16 @@ export function real(doc: string, value: number, { min, max, ...rest }: Range): 
 export function text(
   doc: string,
   value: string,
-  rest: { pattern?: RegExp; env?: string } = {},
+  rest: { place: Place | null; pattern?: RegExp; env?: string },
 ): Option<string> {
   return { doc, default: value, format: 'de-text', ...rest };
 }
 
 /** A non-empty string, or null where nothing is set. */
-export function optionalText(doc: string, rest: { arg?: string } = {}): Option<string | null> {
+export function optionalText(
+  doc: string,
+  rest: { place: Place | null; arg?: string },
+): Option<string | null> {
   return { doc, default: null, format: 'de-text', nullable: true, ...rest };
 }
 
@@ -97,8 +126,12 @@ export function flag(doc: string, value: boolean, rest: { arg?: string } = {}): 
 }
 
 /** A list of strings; in the environment and on the command line separated by commas. */
-export function texts(doc: string, value: readonly string[]): Option<readonly string[]> {
-  return { doc, default: value, format: 'de-texts' };
+export function texts(
+  doc: string,
+  value: readonly string[],
+  rest: { place: Place | null },
+): Option<readonly string[]> {
+  return { doc, default: value, format: 'de-texts', ...rest };
 }
 
 /** A list of whole numbers, each in [min, max]; in the environment and on the command line separated by commas. */

@@ -12,6 +12,7 @@ import {
   optionalInteger,
   optionalReal,
   optionalText,
+  type Place,
   real,
   type SettingsOf,
   text,
@@ -20,6 +21,14 @@ import {
 
 const ANY_COUNT = { min: 0, max: 1e9 };
 const SOME_COUNT = { min: 1, max: 1e9 };
+
+/** Images, read by some commands. */
+const sources = (...readBy: NonNullable<Place['readBy']>) => ({ place: { readBy, sources: true } });
+/** A file or folder that is only read. */
+const input = (...readBy: NonNullable<Place['readBy']>) => ({ place: { readBy } });
+/** A file or folder that is only written. */
+const output = (...writtenBy: NonNullable<Place['writtenBy']>) => ({ place: { writtenBy } });
+const NO_PLACE = { place: null };
 
 const SHARDS = integer(
   'Parts of a training step that are computed at the same time; more help only with as many workers.',
@@ -35,9 +44,13 @@ export const schema = {
   ),
   saveFolderName: text('Name of the record folder of run and purify.', 'run', {
     pattern: /^[A-Za-z0-9_][\w.-]*$/,
+    ...NO_PLACE,
   }),
-  recordRoot: text('Folder that holds the record folders.', 'record'),
-  overwrite: flag('Replace the record folder of an earlier run.', false),
+  recordRoot: text('Folder that holds the record folders.', 'record', output('run', 'purify')),
+  overwrite: flag(
+    'Replace the record folder of an earlier run, its windows (detect.windows), or the file that train or train-denoiser writes.',
+    false,
+  ),
   seed: integer('Key of all random numbers.', 0, { min: 0, max: 2 ** 32 - 1 }),
   logLevel: choice('How much is logged.', ['error', 'warn', 'info', 'debug'], 'info'),
   logFormat: choice(
@@ -67,18 +80,29 @@ export const schema = {
   ),
 
   dataset: {
-    name: optionalText('Name of the dataset in the metrics; that of its source where not set.'),
-    root: text('Folder that relative sources start from.', '.', { env: 'DATAELIXIR_DATA' }),
+    name: optionalText('Name of the dataset in the metrics; that of its source where not set.', NO_PLACE),
+    root: text('Folder that relative sources start from.', '.', {
+      env: 'DATAELIXIR_DATA',
+      // only sources in it are read
+      ...NO_PLACE,
+    }),
     train: texts(
       'Sources to purify or to train on: files, folders, patterns such as shard-*.tar, shapes:train, or - for stdin.',
       [],
+      sources('run', 'purify', 'poison', 'train', 'transitions', 'evaluate'),
     ),
-    test: texts('Sources to evaluate on.', []),
+    test: texts('Sources to evaluate on.', [], sources('run', 'poison', 'train', 'evaluate')),
     clean: texts(
       'Sources of the clean training set that a folder of BackdoorBench belongs to, in its order: CIFAR, IDX or other files; without them only the images that the attack made are read.',
       [],
+      sources('run', 'purify', 'poison', 'train', 'train-denoiser', 'transitions', 'evaluate'),
     ),
     format: choice('Format of the sources; auto recognises it.', ['auto', ...INPUT_FORMATS], 'auto'),
+    paths: optionalText(
+      'Folder that the path of a line of NDJSON may lead into, links followed, if the source is to read there; where not set, the folder of the file, and no path counts on stdin.',
+      // bounds what is read, and may well hold the outputs
+      { place: null },
+    ),
     classes: optionalInteger(
       'Number of classes; labels are 0 to classes − 1. Where not set, the source tells.',
       {
@@ -100,6 +124,11 @@ export const schema = {
     size: optionalInteger(
       "With dataset.resize, side of the square that images are resized to; where not set, the denoiser's with resize, else that of the first image.",
       { min: 1, max: 4096, unit: 'pixels' },
+    ),
+    maxPixels: integer(
+      'Pixels of an image at most: larger ones are refused by their header, before memory is taken for them. A large one takes up to ten bytes a pixel while it is decoded, and large ones are decoded one at a time.',
+      2 ** 27,
+      { min: 1, max: 2 ** 30, unit: 'pixels' },
     ),
     offset: integer('Training samples to skip at the start.', 0, { ...ANY_COUNT, unit: 'samples' }),
     limit: optionalInteger('Training samples to use after the skipped ones; all where not set.', {
@@ -166,9 +195,11 @@ export const schema = {
     ),
     image: optionalText(
       'PNG to use as the patch of badnet, as it is, or to blend in, scaled; blended and adaptive-blend also know "noise", which they take where nothing is set, and "rings".',
+      input('run', 'poison', 'evaluate'),
     ),
     mask: optionalText(
       'PNG as large as attack.image that says how opaque the patch of badnet is: white is opaque.',
+      input('run', 'poison', 'evaluate'),
     ),
     alpha: real('Share of the picture in a blended image.', 0.2, { min: 0, max: 1, unit: 'fraction' }),
     testAlpha: optionalReal('The same in test images; as in training where not set.', {
@@ -200,8 +231,13 @@ export const schema = {
     pairs: texts(
       'For sample-specific: sources of the stamped training images under the ids of the dataset, in the place of an encoder trained here; attack.testPairs has those for tests.',
       [],
+      sources('run', 'poison', 'evaluate'),
     ),
-    testPairs: texts('For sample-specific with attack.pairs: sources of the stamped test images.', []),
+    testPairs: texts(
+      'For sample-specific with attack.pairs: sources of the stamped test images.',
+      [],
+      sources('run', 'poison', 'evaluate'),
+    ),
     amplitude: integer(
       'Largest change of a pixel by the perturbation of label-consistent, low-frequency and sample-specific.',
       16,
@@ -221,7 +257,10 @@ export const schema = {
   },
 
   observer: {
-    path: optionalText('ONNX file of a classifier to use as observer; one is trained where not set.'),
+    path: optionalText(
+      'ONNX file of a classifier to use as observer; one is trained where not set.',
+      input('run', 'purify', 'transitions', 'evaluate'),
+    ),
   },
 
   classifier: {
@@ -235,7 +274,10 @@ export const schema = {
       max: 4096,
       unit: 'channels',
     }),
-    epochs: integer('Passes over the training set.', 10, { min: 1, max: 10_000, unit: 'epochs' }),
+    epochs: optionalInteger(
+      'Passes over the training set; where not set, 10, or as many as make 600 steps, because an observer must learn a trigger to betray it.',
+      { min: 1, max: 10_000, unit: 'epochs' },
+    ),
     batch: integer('Samples in a training step.', 128, { min: 2, max: 65_536, unit: 'samples' }),
     learningRate: real('Learning rate of SGD at the start; it falls to 0 along a cosine.', 0.05, {
       min: 0,
@@ -258,8 +300,15 @@ export const schema = {
   denoiser: {
     path: optionalText(
       'Denoiser weights: safetensors, PyTorch checkpoint, diffusers folder or ONNX file; where there is no such file, run and purify train one on denoiser.sources and write it there as safetensors.',
+      {
+        place: { readBy: ['run', 'purify', 'transitions'], writtenBy: ['run', 'purify', 'train-denoiser'] },
+      },
     ),
-    sources: texts('Sources to train a denoiser on; they must not hold the dataset to purify.', []),
+    sources: texts(
+      'Sources to train a denoiser on; they must not hold the dataset to purify.',
+      [],
+      sources('run', 'purify', 'train-denoiser'),
+    ),
     offset: integer('Denoiser training samples to skip at the start.', 0, { ...ANY_COUNT, unit: 'samples' }),
     limit: optionalInteger('Denoiser training samples to use; all where not set.', {
       ...SOME_COUNT,
@@ -394,7 +443,7 @@ export const schema = {
     ),
     windows: optionalText(
       'File, or open descriptor as fd:N, that gets a line of JSON as each window closes: its table, its estimate and the running one; docs/growing.md.',
-      { arg: 'windows' },
+      { arg: 'windows', ...output('run', 'purify', 'detect') },
     ),
   },
 
@@ -439,14 +488,14 @@ export const schema = {
   state: {
     path: optionalText(
       'Folder that keeps what the next run over the same, growing dataset needs: candidates, networks, and what was released; docs/growing.md.',
-      { arg: 'state' },
+      { arg: 'state', place: { readBy: ['state'], writtenBy: ['purify', 'merge'] } },
     ),
     models: choice(
       'How networks are trained where the data changed: from scratch, as without a state; or warm: the observer stays as first trained, and the benign model of the last run is trained further, which is cheaper and not equal to a run from scratch.',
       ['scratch', 'warm'],
       'scratch',
     ),
-    parts: texts('States that merge makes one of, in state.path.', []),
+    parts: texts('States that merge makes one of, in state.path.', [], input('merge')),
   },
 
   follow: {
@@ -472,20 +521,28 @@ export const schema = {
       'Port on which Prometheus finds counters of the run at /metrics while it lasts; 0 takes any free one and logs it.',
       { min: 0, max: 65_535 },
     ),
-    host: text('Address to listen on; 0.0.0.0 lets other machines in.', '127.0.0.1'),
+    host: text('Address to listen on; 0.0.0.0 lets other machines in.', '127.0.0.1', NO_PLACE),
   },
 
   evaluation: {
     clean: optionalText(
       'ONNX file of a classifier trained on the clean data, to compare with; where there is no such file, run trains one and writes it there.',
+      { place: { readBy: ['run'], writtenBy: ['run'] } },
     ),
-    manifest: optionalText('Manifest of a purified dataset, for evaluate to hold against evaluation.truth.'),
-    truth: optionalText('Ground truth of a poisoned dataset, as poison writes it (truth.ndjson).'),
+    manifest: optionalText(
+      'Manifest of a purified dataset, for evaluate to hold against evaluation.truth.',
+      input('evaluate'),
+    ),
+    truth: optionalText(
+      'Ground truth of a poisoned dataset, as poison writes it (truth.ndjson).',
+      input('evaluate'),
+    ),
   },
 
   output: {
     path: optionalText(
       'Where the dataset or model that the command makes is written, a folder or, for purify, also one file such as .tar, .ndjson.gz or .parquet; run and purify write into the record where not set. purify writes the dataset to stdout where it is -, or where stdin is the source and nothing is set.',
+      output('run', 'purify', 'poison', 'train'),
     ),
     format: choice(
       'Format of a written dataset. tiny-imagenet is class folders with one more, images, in each; backdoorbench is a folder of its attack results.',

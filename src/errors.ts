@@ -13,6 +13,9 @@ export type Outcome<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly failure: Failure };
 
+/** Of a message about one sample. */
+const MOST_CHARACTERS = 2000;
+
 /** Base of all errors that are expected: the command line prints `message` without a stack and exits with `exitCode`. */
 export class DataElixirError extends Error {
   readonly code: string = 'failed';
@@ -72,6 +75,11 @@ export class ForbiddenError extends DatasetError {
 /** One sample that cannot be read or does not fit; the sample is quarantined and the run goes on. */
 export class SampleError extends DataElixirError {
   override readonly code = 'sample';
+
+  /** @param message cut off where it quotes more of the sample than anybody reads */
+  constructor(message: string, options?: ErrorOptions) {
+    super(message.length > MOST_CHARACTERS ? `${message.slice(0, MOST_CHARACTERS)}…` : message, options);
+  }
 }
 
 /** A checkpoint or weight file that is damaged, unsafe, or does not fit the network. Exit code 4. */

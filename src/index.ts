@@ -11,7 +11,7 @@ export type { ImageShape, Quarantined, ReadResult, Sample } from './datasets/sam
 export type { DatasetWriter, WriterOptions } from './datasets/writer.ts';
 export { openWriter } from './datasets/writer.ts';
 export type { Trigger } from './defense/trigger.ts';
-export type { ClassVerdict, Verdict } from './defense/verdict.ts';
+export type { ClassVerdict, Verdict } from './defense/verdict/verdict.ts';
 export type { Failure } from './errors.ts';
 export {
   ConfigError,

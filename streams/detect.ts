@@ -2,7 +2,8 @@
 // as NDJSON from outside, so each line is checked before it is counted.
 
 import { from } from 'rxjs';
-import type { Verdict } from '../src/defense/verdict.ts';
+import { parseJson } from '../src/bounded-json.ts';
+import type { Verdict } from '../src/defense/verdict/verdict.ts';
 import { DatasetError } from '../src/errors.ts';
 import { abortable } from './operators/abortable.ts';
 import { lines } from './operators/lines.ts';
@@ -70,7 +71,7 @@ async function* checked(values: AsyncIterable<Numbered>, classes: number): Async
 
 function parsed(line: string): unknown {
   try {
-    return JSON.parse(line);
+    return parseJson(line);
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;

@@ -3,63 +3,31 @@
 // bounds what is in flight in every part of it, so memory does not grow with the dataset.
 
 import { defer, type Observable } from 'rxjs';
-import type { ReadResult } from '../src/datasets/sample.ts';
-import type { SampleStore } from '../src/datasets/sample-store.ts';
 import type { DatasetWriter } from '../src/datasets/writer.ts';
 import type { RepairPolicy } from '../src/defense/repair.ts';
-import type { Residuals } from '../src/defense/residuals.ts';
-import type { Verdict } from '../src/defense/verdict.ts';
+import type { Verdict } from '../src/defense/verdict/verdict.ts';
+import { type JudgeParts, judged, limitsOf } from './judge.ts';
 import { abortable } from './operators/abortable.ts';
-import { Credit } from './operators/credited.ts';
-import type { Report } from './progress.ts';
 import type { Decision, ManifestEntry, Refuse, SettledSample } from './records.ts';
-import type { BenignTrainer, Runner } from './runner.ts';
-import { type Detection, detect, type Estimate, emptyVerdict, type Judgement } from './stages/detect.ts';
-import { diffuse } from './stages/diffuse.ts';
-import { type ExaminationParts, examination } from './stages/examine.ts';
-import { observe } from './stages/observe.ts';
-import { read, reread, stored } from './stages/read.ts';
+import type { BenignTrainer } from './runner.ts';
+import { emptyVerdict, type Judgement } from './stages/detect.ts';
 import { relabel } from './stages/relabel.ts';
 import { select } from './stages/select.ts';
 import { train } from './stages/train.ts';
 import { type Fitted, write } from './stages/write.ts';
 
-export interface PurifyParts {
-  /** Left out where `store` holds all samples already, because the observer was trained on it. */
-  readonly source?: AsyncIterable<ReadResult>;
-  /** Raw images between the passes: filled from `source`, or full. */
-  readonly store: SampleStore;
-  readonly runner: Runner;
+export interface PurifyParts extends JudgeParts {
   readonly trainer: BenignTrainer;
-  readonly detection: Detection;
-  /** Where given, recovered triggers are tried on images before the verdict. */
-  readonly examination?:
-    | Pick<ExaminationParts, 'conclude' | 'falseAlarm' | 'canaries' | 'learner'>
-    | undefined;
-  /** Empty; filled with what purification removes. */
-  readonly residuals: Residuals;
   readonly policy: RepairPolicy;
   readonly writer: Pick<DatasetWriter, 'write'>;
-  /** Most samples in flight at a time. */
-  readonly inFlight: number;
-  /** Counts them, where somebody wants to watch; of `inFlight`. */
-  readonly credit?: Credit;
-  /** Samples a call of the runner; must not change any result. */
-  readonly batch: number;
-  /** Path that the transition records are written to, and read from in the second pass. */
-  readonly transitions: string;
   /** Path of the manifest of the purified dataset. */
   readonly manifest: string;
   /** Folder for what waits; whoever made it removes it. */
   readonly scratch: string;
-  readonly refuse: Refuse;
   /** Notes every sample that is settled, in source order; awaited. */
   readonly release?: ((settled: SettledSample) => Promise<void>) | undefined;
   /** How images were fitted to the networks; they are of one size where left out. */
   readonly fitted?: Fitted;
-  readonly onEstimate: (estimate: Estimate) => void;
-  readonly onVerdict?: (judgement: Judgement) => void | Promise<void>;
-  readonly report: Report;
 }
 
 /** What came of a purification. */
@@ -76,20 +44,8 @@ export interface PurifySummary {
 /** Repairs a dataset; emits a manifest entry for every sample that is written or dropped, in source order. */
 export function purify(parts: PurifyParts): Observable<ManifestEntry> {
   return defer(() => {
-    const { source, store } = parts;
-    const limited = { ...parts, ...limitsOf(parts), expected: source ? undefined : store.count };
-    const examine = parts.examination && examination({ ...limited, ...parts.examination });
-    const stages = { ...limited, ...(examine && { examine }) };
-    const samples = source ? read({ ...stages, source }).pipe(stored(stages)) : reread(stages);
-    return samples.pipe(
-      diffuse(stages),
-      observe(stages),
-      detect(stages),
-      select(stages),
-      train(stages),
-      relabel(stages),
-      write(stages),
-    );
+    const stages = { ...parts, ...limitsOf(parts) };
+    return judged(stages).pipe(select(stages), train(stages), relabel(stages), write(stages));
   });
 }
 
@@ -120,20 +76,4 @@ export async function runPurification(parts: PurifyParts, signal?: AbortSignal):
       if (image === 'none') dropped += 1;
     });
   return { verdict, rules, written: settled - dropped, dropped, refused };
-}
-
-/**
- * What `inFlight` means for the stages. Two batchers in a row (relabel) may each hold all but one item of a batch,
- * so their sizes together must stay below the credit, or both would wait for ever.
- */
-function limitsOf({ inFlight, credit = new Credit(inFlight), batch, refuse }: PurifyParts) {
-  return {
-    credit,
-    batch: Math.min(batch, Math.ceil(inFlight / 2)),
-    group: Math.max(1, Math.floor(inFlight / 2)),
-    refuse: async (bad: Parameters<Refuse>[0]) => {
-      await refuse(bad);
-      credit.give();
-    },
-  };
 }

@@ -3,7 +3,7 @@
 
 import type { Quarantined, Sample } from '../src/datasets/sample.ts';
 import type { Knowledge } from '../src/defense/knowledge.ts';
-import type { Verdict } from '../src/defense/verdict.ts';
+import type { Verdict } from '../src/defense/verdict/verdict.ts';
 import type { Failure } from '../src/errors.ts';
 
 /** A sample and its place in the store that holds the raw images. */

@@ -17,7 +17,7 @@ while :; do
   case $code in
     0 | 8) break ;;
     2 | 3 | 4 | 6 | 7) exit "$code" ;; # configuration, dataset, weights, state, output: trying again would not help
-    130 | 143) exit "$code" ;;         # somebody wants it to end
+    129 | 130 | 143) exit "$code" ;;   # somebody wants it to end
   esac
   tries=$((tries - 1))
   echo "gate: ended with $code, $tries tries left" >&2

@@ -15,7 +15,7 @@ import { ConfigError, writing } from '../errors.ts';
 import { deliver, forget } from '../state/outbox.ts';
 import type { State } from '../state/state.ts';
 import type { Context } from './commands.ts';
-import { toStandardOutput } from './purification.ts';
+import { toStandardOutput } from './paths.ts';
 
 /** The part of a record that corrections are appended to. */
 export const CORRECTIONS = 'corrections.ndjson';

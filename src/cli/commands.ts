@@ -1,6 +1,7 @@
 // The commands by name: what each does, what it reads and where its code is. The code is imported when the
 // command is called, so that `--help` and a mistyped option answer at once.
 
+import type { CommandName } from '../../config/options.ts';
 import type { Settings } from '../../config/schema.ts';
 import type { Log } from './log.ts';
 import type { Tally } from './tally.ts';
@@ -21,7 +22,7 @@ export interface Context {
 }
 
 export interface Command {
-  readonly name: string;
+  readonly name: CommandName;
   readonly summary: string;
   /** Option that the positional arguments are values of, and how the help calls them. */
   readonly positional?: { readonly path: string; readonly name: string };
@@ -112,7 +113,7 @@ export const commands: readonly Command[] = [
     summary:
       'Print accuracy on the test set and, with an attack named, the attack success rate of a classifier.',
     positional: { path: 'observer.path', name: 'MODEL' },
-    sections: ['dataset', 'attack', 'observer'],
+    sections: ['dataset', 'attack', 'observer', 'evaluation'],
     load: async () => (await import('./commands/evaluate.ts')).evaluate,
   },
 ];

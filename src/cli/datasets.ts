@@ -1,12 +1,13 @@
 // The datasets of the configuration: where they are, what part of them is meant, and how they get into a store.
 
 import { statSync } from 'node:fs';
-import { isAbsolute, join } from 'node:path';
+import { resolve } from 'node:path';
 import { addAbortSignal, type Readable } from 'node:stream';
 import { isDynamicPattern } from 'tinyglobby';
 import type { Settings } from '../../config/schema.ts';
 import type { Refuse } from '../../streams/records.ts';
 import { SHAPES } from '../datasets/formats.ts';
+import { type LabelCensus, labelBeyond, MAX_CLASSES } from '../datasets/label-census.ts';
 import { type Dataset, type DatasetInfo, type DatasetOptions, openDataset } from '../datasets/open.ts';
 import type { Quiet } from '../datasets/quiet.ts';
 import type { ImageSize } from '../datasets/resize.ts';
@@ -20,9 +21,7 @@ import type { Positions } from '../state/positions.ts';
 import { threadDecoder } from '../workers/thread-decoder.ts';
 import type { Context } from './commands.ts';
 import { expandSource } from './globs.ts';
-
-/** Names standard input as a source, and standard output as a sink. */
-export const STANDARD = '-';
+import { STANDARD, sourcePath } from './paths.ts';
 
 /** What part of the sources is meant, and what to call it. */
 interface Part {
@@ -106,7 +105,9 @@ async function open(
     ...(classes !== null && { classes }),
     ...(like?.classNames && { classNames: like.classNames }),
     ...channelsOf(settings),
+    maxPixels: settings.dataset.maxPixels,
     ...sizing(settings, size),
+    ...reachOf(context),
     ...(clean.length > 0 && { clean }),
     ...(like && { shape: like.shape }),
     ...(offset && { skip: offset }),
@@ -123,6 +124,18 @@ async function open(
   // a producer that stalls must not keep an interrupted run waiting
   if (signal) addAbortSignal(signal, stdin as Readable);
   return openStream('stdin', stdin as Readable, options);
+}
+
+/**
+ * The folder that data may name files in, where the configuration says so.
+ *
+ * @throws {ConfigError} when it is none
+ */
+export function reachOf({ settings: { dataset } }: Opening): Pick<DatasetOptions, 'paths'> {
+  if (dataset.paths === null) return {};
+  const paths = resolve(dataset.paths);
+  if (statSync(paths, { throwIfNoEntry: false })?.isDirectory()) return { paths };
+  throw new ConfigError(`dataset.paths: expected a folder, found none at ${paths}; check the path`);
 }
 
 /** Channels that images are converted to, where the configuration says so. */
@@ -187,12 +200,18 @@ export function withClasses(source: Source, told?: number): Dataset {
       `expected the number of classes, which ${source.info.name} does not tell before its end, found none; set dataset.classes`,
     );
   }
+  if (classes > MAX_CLASSES) {
+    throw new DatasetError(
+      `expected at most ${MAX_CLASSES} classes, found ${classes} for ${source.info.name}; bring another model`,
+    );
+  }
   return { info: { ...source.info, classes }, read: () => source.read(classes) };
 }
 
 /** The same dataset; how far it is read is noted, from the beginning each time. */
 export function noted(source: Source, positions: Positions): Source {
   return {
+    census: source.census,
     // a stream knows more of itself at its end
     get info() {
       return source.info;
@@ -210,9 +229,7 @@ async function pathsOf(
   sources: readonly string[],
 ): Promise<string[]> {
   const paths = sources.map((source) =>
-    source.startsWith(SHAPES)
-      ? [source]
-      : expandSource(locate(isAbsolute(source) ? source : join(dataset.root, source))),
+    source.startsWith(SHAPES) ? [source] : expandSource(sourcePath(dataset.root, source, locate)),
   );
   return (await Promise.all(paths)).flat();
 }
@@ -244,10 +261,13 @@ export async function fillStore(
   origins = false,
 ): Promise<SampleStore> {
   const store = new SampleStore(path, dataset.info.shape);
-  const done = await takeIn(context, store, dataset.read(), refuse, origins).catch((error: Error) => {
-    store.dispose();
-    throw error;
-  });
+  const { census } = dataset;
+  const done = await takeIn(context, store, dataset.read(), refuse, { origins, census }).catch(
+    (error: Error) => {
+      store.dispose();
+      throw error;
+    },
+  );
   context.log.info(
     'read',
     `${store.count} of ${done} samples of ${dataset.info.name} usable, ${store.shape.join('×')}`,
@@ -255,20 +275,34 @@ export async function fillStore(
   return store;
 }
 
-/** Appends the good samples to a store and refuses the others. @returns how many there were of both */
+/**
+ * Appends the good samples to a store and refuses the others. Whose label the others do not support is refused at the
+ * end, where nobody knows the number of classes before.
+ *
+ * @returns how many there were of both
+ */
 export async function takeIn(
   { log, signal }: Pick<Context, 'log' | 'signal'>,
   store: SampleStore,
   results: AsyncIterable<ReadResult>,
   refuse: Refuse,
-  origins = true,
+  { origins = true, census }: { readonly origins?: boolean; readonly census?: LabelCensus | undefined },
 ): Promise<number> {
   let done = 0;
   for await (const result of results) {
     signal.throwIfAborted();
-    if (result.ok) store.append(result.sample, origins ? result.origin : undefined);
-    else await refuse(result.quarantined);
+    if (result.ok) {
+      const { id, label } = result.sample;
+      const index = store.append(result.sample, origins ? result.origin : undefined);
+      if (result.place) census?.note({ ...result.place, index, id, label });
+    } else await refuse(result.quarantined);
     log.progress('read', ++done, undefined, 'samples');
+  }
+  const refused = census?.takeRefused() ?? [];
+  store.withdraw(refused.map(({ index }) => index));
+  for (const { id, label, source, offset } of refused) {
+    const { code, message } = labelBeyond(label, census!.classes, id);
+    await refuse({ code, message, source, offset, id });
   }
   return done;
 }

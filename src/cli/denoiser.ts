@@ -9,7 +9,7 @@ import type { ImageSize } from '../datasets/resize.ts';
 import type { ImageShape } from '../datasets/sample.ts';
 import type { SampleStore } from '../datasets/sample-store.ts';
 import type { SourceInfo } from '../datasets/stream.ts';
-import { ConfigError, unwritten, WeightsError } from '../errors.ts';
+import { ConfigError, OutputError, unwritten, WeightsError } from '../errors.ts';
 import type { DenoiserSpec } from '../networks/network.ts';
 import { type DenoiserCheckpoint, type DenoiserTraining, trainDenoiser } from '../training/train-denoiser.ts';
 import { networkMetadata } from '../weights/network-metadata.ts';
@@ -19,6 +19,8 @@ import type { Pool } from '../workers/pool.ts';
 import type { Context } from './commands.ts';
 import { fillStore, openDenoiserImages, refuseToLog } from './datasets.ts';
 import { type Denoiser, denoiserSize, loadDenoiser, progressOf } from './models.ts';
+import { trainingStatePath } from './paths.ts';
+import { checkReplaceable } from './replaceable.ts';
 
 /**
  * Path of the configured denoiser, checked before any work begins.
@@ -61,6 +63,22 @@ export async function sizeFor({ settings }: Context, path: string): Promise<Imag
   return resize === 'resize' && size === null && existsSync(path) ? denoiserSize(path) : undefined;
 }
 
+/**
+ * Checks where a denoiser is to be written, before its images are read. Going on with a training replaces what that left.
+ *
+ * @throws {OutputError} when something else stands there, or the training is to begin anew without `overwrite`
+ */
+export function checkDenoiserOutput({ settings }: Context, path: string): void {
+  const state = trainingStatePath(path);
+  const goesOn = settings.denoiser.resume && existsSync(state);
+  checkReplaceable('denoiser.path', path, { overwrite: settings.overwrite || goesOn });
+  if (settings.overwrite || !existsSync(state) || goesOn) return;
+  throw new OutputError(
+    `denoiser.path: expected no training state beside ${path}, found ${state}; pass --denoiser-resume to go on from it, ` +
+      'or --overwrite to begin anew',
+  );
+}
+
 /** Trains on all images of a store and writes the averaged weights to `path`. */
 export async function trainDenoiserTo(
   path: string,
@@ -72,6 +90,7 @@ export async function trainDenoiserTo(
   const spec = denoiserSpec(settings, store.shape);
   const state = new StateFile(path, spec);
   const resume = settings.denoiser.resume ? await state.read() : undefined;
+  await state.checkReplaceable();
   if (resume !== undefined) log.info('denoiser', `going on after step ${resume.step}`);
   await mkdir(dirname(path), { recursive: true }).catch(unwritten(path));
   const weights = await trainDenoiser(pool, spec, store, denoiserTraining(settings), {
@@ -115,12 +134,23 @@ class StateFile {
   readonly #spec: DenoiserSpec;
 
   constructor(weightsPath: string, spec: DenoiserSpec) {
-    this.#path = `${weightsPath.replace(/\.safetensors$/, '')}.state.safetensors`;
+    this.#path = trainingStatePath(weightsPath);
     this.#spec = spec;
   }
 
   async write({ step, vectors }: DenoiserCheckpoint): Promise<void> {
     await writeSafetensors(this.#path, vectors, { step: String(step), ...networkMetadata(this.#spec) });
+  }
+
+  /** @throws {OutputError} when something else than the state of a training stands at its place */
+  async checkReplaceable(): Promise<void> {
+    if (!existsSync(this.#path)) return;
+    const found = await readSafetensors(this.#path).catch(() => undefined);
+    if (found?.metadata.step !== undefined) return;
+    throw new OutputError(
+      `expected the state of a training or nothing at ${this.#path}, which goes there, found something else; ` +
+        'choose another --denoiser-path',
+    );
   }
 
   /** @throws {WeightsError} when the state is of another network */

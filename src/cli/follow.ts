@@ -16,8 +16,9 @@ import { RECORD_PARTS } from '../state/record.ts';
 import type { State } from '../state/state.ts';
 import { CORRECTIONS } from './changes.ts';
 import type { Context } from './commands.ts';
-import { type Growing, STANDARD, trainingPaths } from './datasets.ts';
+import { type Growing, trainingPaths } from './datasets.ts';
 import { withState } from './memory.ts';
+import { STANDARD } from './paths.ts';
 import { growingFile, TailedStore } from './tailed-store.ts';
 import { withScratch } from './workspace.ts';
 
@@ -69,7 +70,7 @@ async function withTail(
   const record = resolve(settings.recordRoot, settings.saveFolderName);
   await mkdir(record, { recursive: true });
   return withScratch((scratch) => {
-    const tail = new TailedStore(path, scratch);
+    const tail = new TailedStore(path, scratch, context.settings.dataset.maxPixels);
     return work(tail, [basename(scratch)]).finally(() => tail.reset());
   }, record);
 }

@@ -2,7 +2,7 @@
 // dataset. Asked last: by then everything that a run gives away is written, whatever the verdict.
 
 import type { Settings } from '../../config/schema.ts';
-import type { ClassVerdict, Verdict } from '../defense/verdict.ts';
+import type { ClassVerdict, Verdict } from '../defense/verdict/verdict.ts';
 import { PoisonError } from '../errors.ts';
 
 const REFUSED: Readonly<Record<Settings['detect']['failOn'], readonly ClassVerdict['state'][]>> = {
@@ -15,7 +15,7 @@ const REFUSED: Readonly<Record<Settings['detect']['failOn'], readonly ClassVerdi
 export function checkVerdict({ detect }: Settings, { classes }: Pick<Verdict, 'classes'>): void {
   const { failOn } = detect;
   const found = REFUSED[failOn].flatMap((state) => {
-    // of a class without samples there is nothing to decide
+    // of a class without samples nothing can be said, and nothing has to be
     const labels = classes
       .filter((entry) => entry.state === state && entry.samples > 0)
       .map(({ label }) => label);

@@ -3,22 +3,35 @@
 // are followed once, and stay in the result where that is nothing, so that whoever reads it is told.
 
 import type { Dirent, readdir } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join, relative, sep } from 'node:path';
+import picomatch from 'picomatch';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import { DatasetError } from '../errors.ts';
 import { listIfThere, realPathOf, statIfThere } from '../files/folder.ts';
 
+/** A source that stands for all that matches it. */
+export interface Pattern {
+  /** That is there, above all matches. */
+  readonly folder: string;
+  /** From the folder on. */
+  readonly pattern: string;
+}
+
 /**
- * The files and folders of a source; a path that is there is itself, whatever characters it has.
+ * The pattern that a source is.
  *
  * @param source absolute
- * @throws {DatasetError} when a pattern matches nothing; {Error} when a folder cannot be listed
+ * @returns undefined for a path that is there, whatever characters it has, and for one without a pattern
  */
-export async function expandSource(source: string): Promise<string[]> {
+export async function patternOf(source: string): Promise<Pattern | undefined> {
   let folder = source;
   while (!(await statIfThere(folder)) && folder !== dirname(folder)) folder = dirname(folder);
   const pattern = relative(folder, source);
-  if (pattern === '' || !isDynamicPattern(pattern)) return [source];
+  return pattern !== '' && isDynamicPattern(pattern) ? { folder, pattern } : undefined;
+}
+
+/** The files and folders that match now. @throws {Error} when a folder cannot be listed */
+export async function matchesOf({ folder, pattern }: Pattern): Promise<string[]> {
   const listing = new Listing();
   const found = await glob(pattern, {
     cwd: folder,
@@ -27,11 +40,32 @@ export async function expandSource(source: string): Promise<string[]> {
     fs: { readdir: listing.readdir as unknown as typeof readdir },
   });
   listing.check();
-  if (found.length === 0) {
-    throw new DatasetError(`expected files that match ${source}, found none; check the pattern`);
-  }
   // folders come with a slash at their end
   return found.map((path) => join(folder, path.replace(/\/$/, ''))).sort();
+}
+
+/** Tells of paths, there or not, whether they match, or lie in a folder that does. */
+export function matcherOf({ folder, pattern }: Pattern): (path: string) => boolean {
+  // as tinyglobby calls it
+  const matches = picomatch(pattern, { posix: true });
+  return (path) => {
+    const parts = relative(folder, path).split(sep);
+    return parts[0] !== '..' && parts.some((_, n) => matches(parts.slice(0, n + 1).join('/')));
+  };
+}
+
+/**
+ * The files and folders of a source; a path that is there is itself, whatever characters it has.
+ *
+ * @param source absolute
+ * @throws {DatasetError} when a pattern matches nothing; {Error} when a folder cannot be listed
+ */
+export async function expandSource(source: string): Promise<string[]> {
+  const pattern = await patternOf(source);
+  if (pattern === undefined) return [source];
+  const found = await matchesOf(pattern);
+  if (found.length > 0) return found;
+  throw new DatasetError(`expected files that match ${source}, found none; check the pattern`);
 }
 
 /**

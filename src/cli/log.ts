@@ -3,6 +3,8 @@
 // get one JSON object a line; both they and files get a line on progress every tenth of the work, but at most one a
 // second and at least one in ten. Results never pass through here: they go to stdout.
 
+import { jsonLine, withoutControls } from '../control-characters.ts';
+
 /** How much is logged, least first. */
 const LEVELS = ['error', 'warn', 'info', 'debug'] as const;
 export type LogLevel = (typeof LEVELS)[number];
@@ -122,7 +124,9 @@ export class Log {
     this.#barShown = false;
   }
 
-  #line(level: LogLevel, stage: string, text: string): void {
+  /** @param said may quote data, so that it is shown in one line that commands no terminal */
+  #line(level: LogLevel, stage: string, said: string): void {
+    const text = withoutControls(said);
     const marked = level === 'error' || level === 'warn' ? level : undefined;
     const time = new Date(this.#now()).toISOString();
     if (level !== 'debug' || this.#level === 'debug') {
@@ -131,7 +135,7 @@ export class Log {
     if (LEVELS.indexOf(level) > LEVELS.indexOf(this.#level)) return;
     this.clear();
     if (this.#json) {
-      this.#terminal.write(`${JSON.stringify({ time, level, stage, message: text })}\n`);
+      this.#terminal.write(`${jsonLine({ time, level, stage, message: said })}\n`);
       return;
     }
     const painted = marked && this.#color ? `\u001b[${COLORS[marked]}m${marked}:\u001b[0m ` : `${marked}: `;
@@ -153,7 +157,7 @@ export class Log {
     if (LEVELS.indexOf('info') > LEVELS.indexOf(this.#level)) return;
     const filled = Math.round(Math.min(1, share ?? 0) * BAR_WIDTH);
     const bar = share === undefined ? '' : `${'█'.repeat(filled)}${'░'.repeat(BAR_WIDTH - filled)} `;
-    const line = `[${stage}] ${bar}${text}`;
+    const line = `[${stage}] ${bar}${withoutControls(text)}`;
     this.#terminal.write(`\r\u001b[K${line.slice(0, (this.#terminal.columns ?? 80) - 1)}`);
     this.#barShown = true;
   }

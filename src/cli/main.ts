@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
-import { type ConfigText, loadSettings } from '../../config/load.ts';
+import { type ConfigText, loadSettings, options } from '../../config/load.ts';
 import { didYouMean } from '../../config/nearest.ts';
 import type { Settings } from '../../config/schema.ts';
 import { ConfigError, DataElixirError, OutputError, recognised } from '../errors.ts';
@@ -16,6 +16,7 @@ import { type Command, commands } from './commands.ts';
 import { commandHelp, programHelp } from './help.ts';
 import { Log, type LogLevel } from './log.ts';
 import type { MetricsServer } from './metrics-server.ts';
+import { refuseOverlaps } from './overlaps.ts';
 import { locate, packageRoot, versions } from './paths.ts';
 import { Tally } from './tally.ts';
 
@@ -56,6 +57,11 @@ async function runCommand(command: Command, line: CommandLine): Promise<void> {
   const settings = readSettings(command, line);
   log = openLog(settings.logLevel, settings.logFormat);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupt);
+  // a terminal that closes may say it several times
+  process.on('SIGHUP', (signal: NodeJS.Signals, number: number) => {
+    if (!interruption.signal.aborted) interrupt(signal, number);
+  });
+  await refuseItsOwnInputs(command, line, settings);
   const run = await command.load();
   const tally = new Tally();
   const { port } = settings.metrics;
@@ -71,6 +77,18 @@ async function runCommand(command: Command, line: CommandLine): Promise<void> {
   }).finally(() => serving?.close());
 }
 
+/** @throws {ConfigError} when the command would write over what it reads */
+async function refuseItsOwnInputs(
+  { name: command }: Command,
+  { config }: CommandLine,
+  settings: Settings,
+): Promise<void> {
+  const { placesOf } = await import('./places.ts');
+  const find = (path: string) => locate(path, process.cwd());
+  const { inputs, outputs } = await placesOf({ command, settings, config, locate: find });
+  refuseOverlaps(inputs, outputs);
+}
+
 /** Imported when it is asked for: most runs serve nothing. */
 async function serve(port: number, host: string, tally: Tally): Promise<MetricsServer> {
   const { MetricsServer } = await import('./metrics-server.ts');
@@ -80,12 +98,12 @@ async function serve(port: number, host: string, tally: Tally): Promise<MetricsS
 }
 
 function readSettings(command: Command, { config, values, positionals }: CommandLine): Settings {
-  const args = new Map(values);
+  const args = new Map<string, string | readonly string[]>(values);
   if (positionals.length > 0) {
     if (command.positional === undefined) {
       throw new ConfigError(`expected no argument after ${command.name}, found "${positionals[0]}"`);
     }
-    args.set(command.positional.path, positionals.join(','));
+    args.set(command.positional.path, positionalValue(command.positional, positionals));
   }
   return loadSettings({
     env: process.env,
@@ -93,6 +111,17 @@ function readSettings(command: Command, { config, values, positionals }: Command
     readPreset: (name) => readConfig(join(packageRoot, 'config', `${name}.yaml`)),
     ...(config === undefined ? {} : { file: readConfig(locate(config, process.cwd())) }),
   });
+}
+
+/** Each argument is one value, whatever characters it has. */
+function positionalValue(
+  { path, name }: NonNullable<Command['positional']>,
+  positionals: readonly string[],
+): string | readonly string[] {
+  const several = options.some((named) => named.path === path && named.option.format === 'de-texts');
+  if (several) return positionals;
+  if (positionals.length === 1) return positionals[0]!;
+  throw new ConfigError(`expected one ${name}, found ${positionals.join(' ')}; name one`);
 }
 
 function readConfig(path: string): ConfigText {
@@ -128,13 +157,19 @@ function interrupt(_: NodeJS.Signals, number: number): void {
   interruption.abort(new Error('interrupted'));
 }
 
+/** Where an error was made; without its message, which may quote anything. */
+function framesOf(error: unknown): string[] {
+  const lines = error instanceof Error ? (error.stack ?? '').split('\n') : [];
+  return lines.filter((line) => line.startsWith('    at '));
+}
+
 function fail(cause: unknown): void {
   // What breaks off on an interruption is no news.
   if (interruption.signal.aborted) return;
   const error = recognised(cause);
   const message = error instanceof Error ? error.message : String(error);
   log.error('dataelixir', message.split('\n')[0]!);
-  if (error instanceof Error) log.debug('dataelixir', error.stack ?? message);
+  for (const frame of framesOf(error)) log.debug('dataelixir', frame);
   process.exitCode = error instanceof DataElixirError ? error.exitCode : 1;
 }
 

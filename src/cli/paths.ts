@@ -5,6 +5,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Settings } from '../../config/schema.ts';
+
+/** Names standard input as a source, and standard output as a sink. */
+export const STANDARD = '-';
 
 /** Folder of the package: the nearest one above this file that holds a package.json. */
 export const packageRoot: string = findRoot(dirname(fileURLToPath(import.meta.url)));
@@ -23,6 +27,28 @@ export function locate(path: string, workingFolder: string): string {
   if (isAbsolute(path) || existsSync(here)) return here;
   const bundled = join(packageRoot, path);
   return existsSync(bundled) ? bundled : here;
+}
+
+/** What is put behind the name of a dataset in one file makes that of its manifest. */
+export const MANIFEST_ENDING = '.manifest.ndjson';
+
+/** Absolute path of a source, or the pattern that it is: below `dataset.root` where it is relative. */
+export function sourcePath(root: string, source: string, find: (path: string) => string): string {
+  return find(isAbsolute(source) ? source : join(root, source));
+}
+
+/** Where the state of a denoiser's training stands, beside its weights. */
+export function trainingStatePath(weights: string): string {
+  return `${weights.replace(/\.safetensors$/, '')}.state.safetensors`;
+}
+
+/** Whether the purified dataset goes to stdout: where that is named, or stdin is read and nothing else is named. */
+export function toStandardOutput({
+  settings: { dataset, output },
+}: {
+  readonly settings: Pick<Settings, 'dataset' | 'output'>;
+}): boolean {
+  return output.path === STANDARD || (output.path === null && dataset.train.includes(STANDARD));
 }
 
 /** Versions of the program, of Node and of ONNX Runtime: what a result may depend on. */

@@ -1,7 +1,7 @@
 // The purification as `run` and `purify` share it: the parts are put together, the stream runs, and verdict,
 // purified dataset, manifest and models end up in the record.
 
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
@@ -15,21 +15,23 @@ import { SampleStore } from '../datasets/sample-store.ts';
 import {
   type DatasetWriter,
   holdsImageFiles,
+  isFileName,
   openStreamWriter,
   openWriter,
   STREAM_OUTPUTS,
   type WriterOptions,
 } from '../datasets/writer.ts';
-import { unwritten } from '../errors.ts';
+import { OutputError, unwritten } from '../errors.ts';
 import type { Pool } from '../workers/pool.ts';
 import type { ClassifierRef } from '../workers/protocol.ts';
 import { tilesPerImage } from '../workers/tiling.ts';
 import type { Context } from './commands.ts';
-import { STANDARD, writerOptions } from './datasets.ts';
+import { writerOptions } from './datasets.ts';
 import { writeEvidence } from './evidence.ts';
 import type { RunMemory } from './memory.ts';
 import { methodOf } from './method.ts';
 import { type Denoiser, progressOf, writeOnnx } from './models.ts';
+import { MANIFEST_ENDING, toStandardOutput } from './paths.ts';
 import type { OpenRecord } from './record.ts';
 import { estimateTo, reportTo, verdictTo } from './report.ts';
 import type { StageClock } from './workspace.ts';
@@ -145,14 +147,10 @@ async function openOutput(
     return openStreamWriter('stdout', context.stdout as Writable, outputOf(context, info));
   }
   const replace = (await memory?.mayReplace(target)) ?? false;
+  if (!replace) checkManifest(target);
   const writer = await openWriter(target, { ...outputOf(context, info), replace });
   await memory?.claim(target);
   return writer;
-}
-
-/** Whether the purified dataset goes to stdout: where that is named, or stdin is read and nothing else is named. */
-export function toStandardOutput({ settings: { dataset, output } }: Context): boolean {
-  return output.path === STANDARD || (output.path === null && dataset.train.includes(STANDARD));
 }
 
 /** A stream leaves in the format in which it came, unless another than the default is named. */
@@ -168,7 +166,16 @@ function outputOf(context: Context, info: DatasetInfo): WriterOptions {
 
 /** In the folder of the dataset, or beside its one file. */
 function manifestBeside(target: string): string {
-  return statSync(target).isDirectory() ? join(target, 'manifest.ndjson') : `${target}.manifest.ndjson`;
+  return statSync(target).isDirectory() ? join(target, 'manifest.ndjson') : `${target}${MANIFEST_ENDING}`;
+}
+
+/** @throws {OutputError} when something stands where the manifest of one file would go */
+function checkManifest(target: string): void {
+  const path = `${target}${MANIFEST_ENDING}`;
+  if (!isFileName(target) || !existsSync(path)) return;
+  throw new OutputError(
+    `output.path: expected no file at ${path}, where the manifest goes, found one; choose another output.path`,
+  );
 }
 
 /** Stages end one after the other, so the time between two ends belongs to the later one. */

@@ -2,7 +2,9 @@
 
 import type { Report, Stage } from '../../streams/progress.ts';
 import type { Estimate } from '../../streams/stages/detect.ts';
-import type { Verdict } from '../defense/verdict.ts';
+import { isAtChance } from '../defense/verdict/agreement.ts';
+import { reasonsInWords } from '../defense/verdict/reasons.ts';
+import type { Verdict } from '../defense/verdict/verdict.ts';
 import type { Log } from './log.ts';
 import type { Tally } from './tally.ts';
 
@@ -34,14 +36,23 @@ export function estimateTo(log: Log): (estimate: Estimate) => void {
 
 /** Tells the verdict, with what accuses each target. */
 export function verdictTo(log: Log): (verdict: Verdict) => void {
-  return ({ targetLabels, classes, canaries = [] }) => {
+  return ({ targetLabels, classes, agreement, canaries = [] }) => {
     log.info(
       'detect',
       `verdict: ${targetLabels.length > 0 ? `targets ${targetLabels.join(', ')}` : 'no target'}`,
     );
-    for (const { label, state, pValue, metric, stamp } of classes) {
-      if (state === 'clean' || pValue === undefined) continue;
-      const flow = metric === null ? 'no flow' : `${(100 * metric).toFixed(0)} % of the flow leaves`;
+    if (agreement) {
+      const { share, chance } = agreement;
+      const said = `the observer agrees with ${percent(share)} of the given labels; ${percent(chance)} would agree by chance`;
+      log[isAtChance(agreement) ? 'warn' : 'info']('detect', said);
+    }
+    for (const { label, state, samples, pValue, metric, stamp, reasons } of classes) {
+      if (state === 'clean' || pValue === undefined || samples === 0) continue;
+      if (state === 'undecided' && reasons) {
+        log.info('detect', `label ${label}: undecided: ${reasonsInWords(reasons)}`);
+        continue;
+      }
+      const flow = metric === null ? 'no flow' : `${percent(metric)} of the flow leaves`;
       const obeyed = stamp ? `, ${stamp.hits} of ${stamp.images} images obey its stamp` : '';
       log.info('detect', `label ${label}: ${state}, p ${pValue.toExponential(1)}, ${flow}${obeyed}`);
     }
@@ -49,4 +60,8 @@ export function verdictTo(log: Log): (verdict: Verdict) => void {
       log.info('detect', `canary ${trigger}: ${hits} of ${images} would have been sent home`);
     }
   };
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(0)} %`;
 }

@@ -4,10 +4,11 @@ import type { Settings } from '../../config/schema.ts';
 import type { PurifyParts } from '../../streams/purify.ts';
 import type { Detection } from '../../streams/stages/detect.ts';
 import type { Conclude } from '../../streams/stages/examine.ts';
-import { calibratedFlows, flowTest } from '../defense/flow-test.ts';
 import type { RepairPolicy } from '../defense/repair.ts';
 import { divergenceDetector } from '../defense/target-label.ts';
-import { conclude } from '../defense/verdict.ts';
+import { agreementOf } from '../defense/verdict/agreement.ts';
+import { calibratedFlows, flowTest } from '../defense/verdict/flow-test.ts';
+import { conclude } from '../defense/verdict/verdict.ts';
 import type { DiffusionPlan } from '../diffusion/plan.ts';
 import type { ClassifierTraining } from '../training/train-classifier.ts';
 
@@ -37,7 +38,11 @@ export function detectionOf(
   const concluding: Conclude = (table, scores, stamps) => {
     const { destinations: counts, known } = table;
     const flows = scores.labels.length > 0 ? calibratedFlows(scores) : { classes, counts, known };
-    return conclude(table, falseAlarm, flowTest(flows), stamps);
+    return conclude(table, falseAlarm, {
+      flows: flowTest(flows),
+      stamps,
+      agreement: agreementOf(scores),
+    });
   };
   return {
     ...counting,
@@ -54,7 +59,7 @@ export function policyOf({ detect, repair }: Settings): RepairPolicy {
 /** How a classifier is trained from scratch. */
 export function trainingOf({ classifier, seed }: Settings): ClassifierTraining {
   const { epochs, batch, shards, learningRate, momentum, weightDecay } = classifier;
-  return { epochs, batch, shards, learningRate, momentum, weightDecay, seed };
+  return { epochs: epochs ?? undefined, batch, shards, learningRate, momentum, weightDecay, seed };
 }
 
 /** How the benign model learns what was settled with its help. */

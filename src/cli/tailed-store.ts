@@ -8,14 +8,15 @@ import { isDynamicPattern } from 'tinyglobby';
 import type { Settings } from '../../config/schema.ts';
 import type { Refuse } from '../../streams/records.ts';
 import type { Entry } from '../datasets/entry.ts';
+import { LabelCensus, MAX_CLASSES } from '../datasets/label-census.ts';
 import { settleRange } from '../datasets/open.ts';
 import { SampleStore } from '../datasets/sample-store.ts';
-import { MAX_CLASSES, type SourceInfo } from '../datasets/stream.ts';
+import type { SourceInfo } from '../datasets/stream.ts';
 import { Tail } from '../datasets/tail.ts';
 import { DatasetError } from '../errors.ts';
 import { Positions } from '../state/positions.ts';
 import type { Context } from './commands.ts';
-import { channelsOf, takeIn } from './datasets.ts';
+import { channelsOf, reachOf, takeIn } from './datasets.ts';
 
 const NDJSON = /\.(ndjson|jsonl)$/;
 const TAR = /\.tar$/;
@@ -38,13 +39,16 @@ export class TailedStore {
   readonly #tail: Tail;
   readonly #scratch: string;
   #store: SampleStore | undefined;
-  #largest = -1;
+  #census = new LabelCensus();
   /** How far the file was read. */
   readonly positions: Positions;
 
-  /** @param scratch folder for the samples; whoever made it removes it */
-  constructor(path: string, scratch: string) {
-    this.#tail = new Tail(path);
+  /**
+   * @param scratch   folder for the samples; whoever made it removes it
+   * @param maxPixels of an image
+   */
+  constructor(path: string, scratch: string, maxPixels?: number) {
+    this.#tail = new Tail(path, maxPixels);
     this.#scratch = scratch;
     this.positions = new Positions([path]);
   }
@@ -82,18 +86,24 @@ export class TailedStore {
     this.#store ??= new SampleStore(join(this.#scratch, 'tail'), shape);
     const before = this.#store.count;
     const expected = { shape, classes: classes ?? MAX_CLASSES };
-    const entries = this.#counted(this.#tail.read(format));
+    const entries = this.#counted(this.#tail.read(format, reachOf(context).paths));
     const resize = context.settings.dataset.resize !== 'refuse';
-    const results = settleRange(entries, expected, { ...channelsOf(context.settings), resize });
-    await takeIn(context, this.#store, this.positions.noting(results), refuse).catch((error: Error) => {
-      this.reset();
-      throw error;
+    const census = classes === null ? this.#census : undefined;
+    const results = settleRange(entries, expected, {
+      ...channelsOf(context.settings),
+      resize,
     });
+    await takeIn(context, this.#store, this.positions.noting(results), refuse, { census }).catch(
+      (error: Error) => {
+        this.reset();
+        throw error;
+      },
+    );
     context.log.info(
       'read',
       `${this.#store.count - before} more of ${this.#store.count} samples usable, ${shape.join('×')}`,
     );
-    return { store: this.#store, classes: classes ?? this.#largest + 1 };
+    return { store: this.#store, classes: classes ?? this.#census.classes };
   }
 
   /** Forgets what was read. */
@@ -102,12 +112,12 @@ export class TailedStore {
     this.positions.reset();
     this.#store?.dispose();
     this.#store = undefined;
-    this.#largest = -1;
+    this.#census = new LabelCensus();
   }
 
   async *#counted(entries: AsyncGenerator<Entry>): AsyncGenerator<Entry> {
     for await (const entry of entries) {
-      if (entry.label !== undefined && entry.label > this.#largest) this.#largest = entry.label;
+      if (entry.label !== undefined) this.#census.add(entry.label);
       yield entry;
     }
   }

@@ -1,15 +1,17 @@
 // The side stream of windows (`--windows FILE|fd:N`): a line of JSON for each window as it closes, so that others can
 // watch while a dataset flows and see when an attack begins. A reader that has seen enough ends its own stream only.
 
-import { createWriteStream, existsSync, fstatSync, statSync } from 'node:fs';
+import { closeSync, createWriteStream, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Estimate } from '../../streams/stages/detect.ts';
-import type { Verdict } from '../defense/verdict.ts';
+import type { Verdict } from '../defense/verdict/verdict.ts';
 import { ConfigError, OutputError } from '../errors.ts';
 import type { State } from '../state/state.ts';
 import type { Context } from './commands.ts';
 
 const DESCRIPTOR = /^fd:(\d+)$/;
+/** Of every line. */
+const LINE_START = '{"window":';
 
 /** Runs `work` with the configured side stream, or with one that goes nowhere; it is complete when `work` is done. */
 export async function withWindows<T>(
@@ -66,14 +68,30 @@ async function openTarget(
     return createWriteStream('', { fd: Number(descriptor), autoClose: false });
   }
   const path = resolve(target);
-  const ours = settings.overwrite || (await state?.owns(path));
-  if (!ours && existsSync(path) && statSync(path).isFile()) {
-    throw new ConfigError(
-      `detect.windows: expected a new file, found ${path}; choose another one or pass --overwrite`,
-    );
-  }
+  if (!(await state?.owns(path))) checkFree(path, settings.overwrite);
   await state?.claim(path);
   return createWriteStream(path);
+}
+
+/** Overwriting is asked for where a record is replaced: that goes for its windows, and for no other file. */
+function checkFree(path: string, overwrite: boolean): void {
+  if (!statSync(path, { throwIfNoEntry: false })?.isFile()) return;
+  const ours = holdsWindows(path);
+  if (ours && overwrite) return;
+  const remedy = ours ? 'choose another one or pass --overwrite' : 'choose another one';
+  throw new ConfigError(`detect.windows: expected a new file, found ${path}; ${remedy}`);
+}
+
+/** Whether a file begins as {@link lineOf} does, or is empty, as where a run ended before the first line. */
+function holdsWindows(path: string): boolean {
+  const start = Buffer.alloc(LINE_START.length);
+  const file = openSync(path, 'r');
+  try {
+    const length = readSync(file, start);
+    return length === 0 || start.equals(Buffer.from(LINE_START));
+  } finally {
+    closeSync(file);
+  }
 }
 
 class SideStream {

@@ -2,14 +2,17 @@
 // waits for items that are still to come, so that a slow source costs no delay.
 
 /**
- * @param items ended when nobody wants more results, or when work fails
- * @param most  items at a time; with 1, the next is asked for when the result of the one before was taken
- * @param work  an error of it is thrown in its place
+ * @param items  ended when nobody wants more results, or when work fails
+ * @param most   items at a time; with 1, the next is asked for when the result of the one before was taken
+ * @param work   an error of it is thrown in its place
+ * @param weigh  of an item: the next is asked for while those at work weigh less than `heaviest`
  */
 export async function* ahead<T, R>(
   items: AsyncGenerator<T>,
   most: number,
   work: (item: T) => Promise<R>,
+  weigh: (item: T) => number = () => 0,
+  heaviest = 1,
 ): AsyncGenerator<R> {
   let wake: (() => void) | undefined;
   const watch = <V>(promise: Promise<V>): Watched<V> => {
@@ -29,21 +32,28 @@ export async function* ahead<T, R>(
     );
     return watched;
   };
-  const begun: Watched<R>[] = [];
+  const begun: Begun<R>[] = [];
+  let weight = 0;
+  const begin = (result: Watched<R>, heavy: number) => {
+    begun.push({ result, heavy });
+    weight += heavy;
+  };
   let next: Watched<IteratorResult<T>> | undefined;
   let ended = false;
   try {
     for (;;) {
-      if (!ended && begun.length < most) next ??= watch(items.next());
+      if (!ended && begun.length < most && weight < heaviest) next ??= watch(items.next());
       if (!next && begun.length === 0) return;
       if (next?.settled) {
         const { value: taken, error } = next;
         next = undefined;
-        if (error) begun.push({ settled: true, value: undefined, error });
-        else if (!taken!.done) begun.push(watch(work(taken!.value)));
+        if (error) begin({ settled: true, value: undefined, error }, 0);
+        else if (!taken!.done) begin(watch(work(taken!.value)), weigh(taken!.value));
         ended = error !== undefined || taken!.done === true;
-      } else if (begun[0]?.settled) {
-        const { value, error } = begun.shift()!;
+      } else if (begun[0]?.result.settled) {
+        const { result, heavy } = begun.shift()!;
+        const { value, error } = result;
+        weight -= heavy;
         if (error) throw error.error;
         yield value as R;
       } else {
@@ -55,6 +65,12 @@ export async function* ahead<T, R>(
   } finally {
     if (!ended) await items.return(undefined);
   }
+}
+
+/** An item at work, with its weight. */
+interface Begun<R> {
+  readonly result: Watched<R>;
+  readonly heavy: number;
 }
 
 /** What came of a promise; looked at instead of awaited. */

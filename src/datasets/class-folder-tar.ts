@@ -70,6 +70,7 @@ function toEntry(
   const origin = { image: bytes, rest };
   return {
     ...place,
+    held: bytes.length,
     decode: async (decodeImage) => ({ label, ...(await decodeImage(bytes, maxPixels)), origin }),
   };
 }

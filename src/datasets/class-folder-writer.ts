@@ -1,15 +1,20 @@
 // Writes one folder a class with one file a sample: the image as it came, else a PNG. Folders are named so that
 // readers that know nothing else give the same labels; files keep their names where these say their ids, else they
-// are named by the escaped ids.
+// are named by the escaped ids, shortened where these are too long for file systems.
 
-import { mkdir, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { classNamesOf } from './class-names.ts';
-import { type FileIds, idOfFile, stemOfId } from './file-ids.ts';
+import { classNamesOf, madeWhenNeeded } from './class-names.ts';
+import { isSafePath } from './description.ts';
+import { type FileIds, idOfFile, isFileStem, isShortened, NAMES_FILE, stemOfId } from './file-ids.ts';
 import { imageStem } from './image.ts';
 import { imageFile, type Origin } from './origin.ts';
 import { type PartWriter, unwritable } from './part-writer.ts';
 import type { Sample } from './sample.ts';
+
+/** What file systems take, but for a number before it; and what is left of a longer name, in characters of up to four bytes. */
+const MAX_CLASS_BYTES = 240;
+const SHORT_CLASS_CHARACTERS = 60;
 
 export interface ClassFolderWriter extends PartWriter {
   /** How the files' names say ids, which is known when the first sample is written. */
@@ -17,7 +22,8 @@ export interface ClassFolderWriter extends PartWriter {
 }
 
 /**
- * Makes a folder for every class, also for those that stay empty: a reader counts them.
+ * Makes a folder for every class, also for those that stay empty: a reader counts them. Where classes are very many and
+ * have no names, those that stay empty get none.
  *
  * @param below folders between that of the class and its images
  */
@@ -28,7 +34,13 @@ export async function openClassFolderWriter(
   below = '',
 ): Promise<ClassFolderWriter> {
   const parts = folderNames(classes, classNames);
-  for (const part of parts) await mkdir(join(root, part, below), { recursive: true });
+  const made = new Set<string>();
+  const make = async (part: string) => {
+    if (made.has(part)) return;
+    await mkdir(join(root, part, below), { recursive: true });
+    made.add(part);
+  };
+  if (!madeWhenNeeded(classes, classNames)) for (const part of parts) await make(part);
   let ids: FileIds | undefined;
   return {
     parts,
@@ -37,13 +49,19 @@ export async function openClassFolderWriter(
     },
     write: async (sample: Sample, origin?: Origin) => {
       ids ??= idsOf(sample, origin);
-      const folder = below ? `${parts[sample.label]}/${below}` : parts[sample.label]!;
+      const part = parts[sample.label]!;
+      const folder = below ? `${part}/${below}` : part;
       const { bytes, extension } = imageFile(sample, origin);
-      const path = join(root, folder, nameOf(sample.id, folder, extension, ids, origin));
+      const name = nameOf(sample.id, folder, extension, ids, origin);
+      const path = join(root, folder, name);
       // wx: a second sample of the same id and label must not replace the first
-      await writeFile(path, bytes, { flag: 'wx' }).catch((error: Error) => {
-        throw unwritable(path, error);
-      });
+      await make(part)
+        .then(() => writeFile(path, bytes, { flag: 'wx' }))
+        .catch((error: Error) => {
+          throw unwritable(path, error);
+        });
+      const stem = imageStem(name);
+      if (isShortened(stem)) await note(join(root, NAMES_FILE), { name: stem, id: sample.id });
     },
     close: () => Promise.resolve(),
   };
@@ -58,17 +76,28 @@ function idsOf({ id }: Sample, origin: Origin | undefined): FileIds {
 
 function nameOf(id: string, folder: string, extension: string, ids: FileIds, origin?: Origin): string {
   const { rest, image } = origin ?? {};
-  if (rest?.format !== 'class-folders') return `${stemOfId(ids, id)}.${extension}`;
-  const stem = imageStem(rest.name);
-  const kept = idOfFile(ids, folder, stem) === id;
-  if (kept && image) return rest.name;
-  return `${kept ? stem : stemOfId(ids, id)}.${extension}`;
+  if (rest?.format === 'class-folders') {
+    const stem = imageStem(rest.name);
+    const kept = idOfFile(ids, folder, stem) === id && isFileStem(stem) && isSafePath(rest.name);
+    if (kept) return image ? rest.name : `${stem}.${extension}`;
+  }
+  return `${stemOfId(ids, id)}.${extension}`;
+}
+
+/** Few names are that long, and no list of them is kept in memory. */
+function note(path: string, line: object): Promise<void> {
+  return appendFile(path, `${JSON.stringify(line)}\n`).catch((error: Error) => {
+    throw unwritable(path, error);
+  });
 }
 
 /** The class names where they can be folders and are read as the same labels, else numbers with the names behind. */
 export function folderNames(classes: number, classNames: readonly string[] | undefined): string[] {
   const digits = String(classes - 1).length;
-  const safe = classNames?.map((name) => name.replace(/[^\p{L}\p{N} ._-]|^\./gu, '_'));
+  const safe = classNames?.map((name) => {
+    const short = Buffer.byteLength(name) > MAX_CLASS_BYTES ? name.slice(0, SHORT_CLASS_CHARACTERS) : name;
+    return short.replace(/[^\p{L}\p{N} ._-]|^\./gu, '_');
+  });
   const asTheyAre = safe?.every((name, i) => name === classNames?.[i] && name !== '');
   if (safe && asTheyAre && isSame(classNamesOf(safe), safe)) return safe;
   return Array.from({ length: classes }, (_, i) => {

@@ -14,24 +14,33 @@ import { imageStem, isImageName, readImageFile } from './image.ts';
 import type { Quiet } from './quiet.ts';
 import { calledWhole, type KnownIds } from './same-stems.ts';
 
+export interface ClassFolderOptions {
+  /** Others still write: files that are not finished are left out. */
+  readonly quiet?: Quiet | undefined;
+  /** Where ids are remembered. */
+  readonly known?: KnownIds | undefined;
+  /** Whether folders of classes without samples may not be there. */
+  readonly lacking?: boolean;
+}
+
 /**
  * Reads a folder of class folders.
  *
- * @param labels  of the class folders
- * @param idOf of a file by its folder and its name without the image's extension
- * @param quiet others still write: files that are not finished are left out
- * @param known where ids are remembered
+ * @param labels of the class folders
+ * @param idOf   of a file by its folder and its name without the image's extension
  */
 export async function* readClassFolders(
   root: string,
   labels: ReadonlyMap<string, number>,
   idOf: (folder: string, stem: string) => string,
   maxPixels: number,
-  { quiet, known }: { readonly quiet?: Quiet | undefined; readonly known?: KnownIds | undefined } = {},
+  { quiet, known, lacking = false }: ClassFolderOptions = {},
 ): AsyncGenerator<Entry> {
   const queues: Queue[] = [];
   for (const [folder, label] of labels) {
+    if (lacking && !(await statIfThere(join(root, folder)))) continue;
     const { names, ...queue } = await listFiles(root, folder, label, quiet);
+    if (names.length === 0) continue;
     const whole = known && (await calledWhole(root, queue.folder, names, known));
     const packed = unpack(Buffer.from(names.join('\0')));
     queues.push({ ...queue, count: names.length, names: packed, whole, taken: 0 });

@@ -8,6 +8,14 @@ import type { Recognised } from './recognise.ts';
 // larger numbers are years or keys of another database
 const MAX_NUMBERED = 1000;
 
+/**
+ * Whether the folder of a class that nobody named is made when its first sample comes: of so many classes most may be
+ * empty, and their numbers are no longer read as labels without a description anyway.
+ */
+export function madeWhenNeeded(classes: number, classNames: readonly string[] | undefined): boolean {
+  return classNames === undefined && classes > MAX_NUMBERED;
+}
+
 /** Class names by label, of the class folders that were found anywhere in a dataset. */
 export function classNamesOf(folders: Iterable<string>): string[] {
   const sorted = [...new Set(folders)].sort();

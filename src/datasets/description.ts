@@ -3,6 +3,8 @@
 // URLs, dots too, since WebDataset ends a key at the first dot.
 
 import { join } from 'node:path';
+import { parseJson } from '../bounded-json.ts';
+import { hasControls } from '../control-characters.ts';
 import { DataElixirError, DatasetError } from '../errors.ts';
 import { readText } from '../files/regular-file.ts';
 import type { FileIds } from './file-ids.ts';
@@ -53,10 +55,15 @@ export async function readDescription(folder: string): Promise<Description | und
   );
 }
 
-/** An id as a file name; slashes may be kept where they may form folders. */
+/** An id as a file name; slashes may be kept where they may form folders, which those at an end or in a row do not. */
 export function escapeId(id: string, keepSlashes: boolean): string {
   const escaped = encodeURIComponent(id).replaceAll('.', '%2E');
-  return keepSlashes ? escaped.replaceAll('%2F', '/') : escaped;
+  return keepSlashes ? escaped.replaceAll(/(?<!^|%2F)%2F(?!%2F|$)/g, '/') : escaped;
+}
+
+/** Whether a path leads down on every system, and shows as what it is: then it may stay what it was. */
+export function isSafePath(path: string): boolean {
+  return !/^\/|^[a-z]:|\\|(?:^|\/)\.\.(?:\/|$)/i.test(path) && !hasControls(path);
 }
 
 /** The id of an escaped name; a name that was not escaped stands for itself. */
@@ -71,7 +78,7 @@ export function unescapeId(name: string): string {
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;

@@ -26,6 +26,8 @@ export interface Entry extends Place {
   readonly otherwise?: string;
   /** The label, where it can be told without decoding. */
   readonly label?: number;
+  /** Bytes of the image that it keeps in memory; absent where they are read when it is decoded. */
+  readonly held?: number;
   /**
    * @param decodeImage of the image's file, where it is one
    * @throws {SampleError} when it cannot be decoded

@@ -7,6 +7,7 @@ import { basename, dirname, join } from 'node:path';
 import { DatasetError } from '../errors.ts';
 import { ByteReader } from './byte-reader.ts';
 import { damagedEntry, type Entry, indexId } from './entry.ts';
+import type { LabelCensus } from './label-census.ts';
 import { type ImageShape, planar } from './sample.ts';
 
 /**
@@ -28,16 +29,14 @@ export function labelsBeside(images: string): string {
   );
 }
 
-/** One more than the largest label of an IDX file of labels; it holds a byte a sample, so this costs little. */
-export async function countIdxClasses(labels: string): Promise<number> {
+/** Counts the labels of an IDX file of labels; it holds a byte a sample, so this costs little. */
+export async function countIdxLabels(labels: string, census: LabelCensus): Promise<void> {
   const bytes = new ByteReader(labels);
   try {
     await readHeader(bytes, labels, [1]);
-    let largest = -1;
     for (let block = await bytes.take(1 << 15); block.length > 0; block = await bytes.take(1 << 15)) {
-      for (const label of block) if (label > largest) largest = label;
+      for (const label of block) census.add(label);
     }
-    return largest + 1;
   } finally {
     await bytes.close();
   }
@@ -107,7 +106,7 @@ export async function* readPairs(pairs: Pairs): AsyncGenerator<Entry> {
       );
       return;
     }
-    yield { id, source, offset, decode: () => decode(image, label, layout) };
+    yield { id, source, offset, held: size, decode: () => decode(image, label, layout) };
   }
   yield* leftovers(images, count, source);
 }

@@ -3,18 +3,26 @@
 
 import { hasPngSignature } from 'fast-png';
 import { DataElixirError, SampleError } from '../errors.ts';
-import { readWhole, withRegular } from '../files/regular-file.ts';
+import { readRegular } from '../files/regular-file.ts';
 import type { DecodeImage } from './entry.ts';
 import { decodeJpeg, hasJpegSignature } from './jpeg.ts';
 import { decodePng } from './png.ts';
+import { pngHeader } from './png-chunks.ts';
+import { decodeLargePng } from './png-large.ts';
 import { decodePnm, hasPnmSignature } from './pnm.ts';
 
 export const IMAGE_EXTENSIONS: readonly string[] = ['png', 'jpg', 'jpeg', 'ppm', 'pgm'];
+/** Of inflated pixels, from where on a PNG is decoded by libvips. */
+const LARGE_PNG = 2 ** 24;
+const MOST_FILE_BYTES = 2 ** 27;
 const EXTENSION = new RegExp(`\\.(?:${IMAGE_EXTENSIONS.join('|')})$`, 'i');
 
 /** Decodes an image of any of these kinds, in this thread. */
 export const decodeImage: DecodeImage = async (bytes, maxPixels) => {
-  if (hasPngSignature(bytes)) return decodePng(bytes, maxPixels);
+  if (hasPngSignature(bytes)) {
+    const header = pngHeader(bytes, maxPixels);
+    return header.dataBytes > LARGE_PNG ? decodeLargePng(bytes, header) : decodePng(bytes, maxPixels);
+  }
   if (hasJpegSignature(bytes)) return decodeJpeg(bytes, maxPixels);
   if (hasPnmSignature(bytes)) return decodePnm(bytes, maxPixels);
   const start = Buffer.from(bytes.subarray(0, 8)).toString('hex');
@@ -31,15 +39,22 @@ export function isImageStart(bytes: Uint8Array): boolean {
 /**
  * The bytes of an image file.
  *
+ * @param least        files of fewer bytes are not read at all: what says 0 may be no file of a disk
+ * @param denialsPass  as `Patience.read` has it
  * @throws {SampleError} when it is none, or holds more than an image may; {UnreadableError} or {ForbiddenError} when nothing
  *                       can be said of it
  */
-export async function readImageFile(path: string, maxPixels: number): Promise<Buffer> {
+export async function readImageFile(
+  path: string,
+  maxPixels: number,
+  { least = 0, denialsPass = true } = {},
+): Promise<Buffer> {
+  const refuse = (size: number) => {
+    if (size < least) return new SampleError(`expected an image file, found ${size} bytes; write it again`);
+    return size > maxImageBytes(maxPixels) ? tooManyBytes(size, maxPixels) : undefined;
+  };
   try {
-    return await withRegular(path, (file, size) => {
-      if (size > maxImageBytes(maxPixels)) throw tooManyBytes(size, maxPixels);
-      return readWhole(file, size);
-    });
+    return await readRegular(path, refuse, denialsPass);
   } catch (error) {
     if (error instanceof DataElixirError) throw error;
     // what stands for bytes that are no characters finds no file
@@ -54,15 +69,20 @@ export async function readImageFile(path: string, maxPixels: number): Promise<Bu
   }
 }
 
-/** A file of more bytes than this is not worth reading: 16-bit RGBA without any compression, and a MiB of metadata. */
+/**
+ * A file of more bytes than this is not worth reading: 16-bit RGBA without any compression, and a MiB of metadata. Nor is
+ * one of more than cameras write, whatever its pixels: many files wait in memory at a time.
+ */
 export function maxImageBytes(maxPixels: number): number {
-  return 8 * maxPixels + 2 ** 20;
+  return Math.min(8 * maxPixels, MOST_FILE_BYTES) + 2 ** 20;
 }
 
 /** The refusal of a file of more bytes than that. */
 export function tooManyBytes(size: number, maxPixels: number): SampleError {
   return new SampleError(
-    `expected an image of at most ${maxPixels} pixels, found ${size} bytes; raise dataset.maxPixels`,
+    8 * maxPixels < MOST_FILE_BYTES
+      ? `expected an image of at most ${maxPixels} pixels, found ${size} bytes; raise dataset.maxPixels`
+      : `expected an image file of at most ${maxImageBytes(maxPixels)} bytes, found ${size}; compress it`,
   );
 }
 

@@ -1,34 +1,52 @@
 // NDJSON, one JSON object a line: `{"id":…,"label":3,"image":"<base64 of a PNG, JPEG or PPM>"}`, or `"path"` instead
 // of `"image"`, beside the file or absolute. Other fields are for the writer to give back. This is what scripts and pipes make
-// most easily; lines are read one by one, and none longer than an image may be is ever held.
+// most easily; lines are read one by one, and none longer than an image may be is ever held. Who writes lines may be
+// anybody: they name files only where they are allowed to, and a line costs nothing but itself.
 
-import { dirname, resolve } from 'node:path';
-import { ForbiddenError, SampleError } from '../errors.ts';
+import { dirname } from 'node:path';
+import { CHECKED_FROM, MOST_VALUES, parseJson } from '../bounded-json.ts';
+import { SampleError } from '../errors.ts';
 import { ByteReader } from './byte-reader.ts';
 import { type ByteSource, nameOf } from './byte-stream.ts';
 import { type DecodeImage, damagedEntry, type Entry, indexId, type LabelledImage } from './entry.ts';
 import { maxImageBytes, readImageFile } from './image.ts';
+import { valueText } from './json-splice.ts';
+import type { LabelCensus } from './label-census.ts';
+import { textOf } from './origin.ts';
+import { type FindFile, pathsBelow } from './path-file.ts';
 
 const BLOCK_BYTES = 1 << 15;
 // for the id, the names of fields, and fields of others
 const ROOM_BYTES = 2 ** 20;
 const NEWLINE = 10;
+/** Other programs stop reading a little deeper than that. */
+const MAX_DEPTH = 100;
+const SHOWN_CHARACTERS = 40;
+/** Whoever wrote a line chose its path: what is denied there, or is no file of a disk, costs the line. */
+const OF_OTHERS = { least: 1, denialsPass: false };
+
+export interface NdjsonOptions {
+  /** Folder that paths may lead into, links followed; lines with a path are refused when absent. */
+  readonly paths: string | undefined;
+  /** Others still write: a last line without its end that is no object yet is left for later. */
+  readonly growing?: boolean;
+  /** Number of the first line, where others were read before. */
+  readonly first?: number;
+}
 
 /**
  * Reads one file or stream, gzipped or not; paths in a stream start from the working folder. Empty lines are passed over; a sample without an id is named by its line.
  *
- * @param growing others still write: a last line without its end that is no object yet is left for later
- * @param first   number of the first line, where others were read before
  * @returns what was read
  */
 export async function* readNdjson(
   file: ByteSource,
   maxPixels: number,
-  growing = false,
-  first = 0,
+  { paths, growing = false, first = 0 }: NdjsonOptions,
 ): AsyncGenerator<Entry, LinesRead> {
   const path = nameOf(file);
   const folder = dirname(path);
+  const find = pathsBelow(paths, folder);
   let index = first;
   let end = 0;
   for await (const line of linesOf(file, maxLineBytes(maxPixels), growing)) {
@@ -42,7 +60,7 @@ export async function* readNdjson(
         `expected a line of at most ${maxLineBytes(maxPixels)} bytes, found ${line.size}; raise dataset.maxPixels`,
       );
     } else if (line.bytes.some((byte) => byte > 32)) {
-      yield toEntry(line.bytes, place, indexId(index++), folder, maxPixels);
+      yield toEntry(line.bytes, place, indexId(index++), { folder, find, maxPixels });
     }
   }
   return { lines: index, end };
@@ -56,14 +74,12 @@ export interface LinesRead {
   readonly end: number;
 }
 
-/** One more than the largest label of a file; lines that hold none are passed over. */
-export async function countNdjsonClasses(path: string, maxPixels: number): Promise<number> {
-  let largest = -1;
+/** Counts the labels of a file; lines that hold none are passed over. */
+export async function countNdjsonLabels(path: string, maxPixels: number, census: LabelCensus): Promise<void> {
   for await (const line of linesOf(path, maxLineBytes(maxPixels))) {
     const label = 'bytes' in line && line.bytes ? parse(line.bytes)?.label : undefined;
-    if (isLabel(label) && label > largest) largest = label;
+    if (isLabel(label)) census.add(label);
   }
-  return largest + 1;
 }
 
 type Line =
@@ -120,51 +136,88 @@ function maxLineBytes(maxPixels: number): number {
   return Math.ceil((maxImageBytes(maxPixels) * 4) / 3) + ROOM_BYTES;
 }
 
+/** How images of a file's lines are found. */
+interface Images {
+  /** That relative paths start from. */
+  readonly folder: string;
+  readonly find: FindFile;
+  readonly maxPixels: number;
+}
+
 function toEntry(
   bytes: Buffer,
   place: { source: string; offset: number },
   index: string,
-  folder: string,
-  maxPixels: number,
+  { folder, find, maxPixels }: Images,
 ): Entry {
   const fields = parse(bytes);
   if (!fields) {
     const start = JSON.stringify(bytes.toString('utf8', 0, 24));
+    const most = bytes.length < CHECKED_FROM ? '' : ` of at most ${MOST_VALUES} values`;
     return damagedEntry(
       { ...place, id: index },
-      `expected a JSON object on every line, found ${start}; write it again`,
+      `expected a JSON object on every line${most}, found ${start}; write it again`,
     );
   }
-  const named =
-    typeof fields.id === 'string' || typeof fields.id === 'number' ? String(fields.id) : undefined;
+  const named = nameIn(fields, bytes);
+  if (isDeeper(fields, MAX_DEPTH)) {
+    return damagedEntry(
+      { ...place, id: named ?? index },
+      `expected fields nested at most ${MAX_DEPTH} deep, found more; leave them out`,
+    );
+  }
   const { label } = fields;
   // what waits to be decoded holds the bytes of the image, not the text that they came in
   const image = imageIn(fields);
   const decode = async (decodeImage: DecodeImage): Promise<LabelledImage> => {
-    if (!isLabel(label)) throw noLabel(label);
+    if (!isLabel(label)) throw noLabel(label, bytes);
     if ('damage' in image) throw new SampleError(image.damage);
     const inLine = 'bytes' in image;
-    const file = inLine ? image.bytes : await readNamed(resolve(folder, image.path), maxPixels);
+    const file = inLine ? image.bytes : await readImageFile(await find(image.path), maxPixels, OF_OTHERS);
     const id = named !== undefined && { id: named };
     const says = { ...id, label, ...(!inLine && { path: image.path }) };
     const rest = { format: 'ndjson' as const, line: bytes, folder, says };
     const origin = { image: inLine ? ('in line' as const) : file, rest };
     return { label, ...(await decodeImage(file, maxPixels)), origin };
   };
-  return { ...place, id: named ?? index, ...(isLabel(label) && { label }), decode };
+  const held = !('path' in image) && { held: bytes.length };
+  return { ...place, id: named ?? index, ...(isLabel(label) && { label }), ...held, decode };
 }
 
-/** A line that names what nobody may read costs itself alone: whoever wrote it chose the path. */
-function readNamed(path: string, maxPixels: number): Promise<Buffer> {
-  return readImageFile(path, maxPixels).catch((error: Error) => {
-    throw error instanceof ForbiddenError ? new SampleError(error.message) : error;
-  });
+/** The id of a line as text. A number is taken as it stands there: JavaScript rounds those above 2⁵³. */
+function nameIn({ id }: Fields, line: Buffer): string | undefined {
+  if (typeof id === 'string') return id;
+  return typeof id === 'number' ? valueText(textOf(line), 'id') : undefined;
 }
 
-function noLabel(label: unknown): SampleError {
-  return new SampleError(
-    `expected "label" to be a class index, found ${JSON.stringify(label) ?? 'none'}; write it as a number`,
-  );
+function noLabel(label: unknown, line: Buffer): SampleError {
+  const found = typeof label === 'number' ? clipped(valueText(textOf(line), 'label')!) : shown(label);
+  return new SampleError(`expected "label" to be a class index, found ${found}; write it as a number`);
+}
+
+/** A value for a message; what is large or deep is only named. */
+function shown(value: unknown): string {
+  if (value === undefined) return 'none';
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object';
+  return JSON.stringify(typeof value === 'string' ? clipped(value) : value);
+}
+
+function clipped(text: string): string {
+  return text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
+}
+
+/** Whether lists and objects lie deeper in it than that; without recursion, which they could exhaust. */
+function isDeeper(value: object, most: number): boolean {
+  let level = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > most) return true;
+    level = level.flatMap((outer) => Object.values(outer).filter(isObject));
+  }
+  return false;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }
 
 /** The image of a line, where it is, or why there is none. */
@@ -181,7 +234,7 @@ function imageIn({
     return { damage: 'expected "image" in base64, found other characters; encode it' };
   }
   if (typeof path === 'string') return { path };
-  const found = Object.keys(others).slice(0, 8).join(', ') || 'no fields';
+  const found = Object.keys(others).slice(0, 8).map(clipped).join(', ') || 'no fields';
   return { damage: `expected "image" or "path", found ${found}; add one` };
 }
 
@@ -189,7 +242,7 @@ type Fields = Readonly<Record<string, unknown>>;
 
 function parse(bytes: Buffer): Fields | undefined {
   try {
-    const value: unknown = JSON.parse(bytes.toString('utf8'));
+    const value = parseJson(bytes.toString('utf8'));
     return typeof value === 'object' && value !== null && !Array.isArray(value)
       ? (value as Fields)
       : undefined;

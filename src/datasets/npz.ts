@@ -4,22 +4,21 @@
 import { DatasetError } from '../errors.ts';
 import type { Entry } from './entry.ts';
 import { layoutOf, readPairs } from './idx.ts';
+import type { LabelCensus } from './label-census.ts';
 import { type NpyArray, openNpz } from './npz-archive.ts';
 
 const LABEL_TYPE = /^([<>|])([iu])([1248])$/;
 const ID_TYPE = /^[<|]([SU])(\d{1,4})$/;
 const BYTES_OF_CHARACTER = { S: 1, U: 4 } as const;
 
-/** One more than the largest label of an archive. */
-export async function countNpzClasses(path: string): Promise<number> {
+/** Counts the labels of an archive. */
+export async function countNpzLabels(path: string, census: LabelCensus): Promise<void> {
   const archive = await openNpz(path);
   try {
     const next = labelsOf(await archive.array('labels'), path);
-    let largest = -1;
     for (let label = await next(); label !== undefined; label = await next()) {
-      if (label > largest) largest = label;
+      if (label >= 0) census.add(label);
     }
-    return largest + 1;
   } finally {
     await archive.close();
   }

@@ -2,23 +2,26 @@
 // number of times. All that can be wrong with one sample is found here and leaves as a quarantine entry, so that
 // a reader never throws for the sake of a sample.
 
+import { dirname } from 'node:path';
 import { DatasetError, SampleError } from '../errors.ts';
 import { ahead } from './ahead.ts';
 import { overlaid, readAttackResult, readBackdoorBench } from './backdoorbench.ts';
 import { readCifarBinary } from './cifar-binary.ts';
 import { readClassFolderTar } from './class-folder-tar.ts';
 import { readClassFolders } from './class-folders.ts';
-import { folderLabels, nameClasses } from './class-names.ts';
+import { folderLabels, madeWhenNeeded, nameClasses } from './class-names.ts';
 import { cameAs, recordShape, shapeOf } from './dataset-shape.ts';
 import { unescapeId } from './description.ts';
-import { type DecodeImage, damagedEntry, type Entry, type Image } from './entry.ts';
+import { distinctEntry } from './distinct.ts';
+import type { DecodeImage, Entry, Image } from './entry.ts';
 import { idOfFile, pathId } from './file-ids.ts';
 import { readable } from './finished.ts';
 import { IdSet } from './id-set.ts';
-import { countIdxClasses, labelsBeside, readIdx } from './idx.ts';
-import { countNdjsonClasses, readNdjson } from './ndjson.ts';
-import { countNpzClasses, readNpz } from './npz.ts';
-import { countParquetClasses, readParquet } from './parquet.ts';
+import { countIdxLabels, labelsBeside, readIdx } from './idx.ts';
+import { LabelCensus, MAX_CLASSES } from './label-census.ts';
+import { countNdjsonLabels, readNdjson } from './ndjson.ts';
+import { countNpzLabels, readNpz } from './npz.ts';
+import { countParquetLabels, readParquet } from './parquet.ts';
 import type { Quiet } from './quiet.ts';
 import { type DatasetFormat, type Recognised, recognise, stemOf } from './recognise.ts';
 import type { ImageSize } from './resize.ts';
@@ -28,7 +31,12 @@ import { decodeEntry, type Expected, settleEntry } from './settle.ts';
 import { readShapes } from './shapes.ts';
 import { readWebDataset } from './webdataset.ts';
 
-export const DEFAULT_MAX_PIXELS = 2 ** 24;
+/** What phones take: 108 and 134 megapixels are the largest in one file that is no raw one. */
+export const DEFAULT_MAX_PIXELS = 2 ** 27;
+/** Of the images that a reader works on ahead. */
+const MOST_AHEAD_BYTES = 2 ** 28;
+/** Files that are read before the size of the first is known. */
+const FIRST_AHEAD = 16;
 // whose files have one size for all images
 const BARE_PIXELS: readonly DatasetFormat[] = ['npz', 'idx', 'cifar-binary'];
 // what has no names for its samples
@@ -64,7 +72,7 @@ export interface DatasetOptions {
   readonly skip?: number;
   /** At most so many samples after that, good or bad. */
   readonly limit?: number;
-  /** Larger images are refused before they are decoded; 2²⁴ when absent. */
+  /** Larger images are refused before they are decoded; 2²⁷ when absent. */
   readonly maxPixels?: number;
   /**
    * Others still write: files that are not finished are left out, but for NDJSON and tar files, which are read up to
@@ -84,6 +92,8 @@ export interface DatasetOptions {
   readonly decoder?: Decoder;
   /** Whether ids begin with the name of the file even where there is only one: the next time there may be more. */
   readonly named?: boolean;
+  /** Folder that the paths in lines of NDJSON may lead into, links followed; that of the file when absent, none in a stream. */
+  readonly paths?: string;
 }
 
 /** Decodes the image files of a source elsewhere than in its reader. */
@@ -139,6 +149,7 @@ export async function openDataset(
       `expected one or more sources of one format, found ${formats}; open them one by one`,
     );
   }
+  checkDescribed(first, sources[0]!, options);
   const classNames = first.classNames;
   const name = options.name ?? first.description?.name ?? stemOf(sources[0]!);
   const classes = await countClasses(parts, sources, options);
@@ -173,24 +184,42 @@ async function countClasses(
 ): Promise<number> {
   const [{ format, description, classNames }] = parts as [Recognised];
   const told = options.classes ?? description?.classes ?? classNames?.length;
-  if (told !== undefined && told > 0) return told;
+  if (told !== undefined && told > 0) return bounded(told, sources[0]!);
   if (format === 'cifar-binary') return (options.labelBytes ?? 1) > 1 ? 100 : 10;
   const maxPixels = options.maxPixels ?? DEFAULT_MAX_PIXELS;
-  let largest = 0;
+  const census = new LabelCensus();
+  let said = 0;
   for (const [i, part] of parts.entries()) {
     for (const file of part.files) {
-      let count = 0;
-      if (format === 'idx') count = await countIdxClasses(labelsOf(file, i, options));
-      else if (format === 'ndjson') count = await countNdjsonClasses(file, maxPixels);
-      else if (format === 'npz') count = await countNpzClasses(file);
-      else if (format === 'parquet') count = await countParquetClasses(file);
-      else if (format === 'backdoorbench') count = (await readAttackResult(file)).classes;
-      largest = Math.max(largest, count);
+      if (format === 'idx') await countIdxLabels(labelsOf(file, i, options), census);
+      else if (format === 'ndjson') await countNdjsonLabels(file, maxPixels, census);
+      else if (format === 'npz') await countNpzLabels(file, census);
+      else if (format === 'parquet') await countParquetLabels(file, census);
+      else if (format === 'backdoorbench') said = Math.max(said, (await readAttackResult(file)).classes);
     }
   }
-  if (largest > 0) return largest;
+  const classes = said || census.classes;
+  if (classes > 0) return bounded(classes, sources[0]!);
   throw new DatasetError(
     `expected the number of classes, which ${sources[0]} does not tell, found none; set dataset.classes`,
+  );
+}
+
+function bounded(classes: number, source: string): number {
+  if (classes <= MAX_CLASSES) return classes;
+  throw new DatasetError(
+    `expected at most ${MAX_CLASSES} classes, found ${classes} in ${source}; set dataset.classes`,
+  );
+}
+
+/** Memory follows what a description says, before its data show that it is wrong. */
+function checkDescribed({ description }: Recognised, source: string, { maxPixels }: DatasetOptions): void {
+  const [, height = 0, width = 0] = description?.shape ?? [];
+  const most = maxPixels ?? DEFAULT_MAX_PIXELS;
+  if (height * width <= most) return;
+  throw new DatasetError(
+    `expected images of at most ${most} pixels, found ${width}×${height} in the description of ${source}; ` +
+      'correct it or raise dataset.maxPixels',
   );
 }
 
@@ -224,7 +253,16 @@ export async function* settleRange(
   channels = given,
 ): AsyncGenerator<ReadResult> {
   const settle = (entry: Entry) => settleEntry(entry, { ...expected, resize }, channels, decoder?.decode);
-  yield* ahead(range(entries, skip, limit), decoder?.ahead ?? 1, settle);
+  // the image as it came, and as the dataset wants it; a file that is still to be read is taken to be like those before
+  const [c, h, w] = expected.shape;
+  let usual = MOST_AHEAD_BYTES / FIRST_AHEAD;
+  const weigh = ({ held = usual }: Entry) => held + c * h * w;
+  const taken = range(entries, skip, limit);
+  for await (const result of ahead(taken, decoder?.ahead ?? 1, settle, weigh, MOST_AHEAD_BYTES)) {
+    const image = result.ok ? result.origin?.image : undefined;
+    usual = Math.max(image instanceof Uint8Array ? image.length : 0, 0.9 * usual);
+    yield result;
+  }
 }
 
 async function* range(entries: AsyncIterable<Entry>, skip: number, limit: number): AsyncGenerator<Entry> {
@@ -251,29 +289,18 @@ async function* entriesOf(parts: readonly Recognised[], options: DatasetOptions)
       const prefix = prefixes[i]![j]!;
       const nameOf = (id: string) => (prefix ? `${prefix}/${id}` : id);
       const known = options.known && { known: (ids: readonly string[]) => options.known!(ids.map(nameOf)) };
-      for await (const found of entriesOfFile(part, file, i, { ...options, ...known })) {
-        yield named(found, nameOf, seen);
+      for await (const entry of entriesOfFile(part, file, i, { ...options, ...known })) {
+        yield distinctEntry(prefix ? named(entry, nameOf) : entry, seen);
       }
     }
   }
 }
 
-/** The entry under its name, or its other one. */
-function named(entry: Entry, nameOf: (id: string) => string, seen: IdSet | undefined): Entry {
-  const { id, otherwise, ...rest } = entry;
+/** The entry under its names in the dataset. */
+function named(entry: Entry, nameOf: (id: string) => string): Entry {
+  const { id, otherwise } = entry;
   if (id === undefined) return entry;
-  const first = { ...rest, id: nameOf(id) };
-  if (!seen || seen.add(first.id)) return first;
-  const second = { ...rest, id: nameOf(otherwise ?? id) };
-  return seen.add(second.id) ? second : repeated(first);
-}
-
-/** Stands for a sample of a name that was seen before. */
-export function repeated(entry: Entry): Entry {
-  return damagedEntry(
-    entry,
-    `expected every sample to have its own name, found ${entry.id} again; rename it`,
-  );
+  return { ...entry, id: nameOf(id), ...(otherwise !== undefined && { otherwise: nameOf(otherwise) }) };
 }
 
 function entriesOfFile(part: Recognised, file: string, index: number, options: DatasetOptions) {
@@ -286,6 +313,7 @@ function entriesOfFile(part: Recognised, file: string, index: number, options: D
         : readClassFolders(file, folderLabels(part), idsOf(part), maxPixels, {
             quiet: options.quiet,
             known: part.description ? undefined : options.known,
+            lacking: lacksFolders(part),
           });
     case 'idx':
       return readIdx(file, labelsOf(file, index, options), maxPixels);
@@ -299,7 +327,7 @@ function entriesOfFile(part: Recognised, file: string, index: number, options: D
         ? unescaped(readWebDataset(file, maxPixels, growing))
         : readWebDataset(file, maxPixels, growing);
     case 'ndjson':
-      return readNdjson(file, maxPixels, growing);
+      return readNdjson(file, maxPixels, { paths: options.paths ?? dirname(file), growing });
     case 'npz':
       return readNpz(file, maxPixels);
     case 'parquet':
@@ -313,9 +341,13 @@ function entriesOfFile(part: Recognised, file: string, index: number, options: D
   }
 }
 
-function idsOf({ description }: Recognised): (folder: string, stem: string) => string {
+function lacksFolders({ description }: Recognised): boolean {
+  return description !== undefined && madeWhenNeeded(description.classes, description.classNames);
+}
+
+function idsOf({ description, longIds }: Recognised): (folder: string, stem: string) => string {
   if (!description) return pathId;
-  return (folder, stem) => idOfFile(description.ids ?? 'escaped', folder, stem);
+  return (folder, stem) => longIds?.get(stem) ?? idOfFile(description.ids ?? 'escaped', folder, stem);
 }
 
 async function* unescaped(entries: AsyncIterable<Entry>): AsyncGenerator<Entry> {

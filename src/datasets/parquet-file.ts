@@ -17,14 +17,18 @@ import {
   type SchemaTree,
 } from 'hyparquet';
 import { decompressLz4, decompressLz4Raw } from 'hyparquet-compressors';
+import { parseJson } from '../bounded-json.ts';
 import { DataElixirError, DatasetError } from '../errors.ts';
 import { patience } from '../files/patience.ts';
 import { openSource } from './byte-reader.ts';
 import { heldBytes, passable, schemaOf } from './parquet-columns.ts';
 import { checkGroup, MAX_GROUP_BYTES } from './parquet-pages.ts';
+import { surveyThrift } from './thrift-survey.ts';
 
 const MAX_GROUP_ROWS = 2 ** 20;
 const MAX_FOOTER_BYTES = 2 ** 26;
+/** A column of a row group takes some forty. */
+const MAX_FOOTER_VALUES = 2 ** 21;
 
 /** As they stand in the file, of whatever types. */
 export interface ParquetRow {
@@ -122,7 +126,10 @@ async function readMetadata(bytes: AsyncBuffer, path: string): Promise<FileMetaD
   try {
     if (bytes.byteLength < 12) throw new Error(`${bytes.byteLength} bytes`);
     const end = new DataView(await bytes.slice(bytes.byteLength - 8));
-    if (end.getUint32(0, true) > MAX_FOOTER_BYTES) throw new Error('a damaged or larger one');
+    const size = end.getUint32(0, true);
+    if (size > Math.min(MAX_FOOTER_BYTES, bytes.byteLength - 8)) throw new Error('a damaged or larger one');
+    const footer = await bytes.slice(bytes.byteLength - 8 - size, bytes.byteLength - 8);
+    surveyThrift(new DataView(footer), 0, MAX_FOOTER_VALUES);
     const metadata = await parquetMetadataAsync(bytes, { geoparquet: false });
     for (const { num_rows: rows } of metadata.row_groups) {
       if (!(rows >= 0n && rows <= BigInt(MAX_GROUP_ROWS))) throw new Error(`a group of ${rows} rows`);
@@ -228,7 +235,7 @@ function objectOf(value: unknown): Readonly<Record<string, unknown>> {
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;

@@ -5,11 +5,14 @@
 import type { AsyncBuffer, RowGroup, SchemaTree } from 'hyparquet';
 import { parquetHeader } from 'hyparquet/src/column.js';
 import { OTHER_ENCODINGS } from './parquet-columns.ts';
+import { surveyThrift } from './thrift-survey.ts';
 
 /** A group is held as a whole, compressed and not. */
 export const MAX_GROUP_BYTES = 2 ** 29;
 // of a column of lists, in a group
 const MAX_NESTED_VALUES = 2 ** 22;
+/** With statistics of all kinds it takes some thirty. */
+const MAX_HEADER_VALUES = 1000;
 const ENCODINGS: readonly (string | undefined)[] = [
   'PLAIN',
   'PLAIN_DICTIONARY',
@@ -54,6 +57,7 @@ function checkPages(bytes: ArrayBuffer, groupRows: number, other?: SchemaTree): 
   let rows = 0;
   let total = 0;
   while (reader.offset < bytes.byteLength - 1) {
+    surveyThrift(reader.view, reader.offset, MAX_HEADER_VALUES);
     const page = parquetHeader(reader);
     const { compressed_page_size: size, uncompressed_page_size: whole } = page;
     const v2 = page.type === 'DATA_PAGE_V2' ? page.data_page_header_v2 : undefined;

@@ -7,6 +7,7 @@ import { DataElixirError, SampleError } from '../errors.ts';
 import { type DecodeImage, damagedEntry, type Entry, indexId, type LabelledImage } from './entry.ts';
 import { IdSet } from './id-set.ts';
 import { imageStem } from './image.ts';
+import type { LabelCensus } from './label-census.ts';
 import { openParquet, type ParquetRow } from './parquet-file.ts';
 
 /** Names of the classes by label; undefined when the file does not say. @throws {DatasetError} as `readParquet` */
@@ -16,20 +17,21 @@ export async function parquetClassNames(path: string): Promise<readonly string[]
   return file.classNames;
 }
 
-/** One more than the largest label of a file; groups that cannot be read are passed over. */
-export async function countParquetClasses(path: string): Promise<number> {
+/** Counts the labels of a file; groups that cannot be read are passed over. */
+export async function countParquetLabels(path: string, census: LabelCensus): Promise<void> {
   const file = await openParquet(path);
-  let largest = -1;
   try {
     for (const group of file.groups.keys()) {
       const labels = await file.labels(group).catch(damaged);
       if (labels instanceof Error) continue;
-      for (const label of labels) largest = Math.max(largest, labelOf(label) ?? -1);
+      for (const value of labels) {
+        const label = labelOf(value) ?? -1;
+        if (label >= 0) census.add(label);
+      }
     }
   } finally {
     await file.close();
   }
-  return largest + 1;
 }
 
 /**

@@ -5,10 +5,11 @@
 // and summing cost small images six times as much as the rest of decoding. What it costs to call it at all is more than
 // a small image: many of one width are decoded as one tall one.
 
-import { crc32, deflateSync, inflateSync } from 'node:zlib';
-import { convertIndexedToRgb, type DecodedPng, decode, encode, hasPngSignature } from 'fast-png';
+import { deflateSync, inflateSync } from 'node:zlib';
+import { convertIndexedToRgb, type DecodedPng, decode, encode } from 'fast-png';
 import { SampleError } from '../errors.ts';
 import type { Image } from './entry.ts';
+import { CHANNELS_OF_TYPE, type Chunk, chunksOf, isIntact, type PngHeader, pngHeader } from './png-chunks.ts';
 import { type ImageShape, interleave, planar } from './sample.ts';
 
 const SIGNATURE = Buffer.from('89504e470d0a1a0a', 'hex');
@@ -23,7 +24,6 @@ const DECODED_CHUNKS_INDEXED = [...DECODED_CHUNKS, 'PLTE'];
 const [LEAST_CHUNK, MOST_CHUNK] = [64, 1 << 20];
 /** What a small stream of stored blocks adds to its data. */
 const STORED_EXTRA = 256;
-const CHANNELS_OF_TYPE: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
 
 /**
  * Decodes a PNG. Gray becomes one channel; RGB and palettes become three. 1, 2 and 4 bits are scaled up without
@@ -63,19 +63,18 @@ function orError<T>(work: () => T): T | SampleError {
 
 /** A PNG in which all is right but, perhaps, its rows. */
 interface InflatedPng {
-  readonly header: Header;
+  readonly header: PngHeader;
   /** The chunks that decoding takes but for image data, in their order: `IHDR` first, `IEND` last. */
   readonly chunks: readonly Chunk[];
   readonly data: Uint8Array;
 }
 
 function inflatedPng(bytes: Uint8Array, maxPixels: number): InflatedPng {
-  if (!hasPngSignature(bytes)) {
-    const start = Buffer.from(bytes.subarray(0, 8)).toString('hex');
-    throw new SampleError(`expected a PNG image, found bytes ${start || '(none)'}; convert it to PNG`);
-  }
+  const header = pngHeader(bytes, maxPixels);
   const chunks = chunksOf(bytes);
-  const header = headerOf(chunks, maxPixels);
+  if (header.type === INDEXED && !chunks.some((chunk) => chunk.type === 'PLTE')) {
+    throw new SampleError('expected a palette in a PNG of indexed color, found none; export it again');
+  }
   const data = inflatedData(chunks, header.dataBytes);
   const needed = header.type === INDEXED ? DECODED_CHUNKS_INDEXED : DECODED_CHUNKS;
   const kept = chunks.filter((chunk) => needed.includes(chunk.type));
@@ -160,44 +159,6 @@ export function encodePng({ pixels, shape }: Image): Uint8Array {
   return encode({ width, height, channels, depth: 8, data: interleave(pixels, shape) });
 }
 
-interface Chunk {
-  readonly type: string;
-  readonly data: Uint8Array;
-  /** Length, type, data and checksum. */
-  readonly whole: Uint8Array;
-}
-
-function chunksOf(bytes: Uint8Array): Chunk[] {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const chunks: Chunk[] = [];
-  for (let at = 8; chunks.at(-1)?.type !== 'IEND'; ) {
-    const end = at + 12 + (at + 4 <= bytes.length ? view.getUint32(at) : 0);
-    if (end > bytes.length) {
-      throw new SampleError(
-        `expected a whole PNG, found its end at byte ${bytes.length} inside a chunk; fetch it again`,
-      );
-    }
-    const type = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
-    chunks.push({ type, data: bytes.subarray(at + 8, end - 4), whole: bytes.subarray(at, end) });
-    at = end;
-  }
-  return chunks;
-}
-
-interface Header {
-  readonly width: number;
-  readonly height: number;
-  /** Of color. */
-  readonly type: number;
-  /** Bytes of the inflated image data. */
-  readonly dataBytes: number;
-}
-
-function isIntact({ whole }: Chunk): boolean {
-  const end = whole.length - 4;
-  return crc32(whole.subarray(4, end)) === new DataView(whole.buffer, whole.byteOffset + end, 4).getUint32(0);
-}
-
 /** A chunk of image data that is not compressed, and whose sum nobody checks. */
 function storedData(data: Uint8Array): Uint8Array {
   const chunkSize = chunkFor(data.length + STORED_EXTRA);
@@ -212,43 +173,6 @@ function storedData(data: Uint8Array): Uint8Array {
 
 function chunkFor(bytes: number): number {
   return Math.min(Math.max(bytes, LEAST_CHUNK), MOST_CHUNK);
-}
-
-/** Reads the header and compares it with the limits. */
-function headerOf(chunks: readonly Chunk[], maxPixels: number): Header {
-  const header = chunks[0]!;
-  if (header.type !== 'IHDR' || header.data.length !== 13) {
-    throw new SampleError('expected a PNG header of 13 bytes first, found another chunk; export it again');
-  }
-  const view = new DataView(header.data.buffer, header.data.byteOffset, 13);
-  const [width, height, depth, type] = [
-    view.getUint32(0),
-    view.getUint32(4),
-    view.getUint8(8),
-    view.getUint8(9),
-  ];
-  if (width * height > maxPixels || width * height === 0) {
-    throw new SampleError(
-      `expected at least 1 and at most ${maxPixels} pixels, found a PNG header of ${width}×${height}; ` +
-        'resize the image or raise dataset.maxPixels',
-    );
-  }
-  const channels = CHANNELS_OF_TYPE[type];
-  const interlaced = view.getUint8(12) === 1;
-  if (channels === undefined || (interlaced && depth < 8)) {
-    const found = channels === undefined ? `color type ${type}` : `interlaced pixels of ${depth} bits`;
-    throw new SampleError(
-      `expected a PNG of a supported kind, found ${found}; export it as 8-bit RGB or gray`,
-    );
-  }
-  const bits = channels * depth;
-  const dataBytes = passesOf(width, height, interlaced)
-    .map(([columns, rows]) => (columns === 0 ? 0 : rows * (1 + Math.ceil((columns * bits) / 8))))
-    .reduce((sum, size) => sum + size, 0);
-  if (type === INDEXED && !chunks.some((chunk) => chunk.type === 'PLTE')) {
-    throw new SampleError('expected a palette in a PNG of indexed color, found none; export it again');
-  }
-  return { width, height, type, dataBytes };
 }
 
 function inflatedData(chunks: readonly Chunk[], expected: number): Uint8Array {
@@ -270,35 +194,16 @@ function inflatedData(chunks: readonly Chunk[], expected: number): Uint8Array {
   );
 }
 
-/** Columns and rows of the image, or of the seven passes of Adam7. */
-function passesOf(
-  width: number,
-  height: number,
-  interlaced: boolean,
-): readonly (readonly [number, number])[] {
-  if (!interlaced) return [[width, height]];
-  const starts = [
-    [0, 0, 8, 8],
-    [4, 0, 8, 8],
-    [0, 4, 4, 8],
-    [2, 0, 4, 4],
-    [0, 2, 2, 4],
-    [1, 0, 2, 2],
-    [0, 1, 1, 2],
-  ] as const;
-  return starts.map(([x, y, dx, dy]) => [Math.ceil((width - x) / dx), Math.ceil((height - y) / dy)] as const);
-}
-
 function toImage(png: DecodedPng): Image {
   const { width, height } = png;
   const area = width * height;
   const samples = png.palette ? convertIndexedToRgb(png) : png.depth < 8 ? unpack(png) : png.data;
   const stored = samples.length / area;
   const channels = stored < 3 ? 1 : 3;
-  const full = png.depth === 16 ? 0xffff : 0xff;
-  if (stored !== channels) checkOpaque(samples, stored, full);
+  const wide = png.depth === 16;
+  if (stored !== channels) refuseTransparent(samples, stored, wide);
   if (png.transparency && !png.palette) checkNoColorKey(samples, stored, png);
-  const bytes = full === 0xff ? samples : Uint8Array.from(samples, (value) => Math.round(value / 257));
+  const bytes = wide ? roundedTo8(samples) : samples;
   const shape: ImageShape = [channels, height, width];
   return { pixels: planar(bytes, shape, stored), shape };
 }
@@ -314,7 +219,16 @@ function unpack({ data, width, height, depth }: DecodedPng): Uint8Array {
   });
 }
 
-function checkOpaque(samples: ArrayLike<number>, stored: number, full: number): void {
+/** 16 bits to 8. */
+export function roundedTo8(values: ArrayLike<number>): Uint8Array {
+  const rounded = new Uint8Array(values.length);
+  for (let i = 0; i < rounded.length; i++) rounded[i] = Math.round(values[i]! / 257);
+  return rounded;
+}
+
+/** @param stored channels, of which alpha is the last. @throws {SampleError} when not all of it is opaque */
+export function refuseTransparent(samples: ArrayLike<number>, stored: number, wide: boolean): void {
+  const full = wide ? 0xffff : 0xff;
   for (let i = stored - 1; i < samples.length; i += stored) if (samples[i] !== full) throw transparent();
 }
 

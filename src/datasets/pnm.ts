@@ -16,6 +16,16 @@ export function hasPnmSignature(bytes: Uint8Array): boolean {
   return letter === 0x50 && digit >= 0x31 && digit <= 0x37;
 }
 
+/** What the header says; undefined where it is none of the kinds that are read. */
+export function pnmHeader(bytes: Uint8Array) {
+  const start = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, MAX_HEADER_BYTES));
+  const header = HEADER.exec(start.toString('latin1'));
+  if (!header) return undefined;
+  const [width, height, maximum] = header.slice(2).map(Number) as [number, number, number];
+  const channels: 1 | 3 = header[1] === '6' ? 3 : 1;
+  return { channels, width, height, maximum, length: header[0].length };
+}
+
 /**
  * Decodes a PPM to three channels, a PGM to one.
  *
@@ -23,16 +33,15 @@ export function hasPnmSignature(bytes: Uint8Array): boolean {
  * @throws {SampleError} when it is of another kind, too large, or has more or fewer bytes than its header says
  */
 export function decodePnm(bytes: Uint8Array, maxPixels: number): Image {
-  const start = Buffer.from(bytes.subarray(0, MAX_HEADER_BYTES)).toString('latin1');
-  const header = HEADER.exec(start);
+  const header = pnmHeader(bytes);
   if (!header) {
+    const start = Buffer.from(bytes.subarray(0, 16)).toString('latin1');
     throw new SampleError(
-      `expected a binary PPM (P6) or PGM (P5) with width, height and maximum, found ${JSON.stringify(start.slice(0, 16))}; ` +
+      `expected a binary PPM (P6) or PGM (P5) with width, height and maximum, found ${JSON.stringify(start)}; ` +
         'convert it',
     );
   }
-  const channels = header[1] === '6' ? 3 : 1;
-  const [width, height, maximum] = header.slice(2).map(Number) as [number, number, number];
+  const { channels, width, height, maximum } = header;
   const area = width * height;
   if (area > maxPixels || area === 0) {
     throw new SampleError(
@@ -45,7 +54,7 @@ export function decodePnm(bytes: Uint8Array, maxPixels: number): Image {
       `expected pixels of 8 bits with a maximum of 255, found a maximum of ${maximum}; convert the image`,
     );
   }
-  const data = bytes.subarray(header[0].length);
+  const data = bytes.subarray(header.length);
   if (data.length !== channels * area) {
     throw new SampleError(
       `expected ${channels * area} bytes of PPM pixels, found ${data.length}; fetch or export it again`,

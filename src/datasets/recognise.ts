@@ -12,6 +12,7 @@ import { ByteReader } from './byte-reader.ts';
 import { IMAGES_FOLDER, listClassFolders } from './class-folder-list.ts';
 import { listTarClasses } from './class-folder-tar.ts';
 import { type Description, readDescription } from './description.ts';
+import { readNames } from './file-ids.ts';
 import { readable } from './finished.ts';
 import { INPUT_FORMATS, SHAPES } from './formats.ts';
 import { parquetClassNames } from './parquet.ts';
@@ -27,6 +28,8 @@ const FILES_IN_FOLDERS: readonly (readonly [RegExp, DatasetFormat | 'tar'])[] = 
   [/\.parquet$/, 'parquet'],
 ];
 
+const MOST_NAMES_BYTES = 2 ** 20;
+
 /** So many (decompressed) bytes tell what a file holds. */
 export const START_BYTES = 512;
 
@@ -39,6 +42,8 @@ export interface Recognised {
   readonly files: readonly string[];
   /** Of a dataset that this project wrote. */
   readonly description?: Description;
+  /** Ids of the names in class folders that do not say them, being too long. */
+  readonly longIds?: ReadonlyMap<string, string>;
   /** Class folders that were found; by class index where there is a description. */
   readonly folders?: readonly string[];
   /** Whether the class folders are in tar archives. */
@@ -94,7 +99,9 @@ async function recogniseFolder(
     const { classNames, parts } = description;
     const layout = description.format === 'tiny-imagenet' ? 'class-folders' : description.format;
     const known = { format: layout, description, ...(classNames && { classNames }) };
-    if (layout === 'class-folders') return { ...known, files: [source], folders: parts };
+    if (layout === 'class-folders') {
+      return { ...known, files: [source], folders: parts, longIds: await readNames(source) };
+    }
     if (layout === 'backdoorbench') return { ...known, files: [source] };
     return { ...known, files: parts.map((part) => join(source, part)) };
   }
@@ -182,7 +189,7 @@ export function formatOf(start: Buffer): DatasetFormat | 'tar' | undefined {
 /** CIFAR comes with the names of its classes, one a line, in `batches.meta.txt` beside the data. */
 async function classNamesIn(folder: string): Promise<string[] | undefined> {
   const path = join(folder, 'batches.meta.txt');
-  const text = await readText(path).catch((error: NodeJS.ErrnoException) => {
+  const text = await readText(path, MOST_NAMES_BYTES).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
     if (error instanceof DataElixirError) throw error;
     throw new DatasetError(`expected names of classes in ${path}, found: ${error.message}; remove it`);

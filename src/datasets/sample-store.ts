@@ -29,7 +29,10 @@ export class SampleStore {
   #origins: OriginStore | undefined;
   readonly #pixelBytes: number;
   readonly #label = Buffer.alloc(LABEL_BYTES);
-  #count = 0;
+  /** Records in the file. */
+  #appended = 0;
+  /** Which of them are left; all where none was withdrawn. */
+  #left: number[] | undefined;
 
   /**
    * Creates an empty store; an older one of that name is replaced.
@@ -46,9 +49,9 @@ export class SampleStore {
     this.#ids = new AppendFile(`${path}.ids`);
   }
 
-  /** How many samples were appended. */
+  /** How many samples there are. */
   get count(): number {
-    return this.#count;
+    return this.#left?.length ?? this.#appended;
   }
 
   /**
@@ -71,9 +74,19 @@ export class SampleStore {
     this.#ids.append(Buffer.from(`${JSON.stringify(sample.id)}\n`));
     if (origin) {
       this.#origins ??= new OriginStore(this.#path);
-      this.#origins.append(this.#count, origin);
+      this.#origins.append(this.#appended, origin);
     }
-    return this.#count++;
+    this.#left?.push(this.#appended);
+    this.#appended += 1;
+    return this.count - 1;
+  }
+
+  /** Takes samples out again; those behind them move up. */
+  withdraw(indices: readonly number[]): void {
+    if (indices.length === 0) return;
+    const gone = new Set(indices);
+    const all = this.#left ?? Array.from({ length: this.#appended }, (_, record) => record);
+    this.#left = all.filter((_, index) => !gone.has(index));
   }
 
   /**
@@ -88,10 +101,10 @@ export class SampleStore {
     const record = Buffer.allocUnsafe(LABEL_BYTES + size);
     for (let i = 0; i < indices.length; i++) {
       const index = indices[i]!;
-      if (!(index >= 0 && index < this.#count)) {
-        throw new RangeError(`expected an index in [0, ${this.#count}), found ${index}`);
+      if (!(index >= 0 && index < this.count)) {
+        throw new RangeError(`expected an index in [0, ${this.count}), found ${index}`);
       }
-      this.#records.read(record, index * record.length);
+      this.#records.read(record, this.#recordOf(index) * record.length);
       labels[i] = record.readInt32LE(0);
       pixels.set(record.subarray(LABEL_BYTES), i * size);
     }
@@ -100,9 +113,10 @@ export class SampleStore {
 
   /** The samples in the order in which they were appended, as many as there are when the first is asked for. */
   *stream(): Generator<Sample> {
-    const count = this.#count;
+    const { count } = this;
     const ids = this.#ids.lines();
-    for (let index = 0; index < count; index++) {
+    for (let index = 0, record = 0; index < count; index++, record++) {
+      for (; record < this.#recordOf(index); record++) ids.next();
       const { pixels, labels } = this.read([index]);
       const id: string = JSON.parse(ids.next().value!);
       yield { id, label: labels[0]!, pixels, shape: this.shape };
@@ -111,7 +125,11 @@ export class SampleStore {
 
   /** What the sample at an index was in its source; undefined where nobody said. */
   origin(index: number): Origin | undefined {
-    return this.#origins?.read(index);
+    return this.#origins?.read(this.#recordOf(index));
+  }
+
+  #recordOf(index: number): number {
+    return this.#left?.[index] ?? index;
   }
 
   /** Closes the files and deletes them. */

@@ -4,6 +4,8 @@
 import { SampleError } from '../errors.ts';
 import type { DecodeImage, Entry, Image, LabelledImage } from './entry.ts';
 import { decodeImage } from './image.ts';
+import { pixelsInHeader, shapeInHeader } from './image-header.ts';
+import { labelBeyond } from './label-census.ts';
 import { originalImage } from './origin.ts';
 import { encodePng } from './png.ts';
 import { resizeImage, sizeOfShape } from './resize.ts';
@@ -25,21 +27,69 @@ export async function settleEntry(
   decode?: DecodeImage,
 ): Promise<ReadResult> {
   const { id, source, offset } = entry;
+  const turn = new Turn();
   try {
-    const image = await decodeEntry(entry, expected.classes, channels, decode);
+    const careful = expected.resize ? oneAtATime(turn, decode) : fitting(entry, expected, decode);
+    const image = await decodeEntry(entry, expected.classes, channels, careful);
     const { label, pixels, shape, origin } = expected.resize ? await resized(image, expected.shape) : image;
-    if (shape.some((extent, i) => extent !== expected.shape[i])) {
-      throw new SampleError(
-        `expected images of [${expected.shape}], found [${shape}] at sample ${id}; ` +
-          'set dataset.channels or dataset.resize',
-      );
-    }
+    if (shape.some((extent, i) => extent !== expected.shape[i])) throw otherShape(entry, expected, shape);
     const sample: Sample = { id: id ?? `${source}@${offset}`, label, pixels, shape };
     return { ok: true, sample, place: { source, offset }, ...(origin && { origin }) };
   } catch (error) {
     if (!(error instanceof SampleError)) throw error;
     const { code, message } = error;
     return { ok: false, quarantined: { code, message, source, offset, ...(id !== undefined && { id }) } };
+  } finally {
+    turn.end();
+  }
+}
+
+/** Decodes no image whose header shows that it is of another size. */
+function fitting(entry: Entry, expected: Expected, decode: DecodeImage = decodeImage): DecodeImage {
+  const [, height, width] = expected.shape;
+  // without a promise of its own: this is done for every image
+  return (bytes, maxPixels) => {
+    const found = shapeInHeader(bytes);
+    const other = found && (found[1] !== height || found[2] !== width);
+    // larger ones are refused by their decoder, for their size
+    if (other && found[1] * found[2] <= maxPixels) throw otherShape(entry, expected, found);
+    return decode(bytes, maxPixels);
+  };
+}
+
+function otherShape({ id }: Entry, expected: Expected, found: ImageShape): SampleError {
+  return new SampleError(
+    `expected images of [${expected.shape}], found [${found}] at sample ${id}; ` +
+      'set dataset.channels or dataset.resize',
+  );
+}
+
+/** More pixels than these, decoded and resized, take hundreds of megabytes for a while. */
+const LARGE = 2 ** 22;
+
+/** Large images are decoded and resized one at a time. */
+function oneAtATime(turn: Turn, decode: DecodeImage = decodeImage): DecodeImage {
+  return async (bytes, maxPixels) => {
+    if (pixelsInHeader(bytes) > LARGE) await turn.come();
+    return decode(bytes, maxPixels);
+  };
+}
+
+/** A place in the queue of large images. */
+class Turn {
+  static #last: Promise<void> = Promise.resolve();
+  #end: (() => void) | undefined;
+
+  async come(): Promise<void> {
+    const before = Turn.#last;
+    Turn.#last = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+    await before;
+  }
+
+  end(): void {
+    this.#end?.();
   }
 }
 
@@ -58,10 +108,7 @@ export async function decodeEntry(
 ): Promise<LabelledImage> {
   const image = await entry.decode(decode);
   if (image.label < 0 || image.label >= classes) {
-    throw new SampleError(
-      `expected a label from 0 to ${classes - 1}, found ${image.label} at sample ${entry.id}; ` +
-        'set dataset.classes or correct it',
-    );
+    throw labelBeyond(image.label, classes, entry.id);
   }
   return channels === undefined ? image : fitChannels(image, channels);
 }

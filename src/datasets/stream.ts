@@ -7,10 +7,12 @@ import { readBytes } from './byte-reader.ts';
 import { type ByteStream, buffersOf, peek } from './byte-stream.ts';
 import { readCifarBinary } from './cifar-binary.ts';
 import { cameAs, recordShape, shapeOf } from './dataset-shape.ts';
+import { distinctEntry } from './distinct.ts';
 import { damagedEntry, type Entry } from './entry.ts';
 import { IdSet } from './id-set.ts';
+import { LabelCensus, MAX_CLASSES } from './label-census.ts';
 import { readNdjson } from './ndjson.ts';
-import { type DatasetInfo, type DatasetOptions, DEFAULT_MAX_PIXELS, repeated, settleRange } from './open.ts';
+import { type DatasetInfo, type DatasetOptions, DEFAULT_MAX_PIXELS, settleRange } from './open.ts';
 import { type DatasetFormat, formatOf, START_BYTES } from './recognise.ts';
 import type { ImageShape, ReadResult } from './sample.ts';
 import { decodeEntry } from './settle.ts';
@@ -19,20 +21,20 @@ import { readWebDataset } from './webdataset.ts';
 /** Formats that can be read from their beginning to their end. */
 export const STREAM_FORMATS = ['ndjson', 'webdataset', 'cifar-binary'] as const;
 
-/** Labels are below this where nobody says below what. */
-export const MAX_CLASSES = 100_000;
 /** Samples that may be bad before a good one shows the size of images. */
 const MOST_BAD = 1000;
 
 /** What is known of a dataset that may still be flowing. */
 export interface SourceInfo extends Omit<DatasetInfo, 'classes'> {
-  /** Absent before the end of a stream that does not tell: then one more than the largest label. */
+  /** Absent before the end of a stream that does not tell: then what its labels say. */
   readonly classes?: number;
 }
 
 /** A dataset that may be readable only once; `Dataset` is one that is not. */
 export interface Source {
   readonly info: SourceInfo;
+  /** What its labels say of the classes, where that shows only at its end. */
+  readonly census?: LabelCensus | undefined;
   /**
    * All samples of the range, in order. A stream gives them once.
    *
@@ -58,15 +60,16 @@ export async function openStream(
   const rest = distinct(entriesOf({ name, bytes }, format, options));
   const { held, found } = await firstGood(name, rest, options);
   const told = options.classes ?? (format === 'cifar-binary' ? classesOfCifar(options) : undefined);
-  let largest = -1;
+  const census = new LabelCensus();
   let ended = false;
   let begun = false;
   const shape = shapeOf(found, options);
   const came = cameAs(found, options, format === 'cifar-binary');
   const known = { name: options.name ?? name, format, shape, ...came, ...namesOf(options) };
   return {
+    census: told === undefined ? census : undefined,
     get info() {
-      const classes = told ?? (ended ? largest + 1 : undefined);
+      const classes = told ?? (ended ? census.classes : undefined);
       return { ...known, ...(classes !== undefined && { classes }) };
     },
     read: async function* (classes = told ?? MAX_CLASSES) {
@@ -74,7 +77,7 @@ export async function openStream(
         throw new DatasetError(`expected to read ${name} once, found a second time; save it to a file`);
       begun = true;
       for await (const result of settleRange(chained(held, rest), { shape, classes }, options)) {
-        if (result.ok) largest = Math.max(largest, result.sample.label);
+        if (result.ok) census.add(result.sample.label);
         yield result;
       }
       ended = true;
@@ -111,7 +114,7 @@ function entriesOf(
   options: DatasetOptions,
 ): AsyncGenerator<Entry> {
   const maxPixels = options.maxPixels ?? DEFAULT_MAX_PIXELS;
-  if (format === 'ndjson') return readNdjson(stream, maxPixels);
+  if (format === 'ndjson') return readNdjson(stream, maxPixels, { paths: options.paths });
   if (format === 'webdataset') return readWebDataset(stream, maxPixels);
   return readCifarBinary(stream, {
     shape: recordShape(options),
@@ -122,7 +125,7 @@ function entriesOf(
 async function* distinct(entries: AsyncGenerator<Entry>): AsyncGenerator<Entry, void, undefined> {
   const seen = new IdSet();
   for await (const entry of entries) {
-    yield entry.id !== undefined && !seen.add(entry.id) ? repeated(entry) : entry;
+    yield distinctEntry(entry, seen);
   }
 }
 

@@ -4,13 +4,15 @@
 
 import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { patience } from '../files/patience.ts';
 import { chunksOf, openSource } from './byte-reader.ts';
 import type { ByteStream } from './byte-stream.ts';
+import { distinctEntry } from './distinct.ts';
 import type { Entry } from './entry.ts';
 import { IdSet } from './id-set.ts';
 import { readNdjson } from './ndjson.ts';
-import { DEFAULT_MAX_PIXELS, repeated } from './open.ts';
+import { DEFAULT_MAX_PIXELS } from './open.ts';
 import { readWebDataset } from './webdataset.ts';
 
 /** Bytes that are held against those of before, at either place. */
@@ -32,8 +34,12 @@ export class Tail {
   #place: Place | undefined;
   #ids = new IdSet();
 
-  constructor(path: string) {
+  readonly #maxPixels: number;
+
+  /** @param maxPixels of an image */
+  constructor(path: string, maxPixels = DEFAULT_MAX_PIXELS) {
     this.path = path;
+    this.#maxPixels = maxPixels;
   }
 
   /** Whether nothing is to be read again. Else the next reading begins at the beginning. */
@@ -61,14 +67,18 @@ export class Tail {
   /**
    * What is whole since the last reading. A reading that is not taken to its end must be followed by `reset`.
    *
+   * @param paths folder that the paths in lines of NDJSON may lead into; that of the file when absent
    * @throws {DatasetError} when the file cannot be read
    */
-  async *read(format: TailFormat): AsyncGenerator<Entry> {
+  async *read(format: TailFormat, paths = dirname(this.path)): AsyncGenerator<Entry> {
     const { offset: from, lines } = this.#place ?? { offset: 0, lines: 0 };
     const file = await openSource(this.path);
     try {
       const stream = { name: this.path, bytes: chunksOf(file, this.path, from), plain: true };
-      const end = yield* this.#placed(from, entriesOf(stream, format, lines));
+      const end = yield* this.#placed(
+        from,
+        entriesOf(stream, format, lines, { paths, maxPixels: this.#maxPixels }),
+      );
       // an archive that has its end is no longer one that grows
       this.#place = end && {
         ...end,
@@ -89,7 +99,7 @@ export class Tail {
       for (let next = await entries.next(); ; next = await entries.next()) {
         if (next.done) return next.value && { ...next.value, offset: from + next.value.offset };
         const entry = { ...next.value, offset: from + next.value.offset };
-        yield entry.id !== undefined && !this.#ids.add(entry.id) ? repeated(entry) : entry;
+        yield distinctEntry(entry, this.#ids);
       }
     } finally {
       await entries.return(undefined);
@@ -103,12 +113,13 @@ async function* entriesOf(
   stream: ByteStream,
   format: TailFormat,
   before: number,
+  { paths, maxPixels }: { readonly paths: string; readonly maxPixels: number },
 ): AsyncGenerator<Entry, End | undefined> {
   if (format === 'ndjson') {
-    const { lines, end } = yield* readNdjson(stream, DEFAULT_MAX_PIXELS, true, before);
+    const { lines, end } = yield* readNdjson(stream, maxPixels, { paths, growing: true, first: before });
     return { offset: end, lines };
   }
-  const offset = yield* readWebDataset(stream, DEFAULT_MAX_PIXELS, true);
+  const offset = yield* readWebDataset(stream, maxPixels, true);
   return offset === undefined ? undefined : { offset, lines: 0 };
 }
 

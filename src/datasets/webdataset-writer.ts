@@ -5,7 +5,7 @@
 import { basename } from 'node:path';
 import { type Pack, pack } from 'tar-stream';
 import type { ByteSink } from './byte-sink.ts';
-import { escapeId, unescapeId } from './description.ts';
+import { escapeId, isSafePath, unescapeId } from './description.ts';
 import { spliceFields } from './json-splice.ts';
 import { imageFile, type Member, type Origin, textOf } from './origin.ts';
 import type { PartWriter } from './part-writer.ts';
@@ -48,7 +48,10 @@ async function pump(archive: AsyncIterable<Buffer>, sink: ByteSink): Promise<voi
   await sink.close();
 }
 
-/** The members of a sample; their key is the escaped id, or the one that it had where that says the same. */
+/**
+ * The members of a sample; their key is the escaped id, or the one that it had where that says the same and leads nowhere
+ * else.
+ */
 export function membersOf(sample: Sample, origin: Origin | undefined): WholeMember[] {
   const { id, label } = sample;
   const { bytes, extension } = imageFile(sample, origin);
@@ -61,15 +64,21 @@ export function membersOf(sample: Sample, origin: Origin | undefined): WholeMemb
     ];
   }
   const { key, members } = origin.rest;
-  const same = unescapeId(key) === id;
+  const same = unescapeId(key) === id && isSafePath(key);
   const given = givenLabel(members);
   return members.map((member) => {
     const image = member.bytes === undefined;
     const changed = image && !origin.image;
     const ending = changed ? extension : member.name.slice(member.name.indexOf(key) + key.length + 1);
-    const name = same && !changed ? member.name : `${same ? key : escapeId(id, true)}.${ending}`;
+    const kept = same && !changed && isSafePath(member.name);
+    const name = kept ? member.name : `${same ? key : escapeId(id, true)}.${safeEnding(ending)}`;
     return { name, bytes: image ? bytes : labelled(member, given, label) };
   });
+}
+
+/** Endings have no slashes; dots in them are theirs. */
+function safeEnding(ending: string): string {
+  return isSafePath(ending) ? ending : encodeURIComponent(ending);
 }
 
 interface WholeMember extends Member {

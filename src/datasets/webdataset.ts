@@ -3,6 +3,7 @@
 // `label`. Members with other extensions are for the writer to give back.
 // https://github.com/webdataset/webdataset
 
+import { parseJson } from '../bounded-json.ts';
 import { SampleError } from '../errors.ts';
 import { type ByteSource, nameOf } from './byte-stream.ts';
 import type { DecodeImage, Entry, LabelledImage } from './entry.ts';
@@ -82,9 +83,10 @@ export function splitMember(name: string): { key: string; extension: string } | 
 }
 
 function toEntry(group: Group, path: string, maxPixels: number): Entry {
-  const name = imageOf(group)?.name ?? group.key;
-  const place = { id: group.key, source: `${path}!${name}`, offset: group.offset };
-  return { ...place, decode: (decodeImage) => decodeGroup(group, maxPixels, decodeImage) };
+  const image = imageOf(group);
+  const place = { id: group.key, source: `${path}!${image?.name ?? group.key}`, offset: group.offset };
+  const held = group.otherBytes + (image?.bytes?.length ?? 0);
+  return { ...place, held, decode: (decodeImage) => decodeGroup(group, maxPixels, decodeImage) };
 }
 
 function imageOf({ members }: Group): TarMember | undefined {
@@ -140,7 +142,7 @@ function labelInJson({ name, bytes, size }: TarMember): number {
 /** The class index in a JSON object; undefined where there is none. */
 export function labelField(json: Uint8Array): number | undefined {
   try {
-    const value: unknown = JSON.parse(Buffer.from(json).toString('utf8'));
+    const value = parseJson(Buffer.from(json).toString('utf8'));
     const label = typeof value === 'object' && value !== null && 'label' in value ? value.label : undefined;
     return Number.isSafeInteger(label) && (label as number) >= 0 ? (label as number) : undefined;
   } catch (error) {

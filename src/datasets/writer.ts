@@ -57,6 +57,11 @@ export interface WriterOptions {
   readonly replace?: boolean;
 }
 
+/** Whether a dataset of this name is one file, in every format that may be so. */
+export function isFileName(target: string): boolean {
+  return /\.(tar|tgz|gz|zst|ndjson|jsonl|npz|parquet|bin)$/.test(target);
+}
+
 /** Whether each image is a file of its own in this format, of its own kind and size. */
 export function holdsImageFiles(format: OutputFormat): boolean {
   return !BARE_PIXELS.includes(format);
@@ -89,7 +94,7 @@ export async function openWriter(target: string, options: WriterOptions): Promis
     (ending) => COMPRESSED.includes(options.format) && target.endsWith(`${extension}${ending}`),
   );
   const single = compression !== undefined || (extension !== undefined && target.endsWith(extension));
-  if (!single && /\.(tar|tgz|gz|zst|ndjson|jsonl|npz|parquet|bin)$/.test(target)) {
+  if (!single && isFileName(target)) {
     throw new ConfigError(
       `expected a folder${extension ? ` or a ${extension} file` : ''} for ${options.format}, found ${target}; ` +
         'name a folder, or set output.format',

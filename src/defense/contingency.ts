@@ -2,21 +2,22 @@
 // Plain counts: tables of windows, workers and machines add up in any order, and a checkpoint takes kilobytes.
 
 import { ShapeError } from '../errors.ts';
+import { addCell, addCells, type Cells, type MutableCells } from './cells.ts';
 import { hasTransition, type KeptImages } from './transitions.ts';
 
-/** Counts as plain data: JSON and structured cloning keep them. Matrices are row-major, row = given label. */
+/** Counts as plain data: JSON and structured cloning keep them. Rows of cells are given labels. */
 export interface TransitionTable {
   readonly classes: number;
   /** [C] samples seen. */
   readonly samples: readonly number[];
   /** [C] samples whose kept images carry more than one label. */
   readonly moved: readonly number[];
-  /** [C, C] labels of the kept images of the moved samples: the table of the paper. */
-  readonly kept: readonly number[];
-  /** [C, C] majority labels of the candidates, one a sample. */
-  readonly destinations: readonly number[];
-  /** [C, C] of them those of the samples whose raw image the observer calls by the given label. */
-  readonly known: readonly number[];
+  /** Labels of the kept images of the moved samples: the table of the paper. */
+  readonly kept: Cells;
+  /** Majority labels of the candidates, one a sample. */
+  readonly destinations: Cells;
+  /** Of them those of the samples whose raw image the observer calls by the given label. */
+  readonly known: Cells;
 }
 
 /** Adds samples and tables up. */
@@ -24,29 +25,24 @@ export class Contingency {
   readonly classes: number;
   readonly #samples: number[];
   readonly #moved: number[];
-  readonly #kept: number[];
-  readonly #destinations: number[];
-  readonly #known: number[];
+  readonly #kept: MutableCells = {};
+  readonly #destinations: MutableCells = {};
+  readonly #known: MutableCells = {};
 
   constructor(classes: number) {
-    const zeros = (length: number) => new Array<number>(length).fill(0);
     this.classes = classes;
-    this.#samples = zeros(classes);
-    this.#moved = zeros(classes);
-    this.#kept = zeros(classes * classes);
-    this.#destinations = zeros(classes * classes);
-    this.#known = zeros(classes * classes);
+    this.#samples = new Array<number>(classes).fill(0);
+    this.#moved = new Array<number>(classes).fill(0);
   }
 
   /** Counts one sample. `given` and all labels lie in [0, classes). */
   add(given: number, kept: KeptImages): void {
-    const row = given * this.classes;
     this.#samples[given]!++;
-    this.#destinations[row + kept.majority]!++;
-    if (kept.labels[0] === given) this.#known[row + kept.majority]!++;
+    addCell(this.#destinations, given, kept.majority);
+    if (kept.labels[0] === given) addCell(this.#known, given, kept.majority);
     if (!hasTransition(kept)) return;
     this.#moved[given]!++;
-    for (const label of kept.labels) this.#kept[row + label]!++;
+    for (const label of kept.labels) addCell(this.#kept, given, label);
   }
 
   /**
@@ -61,9 +57,9 @@ export class Contingency {
     }
     addInto(this.#samples, table.samples);
     addInto(this.#moved, table.moved);
-    addInto(this.#kept, table.kept);
-    addInto(this.#destinations, table.destinations);
-    addInto(this.#known, table.known);
+    addCells(this.#kept, table.kept);
+    addCells(this.#destinations, table.destinations);
+    addCells(this.#known, table.known);
   }
 
   /** The counts so far, copied. */
@@ -72,9 +68,9 @@ export class Contingency {
       classes: this.classes,
       samples: [...this.#samples],
       moved: [...this.#moved],
-      kept: [...this.#kept],
-      destinations: [...this.#destinations],
-      known: [...this.#known],
+      kept: structuredClone(this.#kept),
+      destinations: structuredClone(this.#destinations),
+      known: structuredClone(this.#known),
     };
   }
 }

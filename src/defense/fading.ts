@@ -1,6 +1,7 @@
 // Evidence that fades: with each window, what came before counts for less, so that an attack that starts late is not
 // outweighed by a long honest past. Counts are scaled; of the sample of scores, which cannot be, a share is drawn.
 
+import { addCells, type Cells, mapCells } from './cells.ts';
 import type { TransitionTable } from './contingency.ts';
 import { ScoreSample } from './score-sample.ts';
 
@@ -29,28 +30,41 @@ export class FadingEvidence {
   get evidence(): { readonly counts: TransitionTable; readonly scores: ScoreSample } {
     if (!this.#counts || !this.#scores)
       throw new RangeError('expected evidence of a window, found none; add it');
-    return { counts: mapped(this.#counts, Math.round), scores: this.#scores };
+    return { counts: rounded(this.#counts), scores: this.#scores };
   }
 }
 
 function added(past: TransitionTable, decay: number, present: TransitionTable): TransitionTable {
-  return tableOf(past.classes, (key) => past[key].map((count, i) => decay * count + present[key][i]!));
+  const list = (key: 'samples' | 'moved') => past[key].map((count, i) => decay * count + present[key][i]!);
+  const cells = (key: CellKey) => {
+    const sums = mapCells(past[key], (count) => decay * count);
+    addCells(sums, present[key]);
+    return sums;
+  };
+  return tableOf(past.classes, list, cells);
 }
 
-function mapped(table: TransitionTable, round: (count: number) => number): TransitionTable {
-  return tableOf(table.classes, (key) => table[key].map(round));
+function rounded(table: TransitionTable): TransitionTable {
+  return tableOf(
+    table.classes,
+    (key) => table[key].map(Math.round),
+    (key) => mapCells(table[key], Math.round),
+  );
 }
+
+type CellKey = 'kept' | 'destinations' | 'known';
 
 function tableOf(
   classes: number,
-  counts: (key: Exclude<keyof TransitionTable, 'classes'>) => number[],
+  list: (key: 'samples' | 'moved') => number[],
+  cells: (key: CellKey) => Cells,
 ): TransitionTable {
   return {
     classes,
-    samples: counts('samples'),
-    moved: counts('moved'),
-    kept: counts('kept'),
-    destinations: counts('destinations'),
-    known: counts('known'),
+    samples: list('samples'),
+    moved: list('moved'),
+    kept: cells('kept'),
+    destinations: cells('destinations'),
+    known: cells('known'),
   };
 }

@@ -5,7 +5,7 @@ import type { Sample } from '../datasets/sample.ts';
 import type { Outcome } from '../errors.ts';
 import type { Naming } from './naming.ts';
 import type { Trigger } from './trigger.ts';
-import type { ClassVerdict } from './verdict.ts';
+import type { ClassVerdict } from './verdict/verdict.ts';
 
 /**
  * Whether each of some raw images carries a trigger, undefined where it cannot tell; what it says of one depends on that

@@ -4,8 +4,8 @@
 // fewer of them are honest, and from some margin on nearly all are poison.
 
 import { type Calibration, calibratedLabel, calibrationOf } from './calibration.ts';
-import { HONEST_RATIO } from './flow-test.ts';
 import type { LabelledScores } from './score-sample.ts';
+import { HONEST_RATIO } from './verdict/flow-test.ts';
 
 /** Share of the samples that leave by about one margin that may be honest for them to be relabelled. */
 const MOST_HONEST = 0.25;
@@ -38,7 +38,7 @@ export class Naming {
       targets.map((target) => [
         target,
         Float64Array.from({ length: classes }, (_, other) =>
-          sureFrom(margins[target * classes + other]!, margins[other * classes + target]!),
+          sureFrom(margins(target, other), margins(other, target)),
         ),
       ]),
     );
@@ -113,21 +113,23 @@ function withoutLeaving(
   return { classes, labels: Int32Array.from(kept, (n) => labels[n]!), scores: left };
 }
 
-/** [C, C] margins, falling, of the samples given one label (row) that show another (column), from or to `targets`. */
+/** Margins, falling, of the samples given one label that show another, from or to `targets`. */
 function marginsOf(
   { classes, labels, scores }: LabelledScores,
   calibration: Calibration,
   targets: readonly number[],
-) {
-  const margins = Array.from({ length: classes * classes }, (): number[] => []);
+): (given: number, name: number) => readonly number[] {
+  const margins = new Map<number, number[]>();
   labels.forEach((given, n) => {
     const row = scores.subarray(n * classes, (n + 1) * classes);
     const name = calibratedLabel(calibration, row);
     if (given === name || !(targets.includes(given) || targets.includes(name))) return;
-    margins[given * classes + name]!.push(marginOf(calibration, given, name, row));
+    const key = given * classes + name;
+    if (!margins.has(key)) margins.set(key, []);
+    margins.get(key)!.push(marginOf(calibration, given, name, row));
   });
-  for (const some of margins) some.sort((a, b) => b - a);
-  return margins;
+  for (const some of margins.values()) some.sort((a, b) => b - a);
+  return (given, name) => margins.get(given * classes + name) ?? [];
 }
 
 /**

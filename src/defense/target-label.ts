@@ -4,7 +4,7 @@
 import { divergenceFromOneHot } from '../math/divergence.ts';
 import { median, medianAbsoluteDeviation } from '../math/robust.ts';
 import type { TransitionTable } from './contingency.ts';
-import { type Verdict, verdictOf } from './verdict.ts';
+import { type Verdict, verdictOf } from './verdict/verdict.ts';
 
 export interface DivergenceOptions {
   /** Score above which a label is flagged; the paper's is 2. */
@@ -37,7 +37,7 @@ export function divergenceDetector({
   };
 }
 
-function divergenceOf({ classes, moved, kept }: TransitionTable, label: number): number | null {
+function divergenceOf({ moved, kept }: TransitionTable, label: number): number | null {
   if (moved[label] === 0) return null;
-  return divergenceFromOneHot(kept.slice(label * classes, (label + 1) * classes), label);
+  return divergenceFromOneHot(kept[label]!, label);
 }

@@ -55,10 +55,11 @@ export class Patience {
    *
    * @param path for messages
    * @param read opens and closes what it needs; it must not wait for another one of these
+   * @param denialsPass whether a denial may pass, too; not where somebody else chose the path, who could end runs with it
    * @throws {UnreadableError} when it does not pass; {ForbiddenError} when the file's own permissions are why; else what
    *                           `read` throws
    */
-  async read<T>(path: string, read: () => Promise<T>): Promise<T> {
+  async read<T>(path: string, read: () => Promise<T>, denialsPass = true): Promise<T> {
     let begin: number | undefined;
     for (let pause = PAUSE_MS.first; ; pause = Math.min(2 * pause, PAUSE_MS.most)) {
       if (this.#running < this.limit) this.#running++;
@@ -68,7 +69,7 @@ export class Patience {
         this.#limit = Math.min(this.#most, this.#limit + 1 / this.#limit);
         return found;
       } catch (error) {
-        if (!mayPass(error)) throw error;
+        if (!mayPass(error) || (!denialsPass && isDenial(error))) throw error;
         await refuseForbidden(path, error);
         this.#limit = Math.max(1, this.#limit / 2);
         begin ??= performance.now();
@@ -97,12 +98,19 @@ export const patience = new Patience();
 export function mayPass(error: unknown): error is NodeJS.ErrnoException {
   if (!(error instanceof Error)) return false;
   const { syscall, code } = error as NodeJS.ErrnoException;
+  // somebody may hold a lease of a file that is opened; only what is no file of a disk has nothing to read at once
+  if (code === 'EAGAIN' && syscall === 'read') return false;
   return syscall !== undefined && !LASTING.includes(code);
+}
+
+/** Whether the system says that this user may not. */
+function isDenial({ code }: NodeJS.ErrnoException): boolean {
+  return DENIED.includes(code);
 }
 
 /** Mounts deny for a while what they will give again, as NFS does without a ticket; a file's own mode does not. */
 async function refuseForbidden(path: string, error: NodeJS.ErrnoException): Promise<void> {
-  if (!DENIED.includes(error.code)) return;
+  if (!isDenial(error)) return;
   // where not even that can be asked, the mode cannot be why
   const found = await stat(path).catch(() => undefined);
   if (!found || allows(found)) return;

@@ -17,7 +17,7 @@ import type { ImageShape, Quarantined, Sample } from '../datasets/sample.ts';
 import { SampleStore } from '../datasets/sample-store.ts';
 import type { Knowledge } from '../defense/knowledge.ts';
 import type { Trigger } from '../defense/trigger.ts';
-import type { Verdict } from '../defense/verdict.ts';
+import type { Verdict } from '../defense/verdict/verdict.ts';
 import { trainClassifier } from '../training/train-classifier.ts';
 import type { Pool } from '../workers/pool.ts';
 import type { ClassifierRef } from '../workers/protocol.ts';

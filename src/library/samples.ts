@@ -1,6 +1,7 @@
 // The samples of a program, checked as a reader checks those of a file: what does not fit is set aside with its
 // place in the source and the reason, and the others go on. The first good sample says how large all images are.
 
+import { idFault, MAX_ID_CHARACTERS } from '../datasets/distinct.ts';
 import { IdSet } from '../datasets/id-set.ts';
 import type { ImageShape, ReadResult, Sample } from '../datasets/sample.ts';
 import { DatasetError } from '../errors.ts';
@@ -25,7 +26,8 @@ export async function openSamples(source: AsyncGenerator<Sample>, classes: numbe
     const at = offset++;
     const message = faultOf(sample, classes, shape, ids);
     if (message === undefined) return { ok: true, sample };
-    const id = typeof sample?.id === 'string' ? { id: sample.id } : {};
+    const id =
+      typeof sample?.id === 'string' && sample.id.length <= MAX_ID_CHARACTERS ? { id: sample.id } : {};
     return { ok: false, quarantined: { code: 'sample', message, source: 'samples', offset: at, ...id } };
   };
   const held: ReadResult[] = [];
@@ -63,6 +65,8 @@ function faultOf(
 ): string | undefined {
   const { id, label, pixels, shape } = sample ?? {};
   if (typeof id !== 'string') return `expected an id, found ${JSON.stringify(id)}`;
+  const fault = idFault(id);
+  if (fault !== undefined) return fault;
   if (!Number.isInteger(label) || label < 0 || label >= classes) {
     return `expected a label from 0 to ${classes - 1}, found ${label} at sample ${id}`;
   }

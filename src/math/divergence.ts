@@ -6,8 +6,8 @@
  *
  * @throws {RangeError} when there are no counts at all: q is unknown then
  */
-export function divergenceFromOneHot(counts: readonly number[], i: number): number {
-  const total = counts.reduce((sum, count) => sum + count, 0);
+export function divergenceFromOneHot(counts: Readonly<Record<number, number>>, i: number): number {
+  const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
   if (total === 0) throw new RangeError('expected at least one count, found none; leave empty classes out');
-  return Math.log(total / (counts[i]! === 0 ? 0.5 : counts[i]!));
+  return Math.log(total / (counts[i] || 0.5));
 }

@@ -14,6 +14,8 @@ export const JSON_VALUE = { valueEncoding: 'json' } as const;
 
 /** Every LevelDB has this file. */
 const MARK = 'CURRENT';
+/** This one, too, once it was opened. */
+export const LOCK = 'LOCK';
 
 /** Open files are mapped into memory: fewer of them, less memory. */
 const MOST_OPEN_FILES = 64;
@@ -21,13 +23,14 @@ const MOST_OPEN_FILES = 64;
 /**
  * Opens the database in a folder, or begins one where there is no folder or an empty one.
  *
+ * @param place where its files are, if that is not the folder, by whose name it is known
  * @throws {StateError} when another process uses it, it is damaged, or the folder holds something else
  */
-export async function openDatabase(folder: string): Promise<Database> {
+export async function openDatabase(folder: string, place = folder): Promise<Database> {
   try {
-    if (!holdsDatabase(folder)) checkFree(folder, 'a state or an empty folder');
-    mkdirSync(folder, { recursive: true });
-    const database: Database = new ClassicLevel(folder, {
+    if (!holdsDatabase(place)) checkFree(place, 'a state or an empty folder');
+    mkdirSync(place, { recursive: true });
+    const database: Database = new ClassicLevel(place, {
       valueEncoding: 'view',
       maxOpenFiles: MOST_OPEN_FILES,
       // networks hardly shrink, and lookups take four times as long
@@ -36,7 +39,7 @@ export async function openDatabase(folder: string): Promise<Database> {
     await database.open();
     return database;
   } catch (error) {
-    throw error instanceof StateError ? error : refusal(folder, error as Error);
+    throw refusal(folder, error as Error);
   }
 }
 
@@ -63,18 +66,22 @@ export function checkFree(folder: string, expected = 'a new or an empty folder')
   );
 }
 
-/** What a state says in place of its disk or its database. */
-export function refusal(folder: string, { cause, message }: Error): StateError {
+/** What a state says in place of its disk or its database; what it said already stays as it is. */
+export function refusal(folder: string, error: Error): StateError {
+  if (error instanceof StateError) return error;
+  const { cause, message } = error;
   const { code, message: reason } = (cause ?? {}) as { readonly code?: string; readonly message?: string };
-  if (code === 'LEVEL_LOCKED') {
-    return new StateError(
-      `expected a state that nobody uses at ${folder}, found another process at work on it; ` +
-        'wait for its end, or choose another --state',
-    );
-  }
+  if (code === 'LEVEL_LOCKED') return inUse(folder);
   return new StateError(
     `expected a state that can be read and written at ${folder}, found: ${reason ?? message}; check disk space and ` +
       'rights, and if it is damaged, remove the folder: all of it can be made again',
+  );
+}
+
+export function inUse(folder: string): StateError {
+  return new StateError(
+    `expected a state that nobody uses at ${folder}, found another process at work on it; ` +
+      'wait for its end, or choose another --state',
   );
 }
 

@@ -5,10 +5,12 @@
 // away, sample by sample, for the next one to be held against: it is written into the slot that is not in use, and
 // becomes the state's with one atomic write at the very end.
 
+import { rm } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { StateError } from '../errors.ts';
 import { CandidateStore } from './candidates.ts';
 import { type Database, holdsDatabase, JSON_VALUE, openDatabase, paired, rangeOf } from './database.ts';
+import { isWritable, snapshotOf } from './snapshot.ts';
 import { ValueLog } from './value-log.ts';
 
 /** Layout of what is stored; a state with another one is of another version. */
@@ -47,6 +49,8 @@ export class State {
   /** What is too large for the database. */
   readonly values: ValueLog;
   readonly #version: string;
+  /** Folder that is in the place of one that cannot be written to. */
+  #snapshot: string | undefined;
   #meta: Meta;
 
   private constructor(folder: string, database: Database, values: ValueLog, version: string, meta: Meta) {
@@ -63,8 +67,13 @@ export class State {
    * @param version of this program
    * @throws {StateError} when it is in use, damaged, or of another version
    */
-  static async open(folder: string, version: string): Promise<State> {
-    const database = await openDatabase(folder);
+  static open(folder: string, version: string): Promise<State> {
+    return State.#openAt(folder, version, folder);
+  }
+
+  /** @param place where the files of the state are */
+  static async #openAt(folder: string, version: string, place: string): Promise<State> {
+    const database = await openDatabase(folder, place);
     let values: ValueLog | undefined;
     try {
       const meta = await database.get<string, Meta>(META, JSON_VALUE);
@@ -74,7 +83,7 @@ export class State {
             `${meta.version}; use that version, or choose another --state`,
         );
       }
-      values = await ValueLog.open(folder);
+      values = await ValueLog.open(place, place !== folder);
       const fresh: Meta = { format: FORMAT, version, classes: 0, slot: 'a', run: 0 };
       const state = new State(folder, database, values, version, meta ?? fresh);
       if (!meta) await state.#write(fresh);
@@ -87,10 +96,25 @@ export class State {
     }
   }
 
-  /** Opens a state that is there. @throws {StateError} as `open`, and when there is none */
+  /**
+   * Opens a state that is there, to be read; it may be where nothing can be written.
+   *
+   * @throws {StateError} as `open`, and when there is none
+   */
   static async openThere(folder: string, version: string): Promise<State> {
-    if (holdsDatabase(folder)) return State.open(folder, version);
-    throw new StateError(`expected a state at ${folder}, found none; name what \`purify --state\` wrote`);
+    if (!holdsDatabase(folder)) {
+      throw new StateError(`expected a state at ${folder}, found none; name what \`purify --state\` wrote`);
+    }
+    if (await isWritable(folder)) return State.open(folder, version);
+    const snapshot = await snapshotOf(folder);
+    try {
+      const state = await State.#openAt(folder, version, snapshot);
+      state.#snapshot = snapshot;
+      return state;
+    } catch (error) {
+      await rm(snapshot, { recursive: true, force: true });
+      throw error;
+    }
   }
 
   /**
@@ -207,6 +231,7 @@ export class State {
   async close(): Promise<void> {
     await this.values.close();
     await this.database.close();
+    if (this.#snapshot) await rm(this.#snapshot, { recursive: true, force: true });
   }
 
   async #differs(): Promise<boolean> {

@@ -1,7 +1,7 @@
 // What a state holds, for those who look after one: whose it is, what its last run said and released, how far the sources
 // were read, and what takes its room.
 
-import type { Verdict } from '../defense/verdict.ts';
+import type { Verdict } from '../defense/verdict/verdict.ts';
 import { JSON_VALUE, rangeOf } from './database.ts';
 import type { Released } from './ledger.ts';
 import { type Position, positionsOf } from './positions.ts';

@@ -8,6 +8,9 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { refusal } from './database.ts';
 
+/** Name of the file. */
+export const VALUES = 'values';
+
 /** Bytes that are read in one call at most, unless one value is larger. */
 const MOST_READ = 1 << 22;
 
@@ -37,11 +40,13 @@ export class ValueLog {
   /**
    * Opens the file `values` in the folder of a database that the caller has opened, or begins it.
    *
+   * @param readOnly whether it is there and cannot be appended to
    * @throws {StateError} as all methods do where the disk refuses
    */
-  static async open(folder: string): Promise<ValueLog> {
+  static async open(folder: string, readOnly = false): Promise<ValueLog> {
     try {
-      const file = await open(join(folder, 'values'), constants.O_RDWR | constants.O_CREAT);
+      const flags = readOnly ? constants.O_RDONLY : constants.O_RDWR | constants.O_CREAT;
+      const file = await open(join(folder, VALUES), flags);
       return new ValueLog(folder, file, (await file.stat()).size);
     } catch (error) {
       throw refusal(folder, error as Error);

@@ -12,7 +12,8 @@ import type { TrainingPool } from './trainer.ts';
 import { cosineRate, Trainer } from './trainer.ts';
 
 export interface ClassifierTraining {
-  readonly epochs: number;
+  /** Passes over the training set; where left out, `FEW_EPOCHS`, or as many as make `LEAST_STEPS`. */
+  readonly epochs?: number | undefined;
   /** Samples a step; fewer when the store holds fewer. */
   readonly batch: number;
   /** Parts that a batch is computed in, whatever the number of workers; batch statistics are a part's own. */
@@ -51,6 +52,13 @@ export interface ClassifierCheckpoints {
   readonly save: (checkpoint: ClassifierCheckpoint) => Promise<void>;
 }
 
+/**
+ * Epochs where nobody says, and steps that they must make. Of 2,000 photographs ten epochs are 150 steps, in which a
+ * classifier had learned a logo on 5 % of them to 14 %: no test can find in an observer what it has not learned.
+ */
+const FEW_EPOCHS = 10;
+const LEAST_STEPS = 600;
+
 let models = 0;
 
 /** A model reference of its own for weights that will not change any more. */
@@ -82,7 +90,8 @@ export async function trainClassifier(
   const trainer = new Trainer(pool, spec, weights, { shards: options.shards, shardSize, rule: 'sgd' });
   const batch = shardSize * options.shards;
   const stepsPerEpoch = Math.floor(indices.length / batch);
-  const steps = options.epochs * stepsPerEpoch;
+  const { epochs = Math.max(FEW_EPOCHS, Math.ceil(LEAST_STEPS / stepsPerEpoch)) } = options;
+  const steps = epochs * stepsPerEpoch;
   const order = indices.slice();
   const live = {
     weights: new Float32Array(weights.values),

@@ -4,13 +4,14 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseJson } from '../bounded-json.ts';
 import { UnreadableError, WeightsError } from '../errors.ts';
 import { readText } from '../files/regular-file.ts';
 import type { UNetConfig } from '../networks/unet-config.ts';
 import { readSafetensors } from './safetensors.ts';
 import { readTorchCheckpoint } from './torch-checkpoint.ts';
 import type { NoiseSchedule, Settings } from './unet-settings.ts';
-import { checkUNetConfig, noiseScheduleFrom } from './unet-settings.ts';
+import { checkUNetConfig, MOST_SETTINGS_BYTES, noiseScheduleFrom } from './unet-settings.ts';
 import type { Weights, WeightTensor } from './weights.ts';
 
 export interface DiffusersUNet {
@@ -195,7 +196,7 @@ function attendedLevels({ down_block_types: down, up_block_types: up }: Settings
 
 async function readJson(path: string): Promise<Settings> {
   try {
-    const value: unknown = JSON.parse(await readText(path));
+    const value = parseJson(await readText(path, MOST_SETTINGS_BYTES));
     if (typeof value === 'object' && value !== null) return value as Settings;
   } catch (cause) {
     if (cause instanceof UnreadableError) throw cause;

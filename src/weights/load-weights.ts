@@ -19,7 +19,13 @@ import { classifierSignature, denoiserSignature } from './onnx-signature.ts';
 import { readSafetensorsFrom } from './safetensors.ts';
 import { isZip, readTorchCheckpointFrom } from './torch-checkpoint.ts';
 import type { NoiseSchedule, Settings } from './unet-settings.ts';
-import { DDPM_SCHEDULE, inferUNetConfig, noiseScheduleFrom, unetConfigFrom } from './unet-settings.ts';
+import {
+  DDPM_SCHEDULE,
+  inferUNetConfig,
+  MOST_SETTINGS_BYTES,
+  noiseScheduleFrom,
+  unetConfigFrom,
+} from './unet-settings.ts';
 import type { Weights } from './weights.ts';
 import { expectWeights } from './weights.ts';
 
@@ -157,7 +163,7 @@ function settingsFileBeside(path: string): string | undefined {
 async function readSettings(file: string): Promise<Settings> {
   let settings: unknown;
   try {
-    settings = parseYaml(await readText(file));
+    settings = parseYaml(await readText(file, MOST_SETTINGS_BYTES));
   } catch (cause) {
     if (cause instanceof UnreadableError) throw cause;
     throw new WeightsError(

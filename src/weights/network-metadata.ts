@@ -1,6 +1,7 @@
 // A network's kind and configuration as the string that its weight files carry under the key `dataelixir`,
 // so that a safetensors or ONNX file of this project can be loaded without any other file.
 
+import { parseJson } from '../bounded-json.ts';
 import { WeightsError } from '../errors.ts';
 import type { NetworkSpec } from '../networks/network.ts';
 import type { NoiseSchedule, Settings } from './unet-settings.ts';
@@ -30,7 +31,7 @@ export function networkMetadata(
 export function parseNetworkMetadata(text: string, source: string): NetworkDescription {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text);
   } catch (cause) {
     throw unknown(source, text, cause);
   }

@@ -43,14 +43,23 @@ const READERS: Readonly<Record<string, (view: DataView, at: number) => number>> 
 /** An array, of which only the numbers are kept, in the order in which they stand. */
 export class NumpyArray extends PickleObject {
   readonly kind = 'ndarray';
+  #elements: { readonly type: NumpyType; readonly data: Uint8Array } | undefined;
+  #values: readonly number[] | undefined;
+
   /** Undefined before its state came, and for elements of other types. */
-  values: readonly number[] | undefined;
+  get values(): readonly number[] | undefined {
+    // when somebody asks: a pickle can set the state of one array any number of times
+    this.#values ??= this.#elements?.type.decode(this.#elements.data);
+    return this.#values;
+  }
 
   override setState(state: PickleValue): void {
     const [, , type, , data] = Array.isArray(state) ? state : [];
-    if (type instanceof NumpyType && data instanceof Uint8Array) this.values = type.decode(data);
+    if (type instanceof NumpyType && data instanceof Uint8Array) this.#elements = { type, data };
   }
 }
+
+const MOST_SCALAR_BYTES = 8;
 
 /** Adds NumPy's to the globals of other rules. */
 export function withNumpy(rules: PickleRules): PickleRules {
@@ -67,9 +76,8 @@ function numpyGlobal(name: string): PickleGlobal | undefined {
       return new PickleGlobal(name, () => new NumpyArray());
     case 'numpy.core.multiarray.scalar':
       return new PickleGlobal(name, ([type, bytes]) => {
-        const numbers =
-          type instanceof NumpyType && bytes instanceof Uint8Array ? type.decode(bytes) : undefined;
-        return numbers?.[0] ?? null;
+        if (!(type instanceof NumpyType && bytes instanceof Uint8Array)) return null;
+        return type.decode(bytes.subarray(0, MOST_SCALAR_BYTES))?.[0] ?? null;
       });
     case '_codecs.encode':
       // how protocol 2 writes bytes

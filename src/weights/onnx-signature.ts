@@ -4,8 +4,9 @@
 
 import { WeightsError } from '../errors.ts';
 import { decodeModel } from './onnx-proto.ts';
-import type { OnnxModel, OnnxValueInfo } from './onnx-schema.ts';
+import type { OnnxValueInfo } from './onnx-schema.ts';
 import { ELEMENT_TYPES } from './onnx-schema.ts';
+import { surveyModel } from './onnx-survey.ts';
 
 type ElementName = keyof typeof ELEMENT_TYPES;
 
@@ -38,7 +39,7 @@ export interface ClassifierSignature {
  * @throws {WeightsError} when `bytes` is no ONNX model or its inputs and outputs are not a denoiser's
  */
 export function denoiserSignature(bytes: Uint8Array, source: string): DenoiserSignature {
-  const { inputs, outputs } = portsOf(decodeModel(bytes, source), source);
+  const { inputs, outputs } = portsOf(bytes, source);
   const x = inputs.find(isImages);
   const t = inputs.find(
     (port) => port.shape.length <= 1 && (port.type === 'float32' || port.type === 'int64'),
@@ -60,7 +61,7 @@ export function denoiserSignature(bytes: Uint8Array, source: string): DenoiserSi
  * @throws {WeightsError} when `bytes` is no ONNX model or its inputs and outputs are not a classifier's
  */
 export function classifierSignature(bytes: Uint8Array, source: string): ClassifierSignature {
-  const { inputs, outputs } = portsOf(decodeModel(bytes, source), source);
+  const { inputs, outputs } = portsOf(bytes, source);
   const x = inputs.find(isImages);
   const tables = outputs.filter((port) => port.type === 'float32' && port.shape.length === 2);
   const logits = tables.length === 1 ? tables[0] : tables.find((port) => port.name === 'logits');
@@ -74,13 +75,9 @@ export function classifierSignature(bytes: Uint8Array, source: string): Classifi
   );
 }
 
-function portsOf(model: OnnxModel, source: string): { inputs: readonly Port[]; outputs: readonly Port[] } {
-  const external = model.graph.initializer.find(({ dataLocation }) => dataLocation === EXTERNAL);
-  if (external) {
-    throw new WeightsError(
-      `expected all weights inside ${source}, found ${external.name} in a file beside it; save the model as one file`,
-    );
-  }
+function portsOf(bytes: Uint8Array, source: string): { inputs: readonly Port[]; outputs: readonly Port[] } {
+  surveyModel(bytes, source);
+  const model = decodeModel(bytes, source);
   // Before IR version 4 every initializer was listed as an input, too.
   const weights = new Set(model.graph.initializer.map(({ name }) => name));
   return {
@@ -88,9 +85,6 @@ function portsOf(model: OnnxModel, source: string): { inputs: readonly Port[]; o
     outputs: model.graph.output.map((info) => toPort(info, source)),
   };
 }
-
-/** `TensorProto.DataLocation.EXTERNAL`. */
-const EXTERNAL = 1;
 
 function toPort({ name, type }: OnnxValueInfo, source: string): Port {
   const tensor = type?.tensorType;

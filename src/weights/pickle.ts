@@ -68,6 +68,14 @@ export function readPickle(
 
 type Step = (m: PickleMachine) => void;
 
+/**
+ * Lists, dictionaries, texts, calls and memos of a pickle: one byte can make one of them, which takes hundreds. A
+ * checkpoint of ten thousand tensors has 300,000, the results of an attack on a hundred thousand images have 800,000.
+ */
+const MOST_OBJECTS = 2 ** 21;
+/** Characters that count as one of them when a call may copy them. */
+const TEXT_AN_OBJECT = 64;
+
 /** Marks the start of a variable number of arguments on the stack. */
 const MARK = Symbol('mark');
 
@@ -78,6 +86,7 @@ class PickleMachine {
   readonly #bytes: Uint8Array;
   readonly #stack: (PickleValue | typeof MARK)[] = [];
   readonly #memo = new Map<number, PickleValue>();
+  #objects = 0;
 
   constructor(bytes: Uint8Array, start: number, rules: PickleRules) {
     this.#bytes = bytes;
@@ -97,7 +106,14 @@ class PickleMachine {
   }
 
   push(value: PickleValue): void {
+    // numbers and names cost no more than their bytes
+    if (typeof value === 'string' || (typeof value === 'object' && value !== null)) this.#charge(1);
     this.#stack.push(value);
+  }
+
+  #charge(objects: number): void {
+    this.#objects += objects;
+    if (this.#objects > MOST_OBJECTS) throw this.refuse(`more than ${MOST_OBJECTS} objects`);
   }
 
   mark(): void {
@@ -107,6 +123,12 @@ class PickleMachine {
   pop(): PickleValue {
     const value = this.#stack.pop();
     if (value === undefined || value === MARK) throw this.damaged('an empty stack');
+    return value;
+  }
+
+  #top(): PickleValue {
+    const value = this.pop();
+    this.#stack.push(value);
     return value;
   }
 
@@ -121,8 +143,8 @@ class PickleMachine {
   }
 
   remember(index: number): void {
-    const value = this.pop();
-    this.push(value);
+    const value = this.#top();
+    this.#charge(1);
     this.#memo.set(index, value);
   }
 
@@ -133,21 +155,19 @@ class PickleMachine {
   recall(index: number): void {
     const value = this.#memo.get(index);
     if (value === undefined) throw this.damaged(`no memo ${index}`);
-    this.push(value);
+    this.#stack.push(value);
   }
 
   append(items: readonly PickleValue[]): void {
-    const list = this.pop();
+    const list = this.#top();
     if (!Array.isArray(list)) throw this.damaged('items for something that is no list');
     for (const item of items) list.push(item);
-    this.push(list);
   }
 
   setItems(items: readonly PickleValue[]): void {
-    const dictionary = this.pop();
+    const dictionary = this.#top();
     if (!(dictionary instanceof Map)) throw this.damaged('keys for something that is no dictionary');
     for (let i = 0; i + 1 < items.length; i += 2) dictionary.set(items[i]!, items[i + 1]!);
-    this.push(dictionary);
   }
 
   pushGlobal(module: PickleValue, name: PickleValue): void {
@@ -163,13 +183,18 @@ class PickleMachine {
     if (!(callee instanceof PickleGlobal) || !Array.isArray(args))
       throw this.damaged('a call without a function');
     if (!callee.call) throw this.refuse(`a call of ${callee.name}`);
+    // one list or text can be the argument of any number of calls
+    for (const arg of args) {
+      if (Array.isArray(arg)) this.#charge(arg.length);
+      else if (typeof arg === 'string') this.#charge(Math.ceil(arg.length / TEXT_AN_OBJECT));
+    }
     this.push(callee.call(args));
   }
 
   build(): void {
     const [object, state] = this.popMany(2);
     if (object instanceof PickleObject) object.setState(state!);
-    this.push(object!);
+    this.#stack.push(object!);
   }
 
   unsigned(size: 1 | 2 | 4): number {

@@ -3,6 +3,7 @@
 // holes, no overlaps. Writing goes through a side file, so that a crash leaves the old file or the new one.
 
 import { open, rename } from 'node:fs/promises';
+import { parseJson } from '../bounded-json.ts';
 import { unwritten, WeightsError } from '../errors.ts';
 import { sizeOf } from '../graph/graph.ts';
 import type { ByteSource } from './byte-source.ts';
@@ -128,7 +129,7 @@ async function readHeader(
   const text = Buffer.from(await source.read(8, length)).toString();
   let header: unknown;
   try {
-    header = JSON.parse(text);
+    header = parseJson(text);
   } catch (cause) {
     throw damaged(source.name, 'a JSON header', (cause as Error).message);
   }

@@ -54,6 +54,9 @@ const STORAGE_TYPES: ReadonlyMap<string, ElementType> = new Map([
   ['torch.BoolStorage', 'bool'],
 ]);
 
+/** Dimensions that PyTorch knows at most. */
+const MAX_RANK = 64;
+
 /** Values beside the weights, such as an accuracy saved as a NumPy scalar: accepted, and dropped. */
 const INERT = new Set([
   '_codecs.encode',
@@ -138,7 +141,7 @@ function isSize(value: PickleValue | undefined): value is number {
 }
 
 function isSizes(value: PickleValue | undefined): value is number[] {
-  return Array.isArray(value) && value.every(isSize);
+  return Array.isArray(value) && value.length <= MAX_RANK && value.every(isSize);
 }
 
 function damaged(source: string, expected: string): WeightsError {

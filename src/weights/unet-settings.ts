@@ -20,6 +20,8 @@ export type Settings = Readonly<Record<string, unknown>>;
 
 /** Larger values are no network but a mistake, or an attempt to exhaust the memory. */
 const MAX_SIZE = 65_536;
+/** Of a file of settings. */
+export const MOST_SETTINGS_BYTES = 2 ** 20;
 const MAX_LEVELS = 12;
 const MAX_BLOCKS = 64;
 

@@ -8,6 +8,7 @@ import { lastCandidates } from '../diffusion/candidates.ts';
 import { diffusionProcess } from '../diffusion/process.ts';
 import type { KeepImage, PredictNoise } from '../diffusion/sampler.ts';
 import { sampleCandidates } from '../diffusion/sampler.ts';
+import { WeightsError } from '../errors.ts';
 import { toBytes, toUnit } from '../math/pixels.ts';
 import { fillNormal, randomKey } from '../math/random.ts';
 import { linearSchedule } from '../math/schedule.ts';
@@ -61,8 +62,11 @@ export class InferenceHost {
     const { length: numbers } = images.pixels;
     await this.#images.use(numbers, (x) =>
       this.#noise.use(numbers, (into) => {
-        const predict: PredictNoise = (x, timestep) =>
-          denoiser(x, new Float32Array(count).fill(timestep), into);
+        const predict: PredictNoise = async (x, timestep) => {
+          const estimates = await denoiser(x, new Float32Array(count).fill(timestep), into);
+          checkNumbers(estimates, 'the denoiser', 'the noise of a pixel');
+          return estimates;
+        };
         return sampleCandidates(process, predict, noise, toUnit(images.pixels, x), count, keep);
       }),
     );
@@ -128,7 +132,9 @@ export class InferenceHost {
       const parts: Classified[] = [];
       for (let at = 0; at < pixels.length; at += x.length) {
         const part = pixels.subarray(at, at + x.length);
-        parts.push(await run(toUnit(part, x.subarray(0, part.length))));
+        const classified = await run(toUnit(part, x.subarray(0, part.length)));
+        checkNumbers(classified.probabilities, 'a classifier', 'the probability of a class');
+        parts.push(classified);
       }
       return { probabilities: join(parts, 'probabilities'), features: join(parts, 'features') };
     });
@@ -165,6 +171,19 @@ function logMeans(probabilities: Float32Array, count: number, perSample: number)
     for (let c = 0; c < classes; c++) means[at + c]! += probabilities[row * classes + c]! / perSample;
   }
   return means.map((mean) => Math.log(mean + LEAST_PROBABILITY));
+}
+
+/** @throws {WeightsError} where a network returned NaN or infinity: a label would be made of it all the same */
+function checkNumbers(values: Float32Array, network: string, meaning: string): void {
+  // a sum of finite numbers of this size is finite, and one that is not makes the sum so
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]!;
+  if (Number.isFinite(sum)) return;
+  const found = values.find((value) => !Number.isFinite(value));
+  throw new WeightsError(
+    `expected finite numbers from ${network}, found ${found} as ${meaning}; its weights are damaged or its training diverged: ` +
+      'bring others, or train it anew with a lower learning rate',
+  );
 }
 
 function join(parts: readonly Classified[], key: keyof Classified): Float32Array {

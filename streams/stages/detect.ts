@@ -8,7 +8,7 @@ import { FadingEvidence } from '../../src/defense/fading.ts';
 import type { Knowledge } from '../../src/defense/knowledge.ts';
 import { ScoreSample } from '../../src/defense/score-sample.ts';
 import { keepCandidates } from '../../src/defense/transitions.ts';
-import type { Detector, Verdict } from '../../src/defense/verdict.ts';
+import type { Detector, Verdict } from '../../src/defense/verdict/verdict.ts';
 import { type Credit, credited } from '../operators/credited.ts';
 import { Journal, journalled } from '../operators/journal.ts';
 import { type Tally, type Window, windowed } from '../operators/windowed.ts';

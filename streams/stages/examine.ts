@@ -4,20 +4,30 @@
 // anyway.
 
 import type { Sample } from '../../src/datasets/sample.ts';
-import { type CanaryFinding, canaryFinding, canaryStamps, removedShare } from '../../src/defense/canary.ts';
 import type { TransitionTable } from '../../src/defense/contingency.ts';
 import { type CarrierTest, isCleanLabel, type Knowledge, type Weighty } from '../../src/defense/knowledge.ts';
 import { Naming } from '../../src/defense/naming.ts';
 import type { ScoreSample, ScoreTable } from '../../src/defense/score-sample.ts';
+import { locateTrigger, type Trigger } from '../../src/defense/trigger.ts';
 import {
+  type CanaryFinding,
+  canaryFinding,
+  canaryStamps,
+  removedShare,
+} from '../../src/defense/verdict/canary.ts';
+import { calibratedFlows } from '../../src/defense/verdict/flow-test.ts';
+import { controlsOf, FEWEST_SORTED, type Purified } from '../../src/defense/verdict/placebo.ts';
+import { withPower } from '../../src/defense/verdict/power.ts';
+import {
+  type Stamp,
   type StampFinding,
   type StampTrial,
   stamped,
   stampsOf,
   stampTest,
-} from '../../src/defense/stamp-test.ts';
-import { locateTrigger, type Trigger } from '../../src/defense/trigger.ts';
-import { type ClassVerdict, type Verdict, withCanaries } from '../../src/defense/verdict.ts';
+  suspicious,
+} from '../../src/defense/verdict/stamp-test.ts';
+import { type ClassVerdict, type Verdict, withCanaries } from '../../src/defense/verdict/verdict.ts';
 import { ask, labelsOf, mapped } from './ask.ts';
 import {
   type Accused,
@@ -34,6 +44,10 @@ import type { Evidence, Examine } from './detect.ts';
 const IMAGES_A_CLASS = 10;
 const ENOUGH_IMAGES = 250;
 const FEWEST_IMAGES = 100;
+
+/** Samples of a suspicious class that are purified again for controls, and the bytes of images that they may take. */
+const MOST_COMPARED = 320;
+const COMPARED_BYTES = 64e6;
 
 /** Samples of a flagged class that are shown as evidence. */
 const HEAVIEST = 16;
@@ -60,13 +74,16 @@ export interface ExaminationParts extends CarrierParts {
 export function examination(parts: ExaminationParts): Examine {
   return async (evidence) => {
     const { counts, scores } = evidence;
-    const stamps = stampTest(await trialsOf(evidence, parts), counts.classes);
     // one table for all, so that the observer is calibrated once
     const table = scores.table();
-    const concluded = parts.conclude(counts.table(), table, stamps);
-    if (scores.count === 0) return { verdict: concluded };
+    if (scores.count === 0) return { verdict: parts.conclude(counts.table(), table, new Map()) };
     const naming = new Naming(table);
-    const verdict = withCanaries(concluded, await canariesOf(evidence, naming, parts));
+    // stamps are one of two tests
+    const level = parts.falseAlarm / 2;
+    const trials = await trialsOf(evidence, naming, level, parts);
+    const concluded = parts.conclude(counts.table(), table, stampTest(trials, counts.classes, level));
+    const checked = withCanaries(concluded, await canariesOf(evidence, naming, parts));
+    const verdict = withPower(checked, calibratedFlows(table), level);
     const { targetLabels } = verdict;
     if (targetLabels.length === 0) return { verdict };
     const informed = new Naming(table, targetLabels);
@@ -74,8 +91,13 @@ export function examination(parts: ExaminationParts): Examine {
   };
 }
 
-/** Lays every stamp onto the same images. */
-async function trialsOf({ counts, scores }: Evidence, parts: ExaminationParts): Promise<StampTrial[]> {
+/** Lays every stamp onto the same images, and controls of the suspicious ones. */
+async function trialsOf(
+  { counts, scores }: Evidence,
+  naming: Naming,
+  level: number,
+  parts: ExaminationParts,
+): Promise<StampTrial[]> {
   const { classes } = counts;
   const wanted = Math.max(ENOUGH_IMAGES, IMAGES_A_CLASS * classes);
   const label = (images: readonly Sample[]) => labelsOf(images, parts.runner);
@@ -83,19 +105,60 @@ async function trialsOf({ counts, scores }: Evidence, parts: ExaminationParts): 
   // an observer that does not know an image without a stamp says nothing with one
   const known = asked.filter(({ of, answer }) => answer === of.label).slice(0, wanted);
   if (known.length < FEWEST_IMAGES) return [];
-  const trials: StampTrial[] = [];
+  const before = known.map(({ of }) => of.label);
+  const labelsWith = async (stamp: Stamp) => {
+    const answers = await ask(
+      known.map(({ of }) => of),
+      parts,
+      (images) => label(images.map((image) => ({ ...image, pixels: stamped(image.pixels, stamp) }))),
+    );
+    return answers.map(({ answer }) => answer);
+  };
+  const trials: (StampTrial & { readonly stamp: Stamp })[] = [];
   for (let of = 0; of < classes; of++) {
     for (const stamp of stampsOf(parts.residuals, of)) {
-      const answers = await ask(
-        known.map((one) => one.of),
-        parts,
-        (images) => label(images.map((image) => ({ ...image, pixels: stamped(image.pixels, stamp) }))),
-      );
-      const before = answers.map((one) => one.of.label);
-      trials.push({ stamp, before, after: answers.map(({ answer }) => answer) });
+      trials.push({ stamp, before, after: await labelsWith(stamp) });
     }
   }
-  return trials;
+  const suspects = new Set(suspicious(trials, level));
+  const compared = new Map<number, readonly Purified[]>();
+  const finished: StampTrial[] = [];
+  for (const trial of trials) {
+    const { stamp } = trial;
+    if (suspects.has(trial) && !compared.has(stamp.label)) {
+      compared.set(stamp.label, await purifiedAgain(stamp.label, scores, naming, parts));
+    }
+    const samples = compared.get(stamp.label) ?? [];
+    if (!suspects.has(trial) || samples.length < FEWEST_SORTED) {
+      finished.push(trial);
+      continue;
+    }
+    const { replica, placebos } = controlsOf(stamp, parts.residuals, samples);
+    const labels = [];
+    for (const placebo of placebos) labels.push(await labelsWith(placebo));
+    finished.push({ ...trial, controls: { replica: await labelsWith(replica), placebos: labels } });
+  }
+  return finished;
+}
+
+/** Some samples of a class, purified again. */
+async function purifiedAgain(
+  label: number,
+  scores: ScoreSample,
+  naming: Naming,
+  parts: ExaminationParts,
+): Promise<readonly Purified[]> {
+  const {
+    store: { shape },
+    runner,
+  } = parts;
+  const most = Math.min(MOST_COMPARED, Math.floor(COMPARED_BYTES / (2 * shape[0] * shape[1] * shape[2])));
+  const samples = scores.take(most, (scored) => scored.label === label);
+  const answers = await ask(samples, parts, async (images) => {
+    const restored = await runner.restore(images.map((sample) => ({ sample, mask: undefined })));
+    return mapped(restored, ({ pixels }, i) => ({ raw: images[i]!.pixels, purified: pixels }));
+  });
+  return answers.map(({ of, answer }) => ({ ...answer, moved: naming.nameOf(of.scores) !== label }));
 }
 
 async function knowledgeOf(

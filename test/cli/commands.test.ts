@@ -16,7 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import type { Verdict } from '../../src/defense/verdict.ts';
+import type { Verdict } from '../../src/defense/verdict/verdict.ts';
 import { dataelixir, type Ended, HUMAN, SOURCE } from './program.ts';
 
 const CONFIG = `

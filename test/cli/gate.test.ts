@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { loadSettings } from '../../config/load.ts';
 import { checkVerdict } from '../../src/cli/gate.ts';
-import type { ClassVerdict } from '../../src/defense/verdict.ts';
+import type { ClassVerdict } from '../../src/defense/verdict/verdict.ts';
 import { PoisonError } from '../../src/errors.ts';
 import { dataelixir } from './program.ts';
 

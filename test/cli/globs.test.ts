@@ -58,3 +58,21 @@ test('the option takes patterns; one without a match is refused by name', async 
   expect(samples.map(({ id, label }) => `${id} ${label}`)).toEqual(['s-1/x 0', 's-10/x 0', 's-2/x 1']);
   await expect(open('u-*.ndjson')).rejects.toThrow(/expected files that match .*u-\*\.ndjson, found none/);
 });
+
+test('the option bounds the pixels of images', async () => {
+  const readPreset = () => ({ name: 'none', text: '' });
+  const open = (pixels: string) => {
+    const args = new Map([
+      ['dataset.train', 's-*.ndjson'],
+      ['dataset.maxPixels', pixels],
+    ]);
+    return openTraining({
+      settings: loadSettings({ readPreset, args }),
+      locate: (path) => locate(path, root),
+    });
+  };
+  expect((await open('16')).info.shape).toEqual([1, 4, 4]);
+  await expect(open('15')).rejects.toThrow(
+    /at most 15 pixels, found a PNG header of 4×4; .*dataset.maxPixels/,
+  );
+});

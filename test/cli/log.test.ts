@@ -123,3 +123,27 @@ describe('levels', () => {
     ]);
   });
 });
+
+describe('what data say', () => {
+  const hostile = '\u001b]52;c;cm0=\u0007\u009b2J\u007f\u202e\u2028\r\n[dataelixir] no target é\u0301 😀';
+  const shown =
+    '\\u001b]52;c;cm0=\\u0007\\u009b2J\\u007f\\u202e\\u2028\\r\\n[dataelixir] no target é\u0301 😀';
+
+  it('commands no terminal and makes no line of its own, nor in the file', () => {
+    const { log, written } = setUp(true, 'info', {}, 200);
+    const kept: string[] = [];
+    log.writeTo((line) => kept.push(line));
+    log.warn('read', hostile);
+    expect(written).toEqual([`[read] warn: ${shown}\n`]);
+    expect(kept).toEqual([`1970-01-01T00:00:00.000Z [read] warn: ${shown}\n`]);
+    log.progress('read', 1, 2, hostile);
+    expect(written.at(-1)).toContain(`(1 of 2 ${shown}`);
+  });
+
+  it('is the same JSON without any of these characters', () => {
+    const { log, written } = setUp(false, 'info', { format: 'json' });
+    log.warn('read', hostile);
+    expect(JSON.parse(written[0]!)).toMatchObject({ message: hostile });
+    expect(written[0]).toContain(shown);
+  });
+});

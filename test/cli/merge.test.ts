@@ -2,6 +2,7 @@
 // to diffuse; and what does not fit together.
 
 import {
+  chmodSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -86,6 +87,28 @@ it('makes of two halves what one machine over both would have', async () => {
   expect([...both]).toEqual([...one]);
   expect([...one.keys()].filter((key) => key.startsWith('canary/'))).not.toEqual([]);
 }, 180_000);
+
+it('reads states where nothing can be written: to show one, and to merge several', async () => {
+  mkdirSync(at('open'));
+  chmodSync(folder, 0o755);
+  chmodSync(at('open'), 0o777);
+  const files = ['a', 'b'].flatMap((name) => readdirSync(at(name)).map((file) => at(name, file)));
+  const before = files.map((file) => readFileSync(file, 'base64'));
+  for (const file of files) chmodSync(file, 0o444);
+  for (const name of ['a', 'b']) chmodSync(at(name), 0o555);
+  // nobody can take rights from root
+  const somebody = { cwd: folder, ...(process.getuid!() === 0 && { uid: 65_534 }) };
+  const [shown, merged] = await Promise.all([
+    dataelixir(['state', 'a'], somebody),
+    dataelixir(['merge', 'a', 'b', '--state', 'open/both'], somebody),
+  ]);
+  for (const name of ['a', 'b']) chmodSync(at(name), 0o755);
+  expect([shown.code, JSON.parse(shown.stdout)]).toMatchObject([0, { runs: 1, candidates: 20, windows: 2 }]);
+  expect([merged.code, JSON.parse(merged.stdout)]).toEqual([0, { samples: 40, candidates: 40 }]);
+  for (const file of files) chmodSync(file, 0o644);
+  expect(['a', 'b'].flatMap((name) => readdirSync(at(name)).map((file) => at(name, file)))).toEqual(files);
+  expect(files.map((file) => readFileSync(file, 'base64'))).toEqual(before);
+});
 
 it('refuses parts that contradict each other, and leaves nothing behind', async () => {
   cpSync(at('a'), at('liar'), { recursive: true });

@@ -1,7 +1,7 @@
 // The program between two pipes, with real processes and tiny untrained networks: a dataset in on stdin, a dataset
 // out on stdout, and nothing else there.
 
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -95,4 +95,61 @@ it('transitions - | detect: the classes are those of the observer', async () => 
   expect(linesOf(printed.stdout).map(({ id }) => id)).toEqual(Array.from({ length: 20 }, (_, i) => `n${i}`));
   const judged = await call(['detect', '--dataset-classes', '4'], printed.stdout);
   expect(JSON.parse(judged.stdout)).toMatchObject({ samples: 20 });
+});
+
+describe('lines of somebody who means no good', () => {
+  const [one, other, ...rest] = tinySamples(12).split('\n') as [string, string, ...string[]];
+  const changed = (line: string, id: string, more = '') =>
+    line.replace(/^\{"id": "\w+"/, `{"id": ${id}${more}`);
+  const nested = '['.repeat(5000) + ']'.repeat(5000);
+  const hostile = [
+    changed(one, '"deep"', `, "e": ${nested}`),
+    changed(one, '"label"').replace('"label": 0', `"label": ${nested}`),
+    changed(one, '"\\ud800"'),
+    '{"id": "named", "label": 1, "path": "secret.png"}',
+  ];
+  const odd = [
+    changed(one, '"/abs/../x"'),
+    changed(one, `"${'中'.repeat(300)}"`),
+    changed(one, '12345678901234567891'),
+  ];
+  const ids = ['/abs/../x', '中'.repeat(300), '12345678901234567891', 'n1'];
+  const input = [...rest, ...hostile, ...odd, other, ''].join('\n');
+
+  it.each(['class-folders', 'webdataset', 'ndjson'])(
+    'end no run, and cost only themselves: %s',
+    async (format) => {
+      writeFileSync(at('secret.png'), Buffer.from(JSON.parse(one).image, 'base64'));
+      const name = `hostile-${format}`;
+      const args = ['purify', '-', ...OBSERVED, '--save-folder-name', name, '--output-format', format];
+      const ended = await call([...args, '--output-path', format, '--log-format', 'json'], input);
+      expect(ended.code, ended.stderr).toBe(0);
+      const quarantined = linesOf(readFileSync(at('record', name, 'quarantine.ndjson'), 'utf8'));
+      expect(quarantined.map(({ id }) => id)).toEqual(['deep', 'label', undefined, 'named']);
+      expect(quarantined[3].message).toContain('set dataset.paths');
+      const manifest = linesOf(readFileSync(at(format, 'manifest.ndjson'), 'utf8'));
+      expect(manifest.map((line) => line.id).slice(-4)).toEqual(ids);
+    },
+  );
+
+  it('end no run that tells changes, however often', async () => {
+    const args = [
+      'purify',
+      '-',
+      ...OBSERVED,
+      '--state',
+      'hostile.state',
+      '--output-changes',
+      '--dataset-paths',
+      '.',
+    ];
+    const told = await call(args, input);
+    expect(told.code, told.stderr).toBe(0);
+    const released = linesOf(told.stdout);
+    expect(released.map(({ id }) => id).filter((id) => [...ids, 'named'].includes(id))).toEqual([
+      'named',
+      ...ids,
+    ]);
+    expect(await call(args, input)).toMatchObject({ code: 0, stdout: '' });
+  });
 });

@@ -13,6 +13,8 @@ export interface ProgramOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
   readonly stdin?: string;
+  /** Somebody else than who runs the tests. */
+  readonly uid?: number;
 }
 
 /** Logs as people read them, which tests look into. */
@@ -27,10 +29,11 @@ export function dataelixir(
   options: ProgramOptions = {},
   entry = SOURCE,
 ): Promise<Ended> {
-  const { env = {}, cwd = process.cwd(), stdin = '' } = options;
+  const { env = {}, cwd = process.cwd(), stdin = '', uid } = options;
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('DATAELIXIR_'));
   const child = spawn(process.execPath, [...entry, ...args], {
     cwd,
+    ...(uid !== undefined && { uid }),
     env: { ...Object.fromEntries(inherited), ...HUMAN, ...env },
   });
   const output = { stdout: '', stderr: '' };

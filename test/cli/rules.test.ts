@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { loadSettings } from '../../config/load.ts';
 import { detectionOf, fineTuningOf, planOf, policyOf, trainingOf } from '../../src/cli/rules.ts';
 import { DEFAULT_POLICY, PAPER_POLICY } from '../../src/defense/repair.ts';
+import { cellsOf } from '../support/cells.ts';
 
 const readPreset = (name: string) => ({ name, text: readFileSync(`config/${name}.yaml`, 'utf8') });
 const own = loadSettings({ readPreset });
@@ -43,9 +44,9 @@ describe('rules', () => {
       samples: [10, 10, 10],
       moved: [5, 5, 5],
       // Class 0 stands out below the median: few of its kept images carry another label.
-      kept: [99, 1, 0, 30, 50, 20, 20, 32, 48],
-      destinations: [10, 0, 0, 0, 10, 0, 0, 0, 10],
-      known: [10, 0, 0, 0, 10, 0, 0, 0, 10],
+      kept: cellsOf([99, 1, 0, 30, 50, 20, 20, 32, 48]),
+      destinations: cellsOf([10, 0, 0, 0, 10, 0, 0, 0, 10]),
+      known: cellsOf([10, 0, 0, 0, 10, 0, 0, 0, 10]),
     };
     const none = new Int32Array();
     const scores = { classes: 3, labels: none, raws: none, scores: new Float32Array() };

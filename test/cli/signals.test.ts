@@ -80,6 +80,17 @@ describe('purify - into a pipe', () => {
     expect(JSON.parse(readFileSync(at('record/term/verdict.json'), 'utf8'))).toMatchObject({ samples: 20 });
   });
 
+  it('takes the end of its terminal for SIGTERM, however often it is told, and ends with 129', async () => {
+    const { child, said, ended } = start(argsOf('-', 'hup', ...OBSERVED), tinySamples(20, LONG));
+    await once(child.stdout, 'readable');
+    child.kill('SIGHUP');
+    await heard(child, said, /interrupted/);
+    child.kill('SIGHUP');
+    child.stdout.resume();
+    expect(await ended).toEqual([129, null]);
+    expect(readdirSync(at('record/hup')).filter((name) => /scratch|partial|metrics/.test(name))).toEqual([]);
+  });
+
   it('ends at once on a second signal, though nobody reads', async () => {
     const { child, said, ended } = start(argsOf('-', 'twice', ...OBSERVED), tinySamples(20, LONG));
     await once(child.stdout, 'readable');

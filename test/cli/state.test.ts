@@ -2,7 +2,7 @@
 // refused, and that a killed run leaves nothing behind that the next one could trip over.
 
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -147,7 +147,10 @@ it('refuses a state that is in use, of another purification, or no state, and le
   await state.close();
   expect(second).toMatchObject({ code: 6, stdout: '' });
   expect(second.stderr).toMatch(/another process/);
-  expect((await purify(40, 'record', 'none')).code).toBe(6);
+  mkdirSync(at('mine'));
+  writeFileSync(at('mine', 'notes.txt'), 'mine');
+  expect((await purify(40, 'mine', 'none')).code).toBe(6);
+  expect(readdirSync(at('mine'))).toEqual(['notes.txt']);
 });
 
 it('ends as if nothing had happened after being killed at any moment', async () => {

@@ -37,6 +37,24 @@ describe('working ahead', () => {
     expect(await collect(ahead(items, most, work))).toEqual(Array.from({ length: 20 }, (_, n) => n));
   });
 
+  it('asks for no more while those at work weigh enough', async () => {
+    const { items, seen } = counting(10);
+    const results = ahead(
+      items,
+      100,
+      async (n) => n,
+      (n) => (n === 0 ? 5 : 2),
+      6,
+    );
+    expect((await results.next()).value).toBe(0);
+    // the first weighs 5 and the second 2; only when the first was taken there is room for one more
+    expect(seen.given).toBe(2);
+    expect((await results.next()).value).toBe(1);
+    await setTimeout(1);
+    expect(seen.given).toBeLessThanOrEqual(4);
+    expect(await collect(results)).toEqual([2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+
   it('gives nothing of nothing', async () => {
     expect(await collect(ahead(counting(0).items, 4, async (n) => n))).toEqual([]);
   });

@@ -256,3 +256,24 @@ describe('damage', () => {
     );
   });
 });
+
+test.each([
+  [
+    'lists in lists that claim millions',
+    Buffer.concat(Array.from({ length: 500 }, () => Buffer.from([0xf9, 0xff, 0xff, 0xff, 0x0f]))),
+  ],
+  [
+    'very many empty structs',
+    Buffer.concat([Buffer.from([0xfc, 0x80, 0x80, 0x80, 0x02]), Buffer.alloc(2 ** 22)]),
+  ],
+])('a footer costs no more than itself: %s', async (_, list) => {
+  // field 2 of the file's metadata, a list
+  const footer = Buffer.concat([Buffer.from([0x29]), list, Buffer.alloc(8)]);
+  const size = Buffer.alloc(4);
+  size.writeUInt32LE(footer.length);
+  const path = join(root, 'a.parquet');
+  writeFileSync(path, Buffer.concat([Buffer.from('PAR1'), footer, size, Buffer.from('PAR1')]));
+  const before = process.memoryUsage().rss;
+  await expect(openDataset(path)).rejects.toThrow(/expected a whole Parquet file/);
+  expect(process.memoryUsage().rss - before).toBeLessThan(2 ** 27);
+});

@@ -192,3 +192,13 @@ test('splicing: the last of equal keys counts, nested ones do not, a missing one
   expect(spliceFields(text, [{ key: 'l', value: 9 }])).toBe('{"a":{"l":1}, "l":2, "\\u006c":9 }');
   expect(spliceFields('{"a":1}', [{ key: 'b', value: [2] }])).toBe('{"a":1,"b":[2]}');
 });
+
+test('single fields change whatever lies beside them, however deep', () => {
+  const deep = '['.repeat(100_000) + ']'.repeat(100_000);
+  expect(spliceFields(`{"x":${deep},"l":1}`, [{ key: 'l', value: 2 }])).toBe(`{"x":${deep},"l":2}`);
+  const quoted = '{"a":"}\\\\\\"l\\":1,", "b":["]",{"l":"}"}],"l" :\t-0 , "\\\\":0}';
+  expect(spliceFields(quoted, [{ key: 'l', value: 2 }])).toBe(quoted.replace('-0', '2'));
+  const spaces = ' '.repeat(20_000_000);
+  expect(spliceFields(`{"l":1${spaces}}`, [{ key: 'l', value: 2 }])).toBe(`{"l":2${spaces}}`);
+  expect(spliceFields('{ }', [{ key: 'l', value: 2 }])).toBe('{ "l":2}');
+});

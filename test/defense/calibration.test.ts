@@ -8,8 +8,8 @@ import {
   calibrationOf,
   fitCalibration,
 } from '../../src/defense/calibration.ts';
-import { calibratedFlows, flowTest } from '../../src/defense/flow-test.ts';
 import { ScoreSample } from '../../src/defense/score-sample.ts';
+import { calibratedFlows, flowTest } from '../../src/defense/verdict/flow-test.ts';
 import { RandomStream, randomKey } from '../../src/math/random.ts';
 
 const CLASSES = 6;

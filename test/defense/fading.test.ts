@@ -27,7 +27,7 @@ describe('FadingEvidence', () => {
     }
     const { counts, scores } = fading.evidence;
     expect(counts.samples).toEqual([1750, 0]);
-    expect(counts.destinations).toEqual([0, 1750, 0, 0]);
+    expect(counts.destinations).toEqual({ 0: { 1: 1750 } });
     expect(ofWindow(scores, 'c')).toBe(1000);
     // binomial shares, four standard deviations wide
     expect(Math.abs(ofWindow(scores, 'b') - 500)).toBeLessThan(64);

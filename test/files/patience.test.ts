@@ -9,8 +9,8 @@ import { ForbiddenError, UnreadableError } from '../../src/errors.ts';
 import { Patience } from '../../src/files/patience.ts';
 import { temporaryFolder } from '../datasets/make.ts';
 
-function systemError(code: string): Error {
-  return Object.assign(new Error(`${code}: as the system says`), { code, syscall: 'open' });
+function systemError(code: string, syscall = 'open'): Error {
+  return Object.assign(new Error(`${code}: as the system says`), { code, syscall });
 }
 
 it('lets so many read at a time, and all in the end', async () => {
@@ -65,6 +65,9 @@ it('ends with what the next run may do better, when that does not help', async (
   tries = 0;
   await expect(failing('ENOENT')).rejects.toMatchObject({ code: 'ENOENT' });
   expect(tries).toBe(1);
+  const empty = patience.read('a', () => Promise.reject(systemError('EAGAIN', 'read')));
+  await expect(empty).rejects.toMatchObject({ code: 'EAGAIN' });
+  await expect(failing('EAGAIN')).rejects.toThrow(UnreadableError);
   tries = 0;
   patience.giveUp();
   await expect(failing('ESTALE')).rejects.toThrow(UnreadableError);
@@ -87,6 +90,10 @@ it.runIf(process.geteuid)('tells a file that denies from a mount that denies for
     await expect(read(closed)).rejects.toThrow(ForbiddenError);
     await expect(read(closed)).rejects.toThrow(/to be allowed to read .*closed\.png, found: EACCES/);
     await expect(read(hidden)).rejects.toThrow(UnreadableError);
+    for (const path of [closed, hidden]) {
+      const asked = patience.read(path, () => readFile(path), false);
+      await expect(asked).rejects.toMatchObject({ code: 'EACCES', syscall: 'open' });
+    }
   } finally {
     if (isRoot) process.seteuid!(0);
     chmodSync(join(root, 'folder'), 0o700);

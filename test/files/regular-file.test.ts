@@ -6,7 +6,7 @@ import { appendFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { openRegular, readText, readWhole, withRegular } from '../../src/files/regular-file.ts';
+import { openRegular, readRegular, readText } from '../../src/files/regular-file.ts';
 import { temporaryFolder } from '../datasets/make.ts';
 
 it('reads files whole, empty ones as well', async () => {
@@ -17,12 +17,25 @@ it('reads files whole, empty ones as well', async () => {
   }
 });
 
+it('reads no more than it may', async () => {
+  const path = join(temporaryFolder(), 'a');
+  writeFileSync(path, 'abc');
+  expect(await readText(path, 3)).toBe('abc');
+  await expect(readText(path, 2)).rejects.toThrow('3 bytes, above 2');
+  await expect(readRegular(path, (size) => new RangeError(`${size}`))).rejects.toThrow(RangeError);
+});
+
+it.runIf(process.platform === 'linux')('takes nothing of what says that it has nothing', async () => {
+  await expect(readText('/proc/self/status')).rejects.toThrow('more than the 0 bytes that it had');
+  await expect(readRegular('/proc/self/pagemap')).rejects.toThrow('EINVAL');
+});
+
 it('does not take part of a file that grows for the whole', async () => {
   const path = join(temporaryFolder(), 'a');
   writeFileSync(path, 'abc');
-  const grown = withRegular(path, (file, size) => {
+  const grown = readRegular(path, () => {
     appendFileSync(path, 'd');
-    return readWhole(file, size);
+    return undefined;
   });
   await expect(grown).rejects.toThrow('more than the 3 bytes that it had');
 });

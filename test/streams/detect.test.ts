@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import type { Verdict } from '../../src/defense/verdict.ts';
+import type { Verdict } from '../../src/defense/verdict/verdict.ts';
 import { runDetection } from '../../streams/detect.ts';
 import type { TransitionRecord } from '../../streams/records.ts';
 import type { Estimate } from '../../streams/stages/detect.ts';

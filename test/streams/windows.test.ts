@@ -3,8 +3,8 @@
 
 import { from, lastValueFrom, map, toArray } from 'rxjs';
 import { describe, expect, it } from 'vitest';
-import { calibratedFlows, flowTest } from '../../src/defense/flow-test.ts';
-import { conclude, type Detector } from '../../src/defense/verdict.ts';
+import { calibratedFlows, flowTest } from '../../src/defense/verdict/flow-test.ts';
+import { conclude, type Detector } from '../../src/defense/verdict/verdict.ts';
 import { RandomStream, randomKey } from '../../src/math/random.ts';
 import type { TransitionRecord } from '../../streams/records.ts';
 import { type Detection, estimate } from '../../streams/stages/detect.ts';
@@ -35,11 +35,14 @@ function* records({ windows, size, begin, share }: Late, seed: number): Generato
 }
 
 /** As the program judges records with scores. */
-const calibrated: Detector = (table, scores) => conclude(table, 0.01, flowTest(calibratedFlows(scores)));
+const calibrated: Detector = (table, scores) =>
+  conclude(table, 0.01, { flows: flowTest(calibratedFlows(scores)) });
 
 /** As the program judges records without. */
 const counted: Detector = (table) =>
-  conclude(table, 0.01, flowTest({ classes: CLASSES, counts: table.destinations, known: table.known }));
+  conclude(table, 0.01, {
+    flows: flowTest({ classes: CLASSES, counts: table.destinations, known: table.known }),
+  });
 
 /** What the estimates say after each window. */
 function estimates(late: Late, detector: Detector, changes: Partial<Detection> = {}) {

@@ -124,6 +124,21 @@ describe('readTorchCheckpoint', () => {
     await expect(reading).rejects.toThrow(message);
   });
 
+  it.each([
+    ['dictionaries', '}'.repeat(2 ** 21 + 1)],
+    ['tuples in tuples', `)${'\x85'.repeat(2 ** 21)}`],
+    ['memos', `N${'\x94'.repeat(2 ** 21 + 1)}`],
+    [
+      'calls with one list',
+      `K\x01K\x02\x86\x940(${'h\x00'.repeat(2 ** 16)}t\x940ccollections\nOrderedDict\n\x940${'h\x02h\x01\x85R0'.repeat(99)}`,
+    ],
+  ])('refuses more objects than a checkpoint can need: %s', async (_, object) => {
+    const path = await legacy(object);
+    const before = process.memoryUsage().rss;
+    await expect(readTorchCheckpoint(path)).rejects.toThrow(/more than 2097152 objects/);
+    expect(process.memoryUsage().rss - before).toBeLessThan(2 ** 30);
+  });
+
   it('reads checkpoints of the reference', async () => {
     const unet = await readTorchCheckpoint(`${folder}parity/unet-reference.ckpt`);
     expect(unet.size).toBe(182);

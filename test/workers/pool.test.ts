@@ -57,6 +57,13 @@ async function failureOf(runner: PoolRunner): Promise<string> {
   );
 }
 
+/** The same network after a training that diverged. */
+function diverged(model: NetworkRef): NetworkRef {
+  const weights = packWeights(initialWeights(model.spec, 1));
+  new Float32Array(weights.values).fill(Number.NaN);
+  return { ...model, id: `diverged ${model.id}`, weights };
+}
+
 /** Living processes of workers of this one. */
 function workerProcesses(): number {
   const threads = readdirSync(`/proc/${process.pid}/task`);
@@ -203,5 +210,15 @@ describe('Pool', () => {
       code: 'engine',
       message: expect.stringContaining('found'),
     });
+  });
+
+  it('refuses networks whose numbers are none, as an error of the weights', async () => {
+    const pool = testPool(1);
+    const blind = runnerOn(pool, diverged(denoiser));
+    await expect(blind.diffuse(samples)).rejects.toThrow(/finite numbers from the denoiser, found NaN/);
+    await expect(blind.diffuse(samples)).rejects.toMatchObject({ code: 'weights' });
+    const options = { denoiser, schedule: DDPM_SCHEDULE, plan, quantile: 0.8 };
+    const mute = new PoolRunner(pool, { ...options, observer: diverged(observer) });
+    await expect(mute.classify(samples)).rejects.toThrow(/finite numbers from a classifier, found NaN/);
   });
 });

@@ -1,6 +1,7 @@
 // `state`: what a state holds, as one line of JSON.
 
 import { resolve } from 'node:path';
+import { jsonLine } from '../../control-characters.ts';
 import { ConfigError } from '../../errors.ts';
 import { onDatabase } from '../../state/database.ts';
 import { State } from '../../state/state.ts';
@@ -16,5 +17,5 @@ export async function state({ settings, stdout }: Context): Promise<void> {
     const opened = await State.openThere(folder, versions().dataelixir);
     return summaryOf(opened).finally(() => opened.close());
   });
-  stdout.write(`${JSON.stringify(summary)}\n`);
+  stdout.write(`${jsonLine(summary)}\n`);
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { ConfigError } from '../../errors.ts';
 import type { Context } from '../commands.ts';
 import { fillStore, openDenoiserImages, refuseToLog } from '../datasets.ts';
-import { trainDenoiserTo } from '../denoiser.ts';
+import { checkDenoiserOutput, trainDenoiserTo } from '../denoiser.ts';
 import { withPool, withScratch } from '../workspace.ts';
 
 export async function trainDenoiser(context: Context): Promise<void> {
@@ -12,6 +12,7 @@ export async function trainDenoiser(context: Context): Promise<void> {
   if (path === null) {
     throw new ConfigError('denoiser.path: expected where to write the denoiser, found none; set it');
   }
+  checkDenoiserOutput(context, path);
   const images = await openDenoiserImages(context);
   await withScratch(async (scratch) => {
     const store = await fillStore(context, join(scratch, 'images'), images, refuseToLog(context));

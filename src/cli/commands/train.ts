@@ -6,6 +6,7 @@ import type { Context } from '../commands.ts';
 import { fillStore, openTest, openTraining, refuseToLog, withClasses } from '../datasets.ts';
 import { accuracyOf } from '../evaluation.ts';
 import { trainOn, writeOnnx } from '../models.ts';
+import { checkReplaceable } from '../replaceable.ts';
 import { withPool, withScratch } from '../workspace.ts';
 
 export async function train(context: Context): Promise<void> {
@@ -13,6 +14,7 @@ export async function train(context: Context): Promise<void> {
   const { path } = settings.output;
   if (path === null)
     throw new ConfigError('output.path: expected where to write the ONNX file, found none; set it');
+  checkReplaceable('output.path', path, settings);
   const opened = await openTraining(context);
   await withScratch(async (scratch) => {
     const store = await fillStore(context, join(scratch, 'train'), opened, refuseToLog(context));

@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { Credit } from '../../../streams/operators/credited.ts';
 import { runTransitions } from '../../../streams/transitions.ts';
+import { jsonLine } from '../../control-characters.ts';
 import { ConfigError } from '../../errors.ts';
 import { PoolRunner } from '../../workers/pool-runner.ts';
 import type { Context } from '../commands.ts';
@@ -45,7 +46,7 @@ export async function transitions(context: Context): Promise<void> {
         batch: settings.diffusion.batch,
         refuse: refuse,
         print: async (record) => {
-          if (!stdout.write(`${JSON.stringify(record)}\n`)) await once(stdout, 'drain');
+          if (!stdout.write(`${jsonLine(record)}\n`)) await once(stdout, 'drain');
         },
         report: reportTo(log, tally),
       },

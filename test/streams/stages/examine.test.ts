@@ -2,9 +2,9 @@
 
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Sample } from '../../../src/datasets/sample.ts';
-import { calibratedFlows, flowTest } from '../../../src/defense/flow-test.ts';
 import { DEFAULT_POLICY } from '../../../src/defense/repair.ts';
-import { conclude } from '../../../src/defense/verdict.ts';
+import { calibratedFlows, flowTest } from '../../../src/defense/verdict/flow-test.ts';
+import { conclude } from '../../../src/defense/verdict/verdict.ts';
 import type { PurifyParts } from '../../../streams/purify.ts';
 import type { Judgement } from '../../../streams/stages/detect.ts';
 import { TinyRun } from '../support/tiny-run.ts';
@@ -17,7 +17,8 @@ afterEach(() => {
 });
 
 const examination: PurifyParts['examination'] = {
-  conclude: (table, scores, stamps) => conclude(table, 0.01, flowTest(calibratedFlows(scores)), stamps),
+  conclude: (table, scores, stamps) =>
+    conclude(table, 0.01, { flows: flowTest(calibratedFlows(scores)), stamps }),
   falseAlarm: 0.01,
   canaries: 8,
   learner: new TinyLearner(),

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ReadResult, Sample } from '../../../src/datasets/sample.ts';
 import { SampleStore } from '../../../src/datasets/sample-store.ts';
-import { type Detector, verdictOf } from '../../../src/defense/verdict.ts';
+import { type Detector, verdictOf } from '../../../src/defense/verdict/verdict.ts';
 import type { Detection } from '../../../streams/stages/detect.ts';
 import { CLASSES, numberOf, sampleOf, TARGET } from './tiny-runner.ts';
 
@@ -27,9 +27,9 @@ export async function* readResults(samples: Iterable<Sample>): AsyncGenerator<Re
 /** Flags labels of which more than half of the moved images landed elsewhere, and that lost at least three samples. */
 export const majorityDetector: Detector = (table) =>
   verdictOf(table, (label) => {
-    const row = table.kept.slice(label * table.classes, (label + 1) * table.classes);
-    const all = row.reduce((sum, count) => sum + count, 0);
-    const metric = all === 0 ? null : 1 - row[label]! / all;
+    const row = table.kept[label] ?? {};
+    const all = Object.values(row).reduce((sum, count) => sum + count, 0);
+    const metric = all === 0 ? null : 1 - (row[label] ?? 0) / all;
     return {
       metric,
       score: metric,

@@ -1,11 +1,14 @@
 // The verdict on a dataset, and how the tests' findings become one. Each class is `clean`, `target` or `undecided`,
 // with a p-value that is corrected for everything that was tried, so that a clean dataset is accused no more often
-// than the stated rate.
+// than the stated rate. What nothing could judge is never `clean`: it is `undecided`, and says why.
 
+import type { TransitionTable } from '../contingency.ts';
+import type { ScoreTable } from '../score-sample.ts';
+import { type Agreement, isAtChance } from './agreement.ts';
 import type { CanaryFinding } from './canary.ts';
-import type { TransitionTable } from './contingency.ts';
 import type { FlowFinding } from './flow-test.ts';
-import type { ScoreTable } from './score-sample.ts';
+import type { Power } from './power.ts';
+import type { Reason } from './reasons.ts';
 import type { StampFinding } from './stamp-test.ts';
 
 /** What a detector says of one class. */
@@ -27,6 +30,10 @@ export interface ClassVerdict {
   readonly flow?: FlowFinding;
   readonly stamp?: StampFinding;
   readonly state: 'clean' | 'target' | 'undecided';
+  /** Why it is undecided, where the detector says so. */
+  readonly reasons?: readonly Reason[];
+  /** Smallest share of poison in it that would have been flagged with 95 % probability, by kind of canary. */
+  readonly power?: Power;
 }
 
 /** What a detector says of a dataset: `verdict.json` holds it. */
@@ -35,12 +42,23 @@ export interface Verdict {
   /** One entry a class, in order of labels. */
   readonly classes: readonly ClassVerdict[];
   readonly samples: number;
+  /** How far the observer agrees with the given labels; where records hold its scores. */
+  readonly agreement?: Agreement;
   /** How known triggers fared; where images were looked at. */
   readonly canaries?: readonly CanaryFinding[];
 }
 
 /** A function of additive evidence alone, so that a window, a machine or a whole dataset is judged alike. */
 export type Detector = (table: TransitionTable, scores: ScoreTable) => Verdict;
+
+/** What the tests found. */
+export interface Findings {
+  /** By label. */
+  readonly flows: readonly (FlowFinding | undefined)[];
+  /** By label; left out where images were not looked at. */
+  readonly stamps?: ReadonlyMap<number, StampFinding> | undefined;
+  readonly agreement?: Agreement | undefined;
+}
 
 /** Fewest samples of a class that can be called clean. */
 const FEWEST = 20;
@@ -50,15 +68,14 @@ const DOUBT = 0.1;
 
 /**
  * Puts findings together: a class is a target when the smaller of its p-values, doubled where there are two tests, is
- * at most `falseAlarm`; undecided when there is doubt, or there are too few samples.
+ * at most `falseAlarm`; undecided where something kept the tests from judging it, or there is doubt. An observer that
+ * guesses accuses nobody.
  */
-export function conclude(
-  table: TransitionTable,
-  falseAlarm: number,
-  flows: readonly (FlowFinding | undefined)[],
-  stamps?: ReadonlyMap<number, StampFinding>,
-): Verdict {
-  return verdictOf(table, (label) => {
+export function conclude(table: TransitionTable, falseAlarm: number, findings: Findings): Verdict {
+  const { flows, stamps, agreement } = findings;
+  const guessing = agreement !== undefined && isAtChance(agreement);
+  const present = table.samples.filter((count) => count > 0).length;
+  const verdict = verdictOf(table, (label) => {
     const flow = flows[label];
     const stamp = stamps?.get(label);
     const logP = Math.min(
@@ -66,6 +83,9 @@ export function conclude(
       Math.min(flow?.logP ?? 0, stamp?.logP ?? 0) + (stamps === undefined ? 0 : Math.LN2),
     );
     const pValue = Math.exp(logP);
+    const accused = pValue <= falseAlarm && !guessing;
+    const reasons = hindrances(table.samples[label]!, present, guessing, flow, stamp);
+    if (pValue < DOUBT) reasons.push('doubt');
     return {
       metric: flow?.metric ?? null,
       ...(flow && { interval: flow.interval }),
@@ -73,9 +93,32 @@ export function conclude(
       pValue,
       ...(flow && { flow }),
       ...(stamp && { stamp }),
-      state: stateOf(pValue, falseAlarm, table.samples[label]!, flow?.blind === true),
+      ...(accused ? { state: 'target' } : unaccused(reasons)),
     };
   });
+  return { ...verdict, ...(agreement && { agreement }) };
+}
+
+/** What keeps the tests from judging a class. */
+function hindrances(
+  samples: number,
+  present: number,
+  guessing: boolean,
+  flow: FlowFinding | undefined,
+  stamp: StampFinding | undefined,
+): Reason[] {
+  if (samples === 0) return ['no-samples'];
+  const reasons: Reason[] = [];
+  if (present < 2) reasons.push('no-other-class');
+  if (guessing) reasons.push('observer-at-chance');
+  if (samples < FEWEST) reasons.push('few-samples');
+  if (flow?.why) reasons.push(flow.why);
+  if (stamp?.ownLook) reasons.push('own-look');
+  return reasons;
+}
+
+function unaccused(reasons: readonly Reason[]): Pick<ClassVerdict, 'state' | 'reasons'> {
+  return reasons.length === 0 ? { state: 'clean' } : { state: 'undecided', reasons };
 }
 
 /** Rate of the best canary below which nothing is called clean: silence would be no news. */
@@ -92,11 +135,12 @@ const HELPLESS = 1 / 8;
 export function withCanaries(verdict: Verdict, canaries: readonly CanaryFinding[]): Verdict {
   const best = canaries.length === 0 ? 1 : Math.max(...canaries.map(({ rate }) => rate));
   const doubted = new Set<ClassVerdict['state']>();
-  if (best < BLIND) doubted.add('clean');
+  if (best < BLIND) doubted.add('clean').add('undecided');
   if (best < HELPLESS) doubted.add('target');
-  const classes = verdict.classes.map(
-    (found): ClassVerdict => (doubted.has(found.state) ? { ...found, state: 'undecided' } : found),
-  );
+  const classes = verdict.classes.map((found): ClassVerdict => {
+    if (!doubted.has(found.state) || found.samples === 0) return found;
+    return { ...found, state: 'undecided', reasons: [...(found.reasons ?? []), 'canaries-missed'] };
+  });
   const targetLabels = doubted.has('target') ? [] : verdict.targetLabels;
   return { ...verdict, targetLabels, classes, canaries };
 }
@@ -117,9 +161,4 @@ export function verdictOf(
     classes,
     samples: table.samples.reduce((sum, count) => sum + count, 0),
   };
-}
-
-function stateOf(pValue: number, falseAlarm: number, samples: number, blind: boolean): ClassVerdict['state'] {
-  if (pValue <= falseAlarm) return 'target';
-  return blind || pValue < DOUBT || samples < FEWEST ? 'undecided' : 'clean';
 }

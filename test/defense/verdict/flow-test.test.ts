@@ -2,14 +2,16 @@
 // than others, and poison that purification sends back to where it came from.
 
 import { describe, expect, it } from 'vitest';
-import { Contingency, type TransitionTable } from '../../src/defense/contingency.ts';
-import { flowTest } from '../../src/defense/flow-test.ts';
-import { conclude } from '../../src/defense/verdict.ts';
-import { RandomStream, randomKey } from '../../src/math/random.ts';
+import { Contingency, type TransitionTable } from '../../../src/defense/contingency.ts';
+import { flowTest } from '../../../src/defense/verdict/flow-test.ts';
+import { stampTest } from '../../../src/defense/verdict/stamp-test.ts';
+import { conclude } from '../../../src/defense/verdict/verdict.ts';
+import { RandomStream, randomKey } from '../../../src/math/random.ts';
+import { cellsOf } from '../../support/cells.ts';
 
 /** The verdict of the flow test alone, at 1 %. */
 const detect = (table: TransitionTable) =>
-  conclude(table, 0.01, flowTest({ classes: table.classes, counts: table.destinations }));
+  conclude(table, 0.01, { flows: flowTest({ classes: table.classes, counts: table.destinations }) });
 
 interface Dataset {
   readonly classes: number;
@@ -42,10 +44,11 @@ function simulate({ classes, samples, brittleness, poison }: Dataset, seed: numb
   const zeros = new Array<number>(classes).fill(0);
   return {
     classes,
-    ...count,
-    known: count.destinations,
+    samples: count.samples,
+    destinations: cellsOf(count.destinations),
+    known: cellsOf(count.destinations),
     moved: zeros,
-    kept: new Array<number>(classes ** 2).fill(0),
+    kept: {},
   };
 }
 
@@ -104,10 +107,10 @@ const FASHION_CLEAN = [
 describe('flowTest', () => {
   it('tells BadNets on real images from brittle classes', () => {
     const empty = new Contingency(10).table();
-    const attacked = detect({ ...empty, destinations: FASHION_BADNETS });
+    const attacked = detect({ ...empty, destinations: cellsOf(FASHION_BADNETS) });
     expect(attacked.targetLabels).toEqual([0]);
     expect(attacked.classes[0]!.score!).toBeGreaterThan(25);
-    const clean = detect({ ...empty, destinations: FASHION_CLEAN });
+    const clean = detect({ ...empty, destinations: cellsOf(FASHION_CLEAN) });
     for (const { score } of [...attacked.classes.slice(1), ...clean.classes]) expect(score).toBeLessThan(0.1);
   });
 
@@ -141,7 +144,8 @@ describe('flowTest', () => {
         const other = 1 + stream.integer(4);
         destinations[stream.uniform() < 3 / 5 ? other : other * 5]!++;
       }
-      accused += detect({ ...new Contingency(5).table(), destinations }).targetLabels.length;
+      accused += detect({ ...new Contingency(5).table(), destinations: cellsOf(destinations) }).targetLabels
+        .length;
     }
     expect(accused).toBeLessThanOrEqual(10);
   });
@@ -162,7 +166,7 @@ describe('flowTest', () => {
       128, 133, 72, 10, 65, 3, 118, 344, 54, 101,
     ];
     const samples = new Array<number>(10).fill(1000);
-    const verdict = detect({ ...new Contingency(10).table(), samples, destinations: blind });
+    const verdict = detect({ ...new Contingency(10).table(), samples, destinations: cellsOf(blind) });
     expect(verdict.classes.map(({ state, pValue }) => [state, pValue])).toEqual(
       blind.slice(0, 10).map(() => ['undecided', 1]),
     );
@@ -196,11 +200,11 @@ describe('flowTest', () => {
       0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
       0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     ];
-    const [, , unlearned, three] = flowTest({ classes: 10, counts, known });
+    const [, , unlearned, three] = flowTest({ classes: 10, counts: cellsOf(counts), known: cellsOf(known) });
     expect(unlearned).toMatchObject({ logP: 0, blind: true });
     expect(three).toMatchObject({ logP: 0 });
     // the counts alone accuse it
-    expect(flowTest({ classes: 10, counts })[2]!.logP).toBeLessThan(Math.log(1e-5));
+    expect(flowTest({ classes: 10, counts: cellsOf(counts) })[2]!.logP).toBeLessThan(Math.log(1e-5));
   });
 
   it('does not accuse a large brittle class that swells small ones by what leaks from it', () => {
@@ -211,7 +215,9 @@ describe('flowTest', () => {
       destinations[other * 10] = 1;
       destinations[other * 11] = 49;
     }
-    expect(detect({ ...new Contingency(10).table(), destinations }).targetLabels).toEqual([]);
+    expect(
+      detect({ ...new Contingency(10).table(), destinations: cellsOf(destinations) }).targetLabels,
+    ).toEqual([]);
   });
 
   it('says nothing where there is nothing: no samples, one class, no transitions', () => {
@@ -220,7 +226,11 @@ describe('flowTest', () => {
       expect(verdict.targetLabels).toEqual([]);
       expect(verdict.classes.every(({ metric, score }) => metric === null && score === null)).toBe(true);
     }
-    const still = detect({ ...new Contingency(2).table(), samples: [50, 50], destinations: [50, 0, 0, 50] });
+    const still = detect({
+      ...new Contingency(2).table(),
+      samples: [50, 50],
+      destinations: cellsOf([50, 0, 0, 50]),
+    });
     expect(still.targetLabels).toEqual([]);
     expect(still.samples).toBe(100);
   });
@@ -250,4 +260,20 @@ describe('flowTest', () => {
     expect(merge([0, 1, 2]).targetLabels).toEqual([5]);
     expect(merge([0, 1, 2]).classes[5]!.score!).toBeGreaterThan(detect(parts[0]!).classes[5]!.score!);
   });
+});
+
+it('takes as long as what was counted, not as the square of the classes', () => {
+  const counts = new Contingency(100_000);
+  for (const label of [0, 1, 2, 99_999]) {
+    for (let i = 0; i < 30; i++) counts.add(label, { indices: [0], labels: [label], majority: label });
+    counts.add(label, { indices: [0, 1], labels: [label, 1], majority: 1 });
+  }
+  const merged = new Contingency(100_000);
+  merged.merge(counts.table());
+  const verdict = detect(merged.table());
+  expect(verdict.targetLabels).toEqual([]);
+  expect(verdict.classes[99_999]).toMatchObject({ label: 99_999, samples: 31 });
+  const before = [0, 1, 2, 99_999, 0, 1];
+  const trials = [{ stamp: { label: 2, from: 'all' as const }, before, after: before.map(() => 2) }];
+  expect(stampTest(trials, 100_000, 1e-12).get(2)).toMatchObject({ hits: 5, images: 5 });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { canaryFinding, canaryStamps, removedShare } from '../../src/defense/canary.ts';
-import type { Verdict } from '../../src/defense/verdict.ts';
-import { withCanaries } from '../../src/defense/verdict.ts';
+import { canaryFinding, canaryStamps, removedShare } from '../../../src/defense/verdict/canary.ts';
+import type { Verdict } from '../../../src/defense/verdict/verdict.ts';
+import { withCanaries } from '../../../src/defense/verdict/verdict.ts';
 
 const gray = new Uint8Array(3 * 20 * 30).fill(100);
 

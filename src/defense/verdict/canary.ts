@@ -3,9 +3,9 @@
 // the image is called without it: had the image been poisoned, its label would have gone home. Where few canaries are
 // hit, silence of the tests does not mean that a dataset is clean.
 
-import type { ImageShape } from '../datasets/sample.ts';
-import { wilsonInterval } from '../math/binomial.ts';
-import { fillUniform, randomKey } from '../math/random.ts';
+import type { ImageShape } from '../../datasets/sample.ts';
+import { wilsonInterval } from '../../math/binomial.ts';
+import { fillUniform, randomKey } from '../../math/random.ts';
 
 /** Stamps an image, uint8 [C, H, W] in and out. */
 export type CanaryStamp = (pixels: Uint8Array) => Uint8Array;

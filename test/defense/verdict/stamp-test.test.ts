@@ -1,9 +1,15 @@
 // The stamp test on residuals and labels whose truth is known.
 
 import { describe, expect, it } from 'vitest';
-import { Residuals } from '../../src/defense/residuals.ts';
-import { stamped, stampsOf, stampTest } from '../../src/defense/stamp-test.ts';
-import { RandomStream, randomKey } from '../../src/math/random.ts';
+import { Residuals } from '../../../src/defense/residuals.ts';
+import {
+  type StampTrial,
+  stamped,
+  stampsOf,
+  stampTest,
+  suspicious,
+} from '../../../src/defense/verdict/stamp-test.ts';
+import { RandomStream, randomKey } from '../../../src/math/random.ts';
 
 const SIZE = 4;
 const image = (...values: number[]) => Uint8Array.from(values);
@@ -81,17 +87,27 @@ describe('stampTest', () => {
   const honest = Array.from({ length: 10 }, (_, label) =>
     trial(label, (was, i) => (i % 9 === 0 ? label : was)),
   );
-  const accused = (trials: ReturnType<typeof trial>[]) =>
-    [...stampTest(trials, 10)].filter(([, { logP }]) => logP < Math.log(0.01)).map(([label]) => label);
+  const LEVEL = 0.005;
+  /** The same with a placebo that so many images in nine obey, and a replica that works as it does. */
+  const held = (trial: StampTrial, share = 0, replica = trial.after): StampTrial => ({
+    ...trial,
+    controls: {
+      replica,
+      placebos: [before.map((was, i) => (i % 9 < 9 * share ? trial.stamp.label : was)), before],
+    },
+  });
+  const findings = (trials: readonly StampTrial[]) => stampTest(trials, 10, LEVEL);
+  const accused = (trials: readonly StampTrial[]) =>
+    [...findings(trials)].filter(([, { logP }]) => logP <= Math.log(LEVEL)).map(([label]) => label);
 
   it('accuses nobody of honest stamps, which turn a ninth of the images', () => {
     expect(accused(honest)).toEqual([]);
   });
 
   it('accuses the one class whose stamp the images obey, with its rate and interval', () => {
-    const trials = [...honest.slice(1), trial(0, (was, i) => (i % 10 < 7 ? 0 : was))];
+    const trials = [...honest.slice(1), held(trial(0, (was, i) => (i % 10 < 7 ? 0 : was)))];
     expect(accused(trials)).toEqual([0]);
-    const finding = stampTest(trials, 10).get(0)!;
+    const finding = findings(trials).get(0)!;
     // 6 of the 9 other classes become 0
     expect(finding).toMatchObject({ recoveredFrom: 0, images: 180, hits: 120 });
     expect(finding.rate).toBeCloseTo(2 / 3);
@@ -99,14 +115,33 @@ describe('stampTest', () => {
     expect(finding.interval[1]).toBeLessThan(0.74);
   });
 
-  it('accuses nobody when the stamps of many classes are obeyed: they are the classes, not triggers', () => {
-    const alike = (classes: number) => [
-      ...Array.from({ length: classes }, (_, label) => trial(label, () => label)),
-      ...honest.slice(classes),
-    ];
-    expect(accused(alike(2)).sort()).toEqual([0, 1]);
-    expect(accused(alike(3))).toEqual([]);
-    expect(accused(alike(10))).toEqual([]);
+  it('accuses nobody whose placebos work nearly as well: they are the class, not a trigger', () => {
+    const obeyed = trial(0, (was, i) => (i % 10 < 7 ? 0 : was));
+    const others = honest.slice(1);
+    // two thirds of the images obey the stamp
+    expect(accused([...others, held(obeyed, 0.1)])).toEqual([0]);
+    for (const share of [0.45, 0.9]) {
+      const trials = [...others, held(obeyed, share)];
+      expect(accused(trials)).toEqual([]);
+      expect(findings(trials).get(0)).toMatchObject({ ownLook: true, hits: 120 });
+    }
+    expect(findings([...others, held(obeyed, 0.45)]).get(0)!.placebo).toBeGreaterThan(0.4);
+    // nor one whose effect those that answer to it most do not show
+    expect(findings([...others, held(obeyed, 0, before)]).get(0)).toMatchObject({
+      ownLook: true,
+      replica: 0,
+    });
+    // nor one that was not compared
+    expect(findings([...others, obeyed]).get(0)).toMatchObject({ ownLook: true, logP: 0 });
+  });
+
+  it('wants controls of the most suspicious classes alone', () => {
+    const obeyed = Array.from({ length: 9 }, (_, label) =>
+      trial(label, (was, i) => (i % 20 < 12 + label ? label : was)),
+    );
+    const wanted = suspicious([...obeyed, honest[9]!], LEVEL);
+    expect(wanted.map(({ stamp }) => stamp.label).sort()).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(suspicious(honest, LEVEL)).toEqual([]);
   });
 
   it('accuses every label of all-to-all poisoning, by a stamp from one of them', () => {
@@ -123,7 +158,7 @@ describe('stampTest', () => {
     const trials = before.slice(0, 10).map((_, label) => trial(label, sink(label === 4 ? 0.7 : 0.6)));
     expect(accused(trials)).toEqual([]);
     // the same share counts where others' stamps are not obeyed
-    expect(accused([...honest.filter((_, label) => label !== 4), trials[4]!])).toEqual([4]);
+    expect(accused([...honest.filter((_, label) => label !== 4), held(trials[4]!)])).toEqual([4]);
   });
 
   it('accuses nobody where a stamp spoils one class that holds most images: not each goes elsewhere', () => {
@@ -146,6 +181,6 @@ describe('stampTest', () => {
   });
 
   it('says nothing of no images', () => {
-    expect(stampTest([{ stamp: { label: 0, from: 'all' }, before: [], after: [] }], 10).size).toBe(0);
+    expect(findings([{ stamp: { label: 0, from: 'all' }, before: [], after: [] }]).size).toBe(0);
   });
 });

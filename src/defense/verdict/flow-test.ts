@@ -7,19 +7,20 @@
 // observer called by the given label before it was purified can leave: a trigger that it obeys did that, while a class
 // that it never learned leaves everywhere without one.
 
-import { logBinomialTail, wilsonInterval } from '../math/binomial.ts';
-import { combineLogPs } from '../math/fisher.ts';
-import { median } from '../math/robust.ts';
-import { calibratedLabel, calibrationOf } from './calibration.ts';
-import type { ScoreTable } from './score-sample.ts';
+import { logBinomialTail, wilsonInterval } from '../../math/binomial.ts';
+import { combineLogPs } from '../../math/fisher.ts';
+import { median } from '../../math/robust.ts';
+import { calibratedLabel, calibrationOf } from '../calibration.ts';
+import { addCell, type Cells, cellAt, type MutableCells, sumsOf } from '../cells.ts';
+import type { ScoreTable } from '../score-sample.ts';
+import type { Reason } from './reasons.ts';
 
 /** Counts of samples by given label (row) and by label after purification (column). */
 export interface FlowTable {
   readonly classes: number;
-  /** [C, C] row-major. */
-  readonly counts: readonly number[];
-  /** [C, C] of them the samples whose raw image the observer calls by the given label; all where left out. */
-  readonly known?: readonly number[];
+  readonly counts: Cells;
+  /** Of them the samples whose raw image the observer calls by the given label; all where left out. */
+  readonly known?: Cells;
 }
 
 /** What the test says of one class. */
@@ -32,6 +33,8 @@ export interface FlowFinding {
   readonly logP: number;
   /** Whether the observer knows too little of the class, or of purified images, to accuse or clear it. */
   readonly blind: boolean;
+  /** What it knows too little of. */
+  readonly why?: Extract<Reason, 'class-unknown' | 'purified-unknown' | 'washed-out'>;
 }
 
 /** So many times as many may leave as arrive before it counts as evidence: honest classes differ in brittleness. */
@@ -58,14 +61,14 @@ const MOST_GROUPS = 10;
 /** Counts where the samples go in the eyes of an observer that is calibrated on these very samples. */
 export function calibratedFlows(sample: ScoreTable): FlowTable {
   const { classes, labels, raws, scores } = sample;
-  const counts = new Array<number>(classes * classes).fill(0);
-  const known = [...counts];
+  const counts: MutableCells = {};
+  const known: MutableCells = {};
   if (labels.length === 0) return { classes, counts, known };
   const calibration = calibrationOf(sample);
   labels.forEach((label, n) => {
     const name = calibratedLabel(calibration, scores.subarray(n * classes, (n + 1) * classes));
-    counts[label * classes + name]!++;
-    if (raws[n] === label) known[label * classes + name]!++;
+    addCell(counts, label, name);
+    if (raws[n] === label) addCell(known, label, name);
   });
   return { classes, counts, known };
 }
@@ -81,40 +84,74 @@ export function calibratedFlows(sample: ScoreTable): FlowTable {
  * too much (Benjamini and Heller 2008), which no single leak of a brittle class can satisfy.
  */
 export function flowTest(table: FlowTable): (FlowFinding | undefined)[] {
-  const { classes, counts, known = counts } = table;
-  const sizes = columnSums(classes, counts);
-  const [given, knownSums] = [rowSums(classes, counts), rowSums(classes, known)];
+  const sums = flowSums(table);
+  return sums.given.map((_, label) => flowOf(label, table, sums));
+}
+
+/** What the test needs of the whole table. */
+export interface FlowSums {
+  /** [C] samples by given label, those of them that the observer knows, and samples by label after purification. */
+  readonly given: readonly number[];
+  readonly known: readonly number[];
+  readonly seen: readonly number[];
+  /** [C] share of a class's samples that stay; undefined where it has none. */
+  readonly recalls: readonly (number | undefined)[];
+  /** Labels that some samples have, both before and after purification; others say nothing. */
+  readonly speaking: readonly number[];
+  /** Samples as which a class must be seen. */
+  readonly least: number;
+}
+
+export function flowSums({ classes, counts, known = counts }: FlowTable): FlowSums {
+  const { rows: given, columns: seen } = sumsOf(counts, classes);
   const recalls = given.map((count, label) =>
-    count === 0 ? undefined : counts[label * (classes + 1)]! / count,
+    count === 0 ? undefined : cellAt(counts, label, label) / count,
   );
-  const leastSeen = LEAST_SEEN * median(sizes.filter((_, label) => given[label]! > 0));
-  return sizes.map((size, label) => {
-    const others = sizes.flatMap((seen, other) => {
-      const otherSize = Math.min(seen, given[other]!);
-      const [left, arrived] = [known[label * classes + other]!, counts[other * classes + label]!];
-      // a label that no sample has, before or after purification, says nothing
-      return other === label || otherSize === 0
-        ? []
-        : [{ left, arrived, otherSize, ratio: Math.max(HONEST_RATIO, (SIZE_SLACK * size) / otherSize) }];
-    });
-    const left = others.reduce((sum, flow) => sum + flow.left, 0);
-    const arrived = others.reduce((sum, flow) => sum + flow.arrived, 0);
-    if (left + arrived === 0) return undefined;
-    const metric = left / (left + arrived);
-    const interval = wilsonInterval(left, left + arrived);
-    const ofOthers = recalls.filter((recall, other) => recall !== undefined && other !== label) as number[];
-    const recall = ofOthers.reduce((sum, value) => sum + value, 0) / ofOthers.length;
-    const ofOwn = knownSums[label]! / given[label]!;
-    // negated: a class that has no samples is not known
-    if (!(ofOwn >= LEAST_RECALL && recall >= LEAST_RECALL && size >= leastSeen)) {
-      return { metric, interval, logP: 0, blind: true };
-    }
-    const logPs = pooled(others)
-      .map((flow) => logBinomialTail(flow.left, flow.left + flow.arrived, flow.ratio / (1 + flow.ratio)))
-      .sort((a, b) => a - b);
-    const logP = combineLogPs(logPs.slice(Math.floor(logPs.length / 2)));
-    return { metric, interval, logP: Math.min(0, logP + Math.log(classes)), blind: false };
+  return {
+    given,
+    known: sumsOf(known, classes).rows,
+    seen,
+    recalls,
+    speaking: [...seen.keys()].filter((label) => Math.min(seen[label]!, given[label]!) > 0),
+    least: LEAST_SEEN * median(seen.filter((_, label) => given[label]! > 0)),
+  };
+}
+
+/** The finding of one class. */
+export function flowOf(label: number, table: FlowTable, sums: FlowSums): FlowFinding | undefined {
+  const { classes, counts, known = counts } = table;
+  const size = sums.seen[label]!;
+  if (size === 0 && sums.given[label] === 0) return undefined;
+  const others = sums.speaking.flatMap((other) => {
+    const otherSize = Math.min(sums.seen[other]!, sums.given[other]!);
+    const [left, arrived] = [cellAt(known, label, other), cellAt(counts, other, label)];
+    return other === label
+      ? []
+      : [{ left, arrived, otherSize, ratio: Math.max(HONEST_RATIO, (SIZE_SLACK * size) / otherSize) }];
   });
+  const left = others.reduce((sum, flow) => sum + flow.left, 0);
+  const arrived = others.reduce((sum, flow) => sum + flow.arrived, 0);
+  if (left + arrived === 0) return undefined;
+  const metric = left / (left + arrived);
+  const interval = wilsonInterval(left, left + arrived);
+  const ofOthers = sums.recalls.filter(
+    (recall, other) => recall !== undefined && other !== label,
+  ) as number[];
+  const recall = ofOthers.reduce((sum, value) => sum + value, 0) / ofOthers.length;
+  const why = blindness(sums.known[label]! / sums.given[label]!, recall, size >= sums.least);
+  if (why) return { metric, interval, logP: 0, blind: true, why };
+  const logPs = pooled(others)
+    .map((flow) => logBinomialTail(flow.left, flow.left + flow.arrived, flow.ratio / (1 + flow.ratio)))
+    .sort((a, b) => a - b);
+  const logP = combineLogPs(logPs.slice(Math.floor(logPs.length / 2)));
+  return { metric, interval, logP: Math.min(0, logP + Math.log(classes)), blind: false };
+}
+
+/** @param ofOwn may be NaN: a class that has no samples is not known */
+function blindness(ofOwn: number, ofOthers: number, seen: boolean): FlowFinding['why'] {
+  if (!(ofOwn >= LEAST_RECALL)) return 'class-unknown';
+  if (!(ofOthers >= LEAST_RECALL)) return 'purified-unknown';
+  return seen ? undefined : 'washed-out';
 }
 
 /** What goes to and comes from one destination, or several. */
@@ -136,22 +173,4 @@ function pooled(destinations: readonly (Flow & { readonly otherSize: number })[]
     const ratio = Math.max(...flows.map((flow) => flow.ratio));
     return { left: total('left'), arrived: total('arrived'), ratio };
   });
-}
-
-/** Samples by given label. */
-function rowSums(classes: number, counts: readonly number[]): number[] {
-  const sums = new Array<number>(classes).fill(0);
-  counts.forEach((count, i) => {
-    sums[Math.floor(i / classes)]! += count;
-  });
-  return sums;
-}
-
-/** Samples by label after purification. */
-function columnSums(classes: number, counts: readonly number[]): number[] {
-  const sums = new Array<number>(classes).fill(0);
-  counts.forEach((count, i) => {
-    sums[i % classes]! += count;
-  });
-  return sums;
 }

@@ -1,0 +1,266 @@
+// The test for triggers that are the same in many images, clean-label and all-to-all poisoning included. What
+// purification removes from a class's images, beyond what it removes from others, is laid onto other images, and the
+// observer is asked again: if that was a trigger, they are called the target, or each class is called another one. No
+// honest class's texture does that. It is a counterfactual on the model itself: it needs no ground truth, and for a
+// trigger that keeps its label not even a flip.
+
+import { logBinomialTail, wilsonInterval } from '../../math/binomial.ts';
+import { overlaid } from '../../math/pixels.ts';
+import { addCell, type MutableCells } from '../cells.ts';
+import { contrastError, contrastOf, type ResidualSums, type Residuals } from '../residuals.ts';
+
+/** Something to lay onto images: added, and limited to [0, 255]. */
+export interface Stamp {
+  /** The class that it was recovered from. */
+  readonly label: number;
+  /**
+   * Whether all samples of the class were averaged, or those that purification moved to another label, or of these
+   * only what stands out, made strong.
+   */
+  readonly from: 'all' | 'moved' | 'outstanding';
+  /** float32 [C × H × W] in 8-bit pixel values. */
+  readonly pattern: Float32Array;
+}
+
+/** What came of one stamp: the observer's labels before and after. */
+export interface StampTrial {
+  readonly stamp: Pick<Stamp, 'label' | 'from'>;
+  /** [N] observer's labels of the images without it. */
+  readonly before: ArrayLike<number>;
+  /** [N] and with it. */
+  readonly after: ArrayLike<number>;
+  /** With other stamps of the same class in its place, where it had to be told from the class's own look. */
+  readonly controls?: {
+    /** [N] with one of the samples that answer to it most. */
+    readonly replica: ArrayLike<number>;
+    /** [N] each: with some of those that answer least. */
+    readonly placebos: readonly ArrayLike<number>[];
+  };
+}
+
+/** The stamp that accuses a class most. */
+export interface StampFinding {
+  /** Class that the stamp was recovered from; another than the accused one with all-to-all poisoning. */
+  readonly recoveredFrom: number;
+  /** `one`: images become the class that the stamp came from. `each`: each class's images become another one. */
+  readonly way: 'one' | 'each';
+  /** Images that the stamp was laid onto. */
+  readonly images: number;
+  /** Those that obeyed it. */
+  readonly hits: number;
+  readonly rate: number;
+  /** 95 % interval of the rate. */
+  readonly interval: readonly [low: number, high: number];
+  /** Shares of the images that obeyed its replica and the best placebo, where it was held against them. */
+  readonly replica?: number;
+  readonly placebo?: number;
+  /** Whether it works, but no better than what the class itself looks like, or nobody could compare. */
+  readonly ownLook?: true;
+  /** ln of the p-value, corrected for the number of stamps and of ways to obey. */
+  readonly logP: number;
+}
+
+/** Fewest samples whose mean residual is worth trying. */
+const FEWEST = 20;
+
+/**
+ * Only a part of the averaged samples carries the trigger, and purification may leave some of it, so their mean shows
+ * it fainter than it is. Honest samples that moved differ more from others than whole classes do, so they bear less.
+ */
+const GAINS = { moved: 2, all: 4 } as const;
+
+/**
+ * Where poison is rare, or shows the trigger faintly or in parts and tests show it whole (Qi et al. 2023), its mean is
+ * too faint for any such gain. So the values that stand out by so many standard errors are tried alone, the largest of
+ * them at this strength, in 8-bit pixel values. Honest samples that moved have no such values that a model obeys.
+ */
+const OUTSTANDING_ERRORS = 3;
+const OUTSTANDING_STRENGTH = 128;
+
+/** Share of images that might obey a stamp of which nothing speaks for more. */
+const HONEST_RATE = 1 / 3;
+
+/**
+ * Some observers call whatever is spoilt by one label, and then any stamp sends images there. So many times as many
+ * must obey a class's own stamp as go to the class with the stamps of others, in the median.
+ */
+const BEYOND_OTHERS = 1.5;
+const MOST_EXPECTED = 0.9;
+
+/**
+ * A class whose images are all alike is told by its look. So many times as many images must obey a stamp, and its
+ * replica, as obey the placebos of the class. Honest classes: at most 1.84 (docs/experiments.md).
+ */
+const BEYOND_PLACEBO = 2.5;
+
+/** Classes whose stamps are held against controls, the most suspicious first; each costs purifying some of its samples. */
+const MOST_COMPARED = 8;
+
+/** Images a class, on average, from which on it can be seen where each class goes. */
+const FEWEST_A_CLASS = 5;
+
+/**
+ * Share of a source class's images that a stamp must send to a label for that label to be called its target, and share
+ * of the labels that must be targets: where a stamp spoils one large class, it is not each class that goes elsewhere.
+ */
+const MOST = 0.5;
+const MOST_LABELS = 0.5;
+
+/** The stamps to try for one class. */
+export function stampsOf(residuals: Residuals, label: number): Stamp[] {
+  // sums over all others are not for classes that hardly occur
+  if (residuals.all(label).count < FEWEST) return [];
+  const candidates = [
+    { from: 'moved', some: residuals.moved(label), usual: residuals.stayedExcept([label]) },
+    { from: 'all', some: residuals.all(label), usual: residuals.allExcept([label]) },
+  ] as const;
+  return candidates
+    .filter(({ some, usual }) => Math.min(some.count, usual.count) >= FEWEST)
+    .flatMap(({ from, some, usual }): Stamp[] => {
+      const contrast = contrastOf(some, usual);
+      const whole: Stamp = { label, from, pattern: contrast.map((value) => GAINS[from] * value) };
+      const outstanding = from === 'moved' ? outstandingIn(contrast, some, usual) : undefined;
+      return outstanding ? [whole, { label, from: 'outstanding', pattern: outstanding }] : [whole];
+    });
+}
+
+/** An image with a stamp on it. @returns uint8 [C, H, W] */
+export function stamped(pixels: Uint8Array, { pattern }: Stamp): Uint8Array {
+  return overlaid(pixels, pattern, 1);
+}
+
+/**
+ * The trials whose stamps work so well that they must be told from their class's own look: those of the most suspicious
+ * classes that are to be given controls.
+ *
+ * @param level p-value from which on a stamp would accuse
+ */
+export function suspicious(trials: readonly StampTrial[], level: number): readonly StampTrial[] {
+  const suspects = judged(trials)
+    .filter(({ logP }) => logP <= Math.log(level))
+    .sort((a, b) => a.logP - b.logP);
+  const labels = [...new Set(suspects.map(({ trial }) => trial.stamp.label))].slice(0, MOST_COMPARED);
+  return suspects.map(({ trial }) => trial).filter(({ stamp }) => labels.includes(stamp.label));
+}
+
+/**
+ * Judges all trials.
+ *
+ * @param level p-value from which on a stamp would accuse: it needs controls then
+ * @returns by label, what accuses it most; labels that no stamp speaks of are left out
+ */
+export function stampTest(
+  trials: readonly StampTrial[],
+  classes: number,
+  level: number,
+): Map<number, StampFinding> {
+  const findings = new Map<number, StampFinding>();
+  const note = (accused: number, finding: Omit<StampFinding, 'rate' | 'interval'>) => {
+    const { hits, images, logP } = finding;
+    const before = findings.get(accused);
+    if (images === 0) return;
+    // what accuses comes before what only looks so
+    const ownLook = before?.ownLook ?? finding.ownLook;
+    if (before && before.logP <= logP) {
+      if (ownLook && before.logP > Math.log(level)) findings.set(accused, { ...before, ownLook });
+      return;
+    }
+    const all = { ...finding, rate: hits / images, interval: wilsonInterval(hits, images) };
+    findings.set(accused, { ...all, ...(ownLook && logP > Math.log(level) && { ownLook }) });
+  };
+  for (const { trial, table, rate, logP: plain } of judged(trials)) {
+    const { label } = trial.stamp;
+    const [hits, images] = [table.arrived(label), table.others(label)];
+    const one = { recoveredFrom: label, way: 'one', images, hits } as const;
+    if (plain > Math.log(level)) note(label, { ...one, logP: plain });
+    else if (trial.controls === undefined) note(label, { ...one, logP: 0, ownLook: true });
+    else {
+      const shareOf = (after: ArrayLike<number>) => tableOf(trial.before, after).share(label);
+      const replica = shareOf(trial.controls.replica);
+      const placebo = Math.max(...trial.controls.placebos.map(shareOf));
+      const sure = Math.min(hits, Math.round(replica * images));
+      const logP = logPOf(sure, images, Math.max(rate, BEYOND_PLACEBO * placebo), trials.length);
+      note(label, { ...one, replica, placebo, logP, ...(logP > Math.log(level) && { ownLook: true }) });
+    }
+    if (table.images < FEWEST_A_CLASS * classes) continue;
+    const { hits: all, targets } = permutationOf(table);
+    if (targets.length < MOST_LABELS * Object.keys(table.rows).length) continue;
+    const logP = logPOf(all, table.images, HONEST_RATE, trials.length);
+    const each = { recoveredFrom: label, way: 'each', images: table.images, hits: all, logP } as const;
+    for (const target of targets) note(target, each);
+  }
+  return findings;
+}
+
+/** Every trial with its table, the rate that an honest stamp might reach, and what it says without controls. */
+function judged(trials: readonly StampTrial[]) {
+  const tables = trials.map((trial) => ({ trial, table: tableOf(trial.before, trial.after) }));
+  return tables.map(({ trial, table }) => {
+    const { label } = trial.stamp;
+    const controls = tables.filter((other) => other.trial.stamp.label !== label);
+    const expected = BEYOND_OTHERS * medianOf(controls.map((other) => other.table.share(label)));
+    const rate = Math.max(HONEST_RATE, Math.min(MOST_EXPECTED, expected));
+    return {
+      trial,
+      table,
+      rate,
+      logP: logPOf(table.arrived(label), table.others(label), rate, trials.length),
+    };
+  });
+}
+
+/** ln of the binomial tail, corrected for so many stamps and two ways to obey. */
+function logPOf(hits: number, images: number, rate: number, stamps: number): number {
+  if (rate >= 1) return 0;
+  return Math.min(0, logBinomialTail(hits, images, rate) + Math.log(2 * stamps));
+}
+
+/** Cells are by label after, then by label before. */
+function tableOf(before: ArrayLike<number>, after: ArrayLike<number>) {
+  const moved: MutableCells = {};
+  const rows: Record<number, number> = {};
+  for (let i = 0; i < before.length; i++) {
+    const [source, label] = [before[i]!, after[i]!];
+    rows[source] = (rows[source] ?? 0) + 1;
+    if (source !== label) addCell(moved, label, source);
+  }
+  const arrived = (label: number) => Object.values(moved[label] ?? {}).reduce((sum, count) => sum + count, 0);
+  const others = (label: number) => before.length - (rows[label] ?? 0);
+  const share = (label: number) => arrived(label) / Math.max(1, others(label));
+  return { images: before.length, rows, moved, arrived, others, share };
+}
+
+/**
+ * All-to-all poisoning: every class goes to one of its own. Each label counts what arrives from its best source only,
+ * so a stamp that merely spoils images, which are then called one and the same label, scores next to nothing.
+ */
+function permutationOf({ rows, moved }: Pick<ReturnType<typeof tableOf>, 'rows' | 'moved'>) {
+  let hits = 0;
+  const targets: number[] = [];
+  for (const [label, sources] of Object.entries(moved)) {
+    const arrivals = Object.entries(sources);
+    const most = Math.max(...arrivals.map(([, count]) => count));
+    hits += most;
+    const [source] = arrivals.find(([, count]) => count === most)!;
+    if (most >= MOST * rows[Number(source)]!) targets.push(Number(label));
+  }
+  return { hits, targets };
+}
+
+/** 0 of nothing. */
+function medianOf(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? 0;
+}
+
+/** What stands out of a contrast, made strong; undefined where nothing does. */
+function outstandingIn(
+  contrast: Float32Array,
+  some: ResidualSums,
+  usual: ResidualSums,
+): Float32Array | undefined {
+  const kept = contrast.map((value, i) =>
+    Math.abs(value) > OUTSTANDING_ERRORS * contrastError(some, usual, i) ? value : 0,
+  );
+  const largest = kept.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  return largest > 0 ? kept.map((value) => (OUTSTANDING_STRENGTH / largest) * value) : undefined;
+}

@@ -1,0 +1,141 @@
+// What came of the worlds: `docs/worlds.json`, one line a world, and the page that it makes.
+
+import { existsSync, readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import type { CanaryFinding } from '../../../src/defense/verdict/canary.ts';
+import type { ClassVerdict } from '../../../src/defense/verdict/verdict.ts';
+import { wilsonInterval } from '../../../src/math/binomial.ts';
+import type { AttackDescription } from './attacked.ts';
+import type { World, WorldClass } from './world.ts';
+
+/** One world and its verdict. */
+export interface WorldEntry extends Pick<World, 'seed' | 'epochs' | 'denoiser' | 'noise'> {
+  /** `clean-12` or `attacked-12`. */
+  readonly id: string;
+  readonly commit: string;
+  readonly samples: number;
+  /** Share of test images that the observer calls by their class. */
+  readonly accuracy: number;
+  readonly attack?: AttackDescription;
+  /** Share of triggered test images that get the attacker's label. */
+  readonly asr?: number;
+  readonly flagged: readonly number[];
+  readonly classes: readonly (WorldClass & ClassVerdict)[];
+  readonly canaries: readonly CanaryFinding[];
+  readonly seconds: number;
+}
+
+export function readWorlds(path: string): readonly WorldEntry[] {
+  if (!existsSync(path)) return [];
+  const lines = readFileSync(path, 'utf8').split('\n').filter(Boolean);
+  return lines.map((line) => JSON.parse(line) as WorldEntry);
+}
+
+/** Replaces the entry of the same world. */
+export async function addWorld(path: string, entry: WorldEntry): Promise<void> {
+  const others = readWorlds(path).filter(({ id }) => id !== entry.id);
+  const sorted = [...others, entry].sort((a, b) => kindOf(a).localeCompare(kindOf(b)) || a.seed - b.seed);
+  await writeFile(path, sorted.map((one) => `${JSON.stringify(one)}\n`).join(''));
+}
+
+function kindOf({ id }: WorldEntry): string {
+  return id.split('-')[0]!;
+}
+
+/** Attack success rate from which on a backdoor counts as learned. */
+const LEARNED = 0.8;
+
+/** The page in Markdown. Even seeds are those that constants were chosen on, odd ones were judged once. */
+export function worldsPage(entries: readonly WorldEntry[]): string {
+  const halves = [
+    {
+      title: 'Worlds that nothing was chosen on (odd seeds)',
+      of: entries.filter(({ seed }) => seed % 2 === 1),
+    },
+    {
+      title: 'Worlds that constants were chosen on (even seeds)',
+      of: entries.filter(({ seed }) => seed % 2 === 0),
+    },
+  ];
+  return [
+    '# Worlds',
+    '',
+    'Datasets drawn from everything at hand, clean and attacked, each to its verdict. Written by `npm run worlds` from',
+    '[worlds.json](worlds.json); do not edit. [experiments.md](experiments.md) says how worlds are drawn and what was learnt.',
+    '',
+    ...halves.flatMap(({ title, of }) => [
+      `## ${title}`,
+      '',
+      ...cleanTable(of),
+      '',
+      ...attackedTable(of),
+      '',
+    ]),
+    '![p-values of honest classes against the uniform distribution](worlds.svg)',
+    '',
+  ].join('\n');
+}
+
+function cleanTable(entries: readonly WorldEntry[]): string[] {
+  const clean = entries.filter(({ attack }) => !attack);
+  const flagged = clean.filter((entry) => entry.flagged.length > 0);
+  const states = (state: string) =>
+    clean.reduce((sum, { classes }) => sum + classes.filter((one) => one.state === state).length, 0);
+  return [
+    `Clean: ${share(flagged.length, clean.length)} of the worlds flagged. Classes: ${states('clean')} clean, ` +
+      `${states('undecided')} undecided, ${states('target')} accused.`,
+    ...flagged.map(({ id, flagged: labels, classes }) => {
+      const names = labels.map((label) => describe(classes[label]!)).join(', ');
+      return `- ${id}: ${names}`;
+    }),
+  ];
+}
+
+function describe({ name, traits, samples, pValue = 1, stamp }: WorldEntry['classes'][number]): string {
+  const what = [name, ...traits].join(', ');
+  const obeyed = stamp ? `, ${stamp.hits} of ${stamp.images} images obey` : '';
+  return `${what} (${samples} samples, p ${pValue.toExponential(0)}${obeyed})`;
+}
+
+function attackedTable(entries: readonly WorldEntry[]): string[] {
+  const attacked = entries.filter(({ attack }) => attack);
+  const kinds = [...new Set(attacked.map(({ attack }) => `${attack!.name}, ${attack!.labels}`))].sort();
+  const rows = kinds.map((kind) => {
+    const of = attacked.filter(({ attack }) => `${attack!.name}, ${attack!.labels}` === kind);
+    return [kind, ...cells(of)];
+  });
+  const head = [
+    'attack',
+    'worlds',
+    'backdoor learned',
+    'flagged of those',
+    'undecided',
+    'honest class accused',
+  ];
+  return [head, head.map(() => '---'), ...rows, ['all', ...cells(attacked)]].map(
+    (row) => `| ${row.join(' | ')} |`,
+  );
+}
+
+function cells(worlds: readonly WorldEntry[]): string[] {
+  const learned = worlds.filter(({ asr }) => asr !== undefined && asr >= LEARNED);
+  const hit = ({ attack, flagged }: WorldEntry) => attack!.attacked.some((label) => flagged.includes(label));
+  const open = ({ attack, classes }: WorldEntry) =>
+    attack!.attacked.every((label) => classes[label]!.state === 'undecided');
+  const wrong = ({ attack, flagged }: WorldEntry) =>
+    flagged.some((label) => !attack!.attacked.includes(label));
+  return [
+    String(worlds.length),
+    String(learned.length),
+    share(learned.filter(hit).length, learned.length),
+    String(learned.filter((world) => !hit(world) && open(world)).length),
+    share(worlds.filter(wrong).length, worlds.length),
+  ];
+}
+
+/** With its 95 % interval. */
+function share(hits: number, total: number): string {
+  if (total === 0) return '–';
+  const [low, high] = wilsonInterval(hits, total).map((rate) => (100 * rate).toFixed(0));
+  return `${hits} of ${total} (${low}–${high} %)`;
+}
