@@ -40,23 +40,46 @@ export class ShapeError extends DataElixirError {
 
 /** A dataset that cannot be read at all (missing, empty, unknown format, damaged header). Exit code 3. */
 export class DatasetError extends DataElixirError {
-  override readonly code = 'dataset';
-  override readonly exitCode = 3;
+  override readonly code: string = 'dataset';
+  override readonly exitCode: number = 3;
+}
+
+/**
+ * A file that cannot be opened or read at this moment, though nothing may be wrong with it. Exit code 75, which says that
+ * the same command may work the next time (EX_TEMPFAIL of sysexits.h).
+ */
+export class UnreadableError extends DatasetError {
+  override readonly code = 'unreadable';
+  override readonly exitCode = 75;
+
+  /** @param cause what the system said */
+  static of(path: string, cause: NodeJS.ErrnoException): UnreadableError {
+    const remedy = isOutOfFiles(cause) ? 'allow more open files (ulimit -n), or ' : '';
+    return new UnreadableError(
+      `expected to open and read ${path}, found: ${cause.message}; this may pass: ${remedy}run it again`,
+      { cause },
+    );
+  }
+}
+
+/** Whether the process, or the machine, has as many files open as it may. */
+function isOutOfFiles({ code }: NodeJS.ErrnoException): boolean {
+  return code === 'EMFILE' || code === 'ENFILE';
+}
+
+/** A file that this user may not read, by its own permissions. Exit code 3. */
+export class ForbiddenError extends DatasetError {
+  override readonly code = 'forbidden';
 }
 
 /** One sample that cannot be read or does not fit; the sample is quarantined and the run goes on. */
 export class SampleError extends DataElixirError {
-  override readonly code: string = 'sample';
+  override readonly code = 'sample';
 
   /** @param message cut off where it quotes more of the sample than anybody reads */
   constructor(message: string, options?: ErrorOptions) {
     super(message.length > MOST_CHARACTERS ? `${message.slice(0, MOST_CHARACTERS)}…` : message, options);
   }
-}
-
-/** A sample whose file could not be read at this moment, though nothing may be wrong with it. */
-export class UnreadableError extends SampleError {
-  override readonly code = 'unreadable';
 }
 
 /** A checkpoint or weight file that is damaged, unsafe, or does not fit the network. Exit code 4. */
@@ -85,6 +108,7 @@ export class OutputError extends DataElixirError {
   /** @param cause what the system said; an error that is one of this project's already stays as it is */
   static of(path: string, cause: Error): DataElixirError {
     if (cause instanceof DataElixirError) return cause;
+    if (isOutOfFiles(cause)) return UnreadableError.of(path, cause);
     return new OutputError(
       `expected to write ${path}, found: ${cause.message}; check disk space and rights, or choose another place`,
       { cause },
@@ -111,10 +135,11 @@ export function unwritten(path: string): (cause: Error) => never {
 /** What only who writes is told: the disk, the quota or the largest size of a file is reached, or nothing may be written. */
 const WRITE_CODES: readonly unknown[] = ['ENOSPC', 'EDQUOT', 'EFBIG', 'EROFS'];
 
-/** The error as one of this project's where it can be told that an output was refused. */
+/** The error as one of this project's where it can be told that files ran out, or that an output was refused. */
 export function recognised(error: unknown): unknown {
   if (error instanceof DataElixirError || !(error instanceof Error)) return error;
   const { code, path } = error as NodeJS.ErrnoException;
+  if (isOutOfFiles(error)) return UnreadableError.of(path ?? 'a file', error);
   return WRITE_CODES.includes(code) ? OutputError.of(path ?? 'the results', error) : error;
 }
 

@@ -21,6 +21,7 @@ export {
   OutputError,
   SampleError,
   ShapeError,
+  UnreadableError,
   WeightsError,
   WorkerError,
 } from './errors.ts';

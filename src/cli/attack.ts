@@ -2,7 +2,6 @@
 // it is made when workers and clean samples are at hand, which attacks with a network of their own are trained with.
 // Also a poisoned copy of a store with the ground truth.
 
-import { readFile } from 'node:fs/promises';
 import type { Settings } from '../../config/schema.ts';
 import { adaptiveBlend } from '../attacks/adaptive-blend.ts';
 import { adaptivePatch } from '../attacks/adaptive-patch.ts';
@@ -24,6 +23,7 @@ import { decodePng } from '../datasets/png.ts';
 import type { ImageShape } from '../datasets/sample.ts';
 import type { SampleStore } from '../datasets/sample-store.ts';
 import { ConfigError, toFailure } from '../errors.ts';
+import { readRegular } from '../files/regular-file.ts';
 import type { Pool } from '../workers/pool.ts';
 import type { Context } from './commands.ts';
 import { TRAINED_RECIPES } from './trained-attacks.ts';
@@ -153,7 +153,7 @@ async function readPicture(
   const path = settings.attack[option];
   if (path === null) return undefined;
   try {
-    return decodePng(await readFile(locate(path)), MAX_PICTURE);
+    return decodePng(await readRegular(locate(path)), MAX_PICTURE);
   } catch (error) {
     throw new ConfigError(`attack.${option}: cannot use ${path}: ${toFailure(error).message}`, {
       cause: error,

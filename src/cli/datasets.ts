@@ -9,7 +9,9 @@ import type { Refuse } from '../../streams/records.ts';
 import { SHAPES } from '../datasets/formats.ts';
 import { type LabelCensus, labelBeyond, MAX_CLASSES } from '../datasets/label-census.ts';
 import { type Dataset, type DatasetInfo, type DatasetOptions, openDataset } from '../datasets/open.ts';
+import type { Quiet } from '../datasets/quiet.ts';
 import type { ImageSize } from '../datasets/resize.ts';
+import type { KnownIds } from '../datasets/same-stems.ts';
 import type { ImageShape, ReadResult } from '../datasets/sample.ts';
 import { SampleStore } from '../datasets/sample-store.ts';
 import { openStream, type Source, type SourceInfo } from '../datasets/stream.ts';
@@ -32,12 +34,14 @@ interface Part {
 
 /** How a dataset is opened that a state follows. */
 export interface Growing {
-  /** Seconds without a change that make a file a finished one, where others write at this moment. */
-  readonly quiet?: number;
+  /** Which files are finished, where others write at this moment. */
+  readonly quiet?: Quiet;
   /** Of every image, where it is known from before. */
   readonly shape?: ImageShape | undefined;
   /** More than there are, where somebody counts them while they are read. */
   readonly classes?: number | undefined;
+  /** Which ids the state has. */
+  readonly known?: KnownIds;
 }
 
 /**
@@ -78,7 +82,7 @@ export function openPairs(
   return open(context, `attack.${option}`, context.settings.attack[option], {}, like);
 }
 
-type Opening = Pick<Context, 'settings' | 'locate'> & Partial<Pick<Context, 'stdin' | 'signal'>>;
+type Opening = Pick<Context, 'settings' | 'locate'> & Partial<Pick<Context, 'stdin' | 'signal' | 'log'>>;
 
 /** @param like the dataset whose image size and classes it must have */
 async function open(
@@ -91,7 +95,7 @@ async function open(
   if (sources.length === 0) {
     throw new ConfigError(`${option}: expected at least one source, found none; name a file or a folder`);
   }
-  const { settings, stdin, signal } = context;
+  const { settings, stdin, signal, log } = context;
   const { format } = settings.dataset;
   const clean = await pathsOf(context, settings.dataset.clean);
   const classes = like?.classes ?? settings.dataset.classes ?? growing?.classes ?? null;
@@ -108,6 +112,7 @@ async function open(
     ...(like && { shape: like.shape }),
     ...(offset && { skip: offset }),
     ...(limit && { limit }),
+    ...(log && { warn: (text) => log.warn('read', text) }),
     // images that are decoded take as much memory as those in flight
     decoder: { ...threadDecoder, ahead: Math.min(threadDecoder.ahead, settings.inFlight) },
   };
@@ -150,14 +155,15 @@ function sizing({ dataset }: Settings, size?: ImageSize): Pick<DatasetOptions, '
 
 /** Ids stay what they are when a folder, or what matches a pattern, comes to hold more than one file. */
 function optionsOf(
-  { quiet, shape }: Growing,
+  { quiet, shape, known }: Growing,
   sources: readonly string[],
   paths: readonly string[],
 ): DatasetOptions {
   const one =
     paths.length === 1 && !sources.some((source) => isDynamicPattern(source)) ? paths[0]! : undefined;
   const alone = one !== undefined && (one.startsWith(SHAPES) || isFile(one));
-  return { ...(quiet !== undefined && { quiet }), ...(shape && { shape }), named: !alone };
+  const given = { ...(quiet && { quiet }), ...(shape && { shape }), ...(known && { known }) };
+  return { ...given, named: !alone, growing: true };
 }
 
 function isFile(path: string): boolean {

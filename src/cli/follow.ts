@@ -4,10 +4,10 @@
 // signal that interrupts it.
 
 import { follow, type Look } from '../../streams/follow.ts';
-import type { Refuse } from '../../streams/records.ts';
 import { scan } from '../datasets/finished.ts';
 import { SHAPES } from '../datasets/formats.ts';
 import type { DatasetInfo } from '../datasets/open.ts';
+import { Quiet } from '../datasets/quiet.ts';
 import type { ImageShape } from '../datasets/sample.ts';
 import { ConfigError, DatasetError } from '../errors.ts';
 import type { Claim } from '../files/work-folder.ts';
@@ -48,12 +48,13 @@ const PAUSE = { least: 100, most: 1000 };
 export async function followSources(context: Context, onePass: OnePass): Promise<void> {
   const { settings, signal } = context;
   checkFollowed(context);
-  const { quiet, interval } = settings.follow;
+  const { interval } = settings.follow;
+  const quiet = new Quiet(settings.follow.quiet);
   await withState(context, (state) => {
-    const sources = new Sources(context);
-    const pause = Math.min(PAUSE.most, Math.max(PAUSE.least, 500 * quiet));
+    const sources = new Sources(context, quiet);
+    const pause = Math.min(PAUSE.most, Math.max(PAUSE.least, 500 * quiet.seconds));
     return withTail(context, (tail, claimed) => {
-      const pass = passing(context, state!, onePass, tail, claimed);
+      const pass = passing(context, quiet, state!, onePass, tail, claimed);
       return follow({ look: () => sources.look(), pass, pause, interval: 1000 * interval }, signal);
     });
   });
@@ -91,34 +92,44 @@ function checkFollowed({ settings: { state, dataset } }: Context): void {
 /** The files of the sources, looked at from time to time. */
 export class Sources {
   readonly #context: Pick<Context, 'settings' | 'locate' | 'log'>;
+  readonly #quiet: Quiet;
+  /** When the first look at something began, on the monotonic clock. */
+  #begun: number | undefined;
   /** Files of several samples that were there; any may have been before the first look. */
   #shards: ReadonlySet<string> | undefined;
   #said = '';
 
-  constructor(context: Pick<Context, 'settings' | 'locate' | 'log'>) {
+  constructor(context: Pick<Context, 'settings' | 'locate' | 'log'>, quiet: Quiet) {
     this.#context = context;
+    this.#quiet = quiet;
   }
 
   /** What may be read now; undefined where that is nothing, or a file is about to be replaced. */
   async look(): Promise<Look | undefined> {
-    const paths = await this.#paths();
-    if (paths === undefined) return undefined;
-    const found = await scan(paths, this.#context.settings.follow.quiet);
-    const { version, count, shards, unfinished, missing, settled } = found;
+    const paths = await this.#orWait(trainingPaths(this.#context), 'for a source');
+    const found = paths && (await this.#orWait(scan(paths, this.#quiet), 'until all can be read'));
+    if (!found) return undefined;
+    const { version, count, shards, unfinished, left, missing, settled } = found;
+    const now = performance.now();
+    this.#begun ??= now;
     if (missing.length > 0) return this.#wait(`for ${missing[0]}`);
     // leaving it out would take back all of its samples
     const known = unfinished.find((path) => this.#shards?.has(path) ?? true);
     if (known !== undefined) return this.#wait(`until ${known} is finished`);
     if (count === 0) return this.#wait('for the first finished file');
+    // where the clock was set back, files seem to have changed that an earlier start has read
+    if (left > 0 && now < this.#begun + 1000 * this.#quiet.seconds) {
+      return this.#wait('until files are finished that seem to have changed just now');
+    }
     this.#said = '';
     this.#shards = new Set(shards);
     return { version, settled };
   }
 
-  /** Patterns may match nothing yet, or nothing any more where a mount is gone. */
-  #paths(): Promise<readonly string[] | undefined> {
-    return trainingPaths(this.#context).catch((error: Error) => {
-      if (error instanceof DatasetError) return this.#wait(`for a source: ${error.message}`);
+  /** Patterns may match nothing yet, or nothing any more where a mount is gone; a disk may fail for a while. */
+  #orWait<T>(looking: Promise<T>, what: string): Promise<T | undefined> {
+    return looking.catch((error: Error) => {
+      if (error instanceof DatasetError) return this.#wait(`${what}: ${error.message}`);
       throw error;
     });
   }
@@ -132,20 +143,21 @@ export class Sources {
 /** Makes the passes: the first begins the record, the later ones write over it. */
 function passing(
   context: Context,
+  quiet: Quiet,
   state: State,
   onePass: OnePass,
   tail: TailedStore | undefined,
   claimed: Claim,
 ): () => Promise<boolean> {
-  const { log, tally, settings } = context;
-  const { quiet } = settings.follow;
+  const { log, tally } = context;
   let keep: readonly string[] = [CORRECTIONS];
   let names: readonly string[] = [];
   return async () => {
     try {
       tally?.restart();
       const goesOn = (await tail?.goesOn()) ?? false;
-      const growing = { quiet, shape: shapeOf(state), classes: tail?.classes };
+      const known = (ids: readonly string[]) => state.knows(ids);
+      const growing = { quiet, known, shape: shapeOf(state), classes: tail?.classes };
       const { classNames = [] } = await onePass(state, { ...growing, keep, claimed, tail, goesOn });
       if (names.some((name, label) => name !== classNames[label])) log.warn('follow', MOVED);
       names = classNames;
@@ -157,18 +169,6 @@ function passing(
       log.warn('follow', `${error.message} (trying again)`);
       return false;
     }
-  };
-}
-
-/**
- * Refuses samples, but for those that could not be read at this moment: to leave them out would take them back.
- *
- * @throws {DatasetError} for these, so that the pass is tried again
- */
-export function patient(refuse: Refuse): Refuse {
-  return async (bad) => {
-    if (bad.code !== 'unreadable') return refuse(bad);
-    throw new DatasetError(`${'source' in bad ? bad.source : bad.id}: ${bad.message}`);
   };
 }
 

@@ -10,6 +10,7 @@ import { type ConfigText, loadSettings, options } from '../../config/load.ts';
 import { didYouMean } from '../../config/nearest.ts';
 import type { Settings } from '../../config/schema.ts';
 import { ConfigError, DataElixirError, OutputError, recognised } from '../errors.ts';
+import { patience } from '../files/patience.ts';
 import { type CommandLine, parseCommandLine } from './arguments.ts';
 import { type Command, commands } from './commands.ts';
 import { commandHelp, programHelp } from './help.ts';
@@ -152,6 +153,7 @@ function interrupt(_: NodeJS.Signals, number: number): void {
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => process.kill(process.pid, 'SIGKILL'));
   process.exitCode = SIGNALLED + number;
+  patience.giveUp();
   interruption.abort(new Error('interrupted'));
 }
 

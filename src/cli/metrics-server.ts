@@ -8,6 +8,12 @@ import { ConfigError } from '../errors.ts';
 import type { Tally } from './tally.ts';
 
 const PREFIX = 'dataelixir_';
+/** Each connection takes one of the files that the run may have open; whoever scrapes needs one for a moment. */
+const MOST_CONNECTIONS = 16;
+/** Milliseconds for a request to come, and for a connection to stay without one. */
+const REQUEST_MS = 5000;
+const KEPT_MS = 5000;
+const CHECK_MS = 1000;
 
 export class MetricsServer {
   readonly url: string;
@@ -25,11 +31,23 @@ export class MetricsServer {
    */
   static async start(port: number, host: string, tally: Tally): Promise<MetricsServer> {
     const registry = registryOf(tally);
-    const server = createServer((request, response) => void answer(registry, request, response));
+    const limits = {
+      headersTimeout: REQUEST_MS,
+      requestTimeout: REQUEST_MS,
+      keepAliveTimeout: KEPT_MS,
+      connectionsCheckingInterval: CHECK_MS,
+    };
+    const server = createServer(limits, (request, response) => {
+      answer(registry, request, response).catch(() => response.destroy());
+    });
+    server.maxConnections = MOST_CONNECTIONS;
+    // a connection that has said nothing at all is idle, too
+    server.timeout = REQUEST_MS;
     // A run that has ended does not stay for its readers.
     server.unref();
     await new Promise<void>((resolve, reject) => {
-      server.once('error', ({ message }) =>
+      server.on('error', ({ message }) =>
+        // later ones, as where no connection can be taken, are nothing to the run
         reject(
           new ConfigError(
             `metrics.port: expected to listen on ${host}, found: ${message}; choose another port or metrics.host`,
@@ -48,8 +66,12 @@ export class MetricsServer {
   }
 }
 
-async function answer(registry: Registry, { url }: IncomingMessage, response: ServerResponse): Promise<void> {
-  if (url !== '/metrics') {
+async function answer(
+  registry: Registry,
+  { url = '' }: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  if (url.split('?', 1)[0] !== '/metrics') {
     response.writeHead(404).end('expected /metrics\n');
     return;
   }

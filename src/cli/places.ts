@@ -57,7 +57,7 @@ async function sourcesOf(name: string, source: string, { settings, locate }: Cal
   if (source.startsWith(SHAPES)) return [];
   if (source === STANDARD) return [{ name: 'stdin', path: '/dev/stdin' }];
   const path = sourcePath(settings.dataset.root, source, locate);
-  const pattern = patternOf(path);
+  const pattern = await patternOf(path);
   if (pattern === undefined) return withLinks({ name, path });
   const found = await matchesOf(pattern);
   return [

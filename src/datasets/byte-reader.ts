@@ -3,9 +3,11 @@
 // gives all but the last block of 16 KiB before them, so that readers can use the samples that are whole. Node's own
 // stream iterator would discard whatever is buffered when an error comes.
 
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { createGunzip, type Gunzip, type InflateRaw } from 'node:zlib';
-import { DatasetError, SampleError } from '../errors.ts';
+import { DataElixirError, DatasetError, SampleError } from '../errors.ts';
+import { patience } from '../files/patience.ts';
+import { openRegular } from '../files/regular-file.ts';
 import { type ByteSource, peek } from './byte-stream.ts';
 import { hasZstdMagic, unzstd } from './zstd.ts';
 
@@ -15,7 +17,7 @@ const CHUNK_BYTES = 1 << 15;
 /**
  * The bytes of a file or stream, decompressed when they are gzip or zstd (recognised by the first bytes, not by a name).
  *
- * @throws {DatasetError} when the file cannot be opened
+ * @throws {DatasetError} when the file cannot be opened or read
  * @throws {SampleError}  after the last usable byte, when the compressed data are damaged or end too early
  */
 export async function* readBytes(source: ByteSource): AsyncGenerator<Buffer, void, undefined> {
@@ -23,14 +25,20 @@ export async function* readBytes(source: ByteSource): AsyncGenerator<Buffer, voi
     yield* source.plain ? source.bytes : unpacked(source.bytes);
     return;
   }
-  const file = await open(source).catch((error: Error) => {
-    throw new DatasetError(`expected a readable file at ${source}, found: ${error.message}; check the path`);
-  });
+  const file = await openSource(source);
   try {
-    yield* unpacked(chunksOf(file));
+    yield* unpacked(chunksOf(file, source));
   } finally {
     await file.close();
   }
+}
+
+/** Opens a file of a dataset. @throws {DatasetError} when that is not possible */
+export function openSource(path: string): Promise<FileHandle> {
+  return openRegular(path).catch((error: Error) => {
+    if (error instanceof DataElixirError) throw error;
+    throw new DatasetError(`expected a readable file at ${path}, found: ${error.message}; check the path`);
+  });
 }
 
 /** Decompresses bytes that begin like gzip or zstd, and gives others as they are. */
@@ -46,15 +54,19 @@ async function* unpacked(
 /** The bytes of an open file from `start` up to `end`, or to its end. @throws {DatasetError} when the disk fails */
 export async function* chunksOf(
   file: FileHandle,
+  path: string,
   start = 0,
   end = Number.POSITIVE_INFINITY,
 ): AsyncGenerator<Buffer, void, undefined> {
   for (let position = start; position < end; ) {
     const size = Math.min(CHUNK_BYTES, end - position);
-    const { bytesRead, buffer } = await file
-      .read(Buffer.allocUnsafe(size), 0, size, position)
+    const { bytesRead, buffer } = await patience
+      .read(path, () => file.read(Buffer.allocUnsafe(size), 0, size, position))
       .catch((error: Error) => {
-        throw new DatasetError(`expected a readable file, found: ${error.message}; check the disk`);
+        if (error instanceof DataElixirError) throw error;
+        throw new DatasetError(
+          `expected a readable file at ${path}, found: ${error.message}; check the disk`,
+        );
       });
     if (bytesRead === 0) return;
     position += bytesRead;

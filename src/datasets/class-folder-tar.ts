@@ -4,10 +4,11 @@
 // samples, in the order of the archive.
 
 import { basename, dirname } from 'node:path/posix';
-import { IMAGES_FOLDER } from './class-folders.ts';
+import { IMAGES_FOLDER } from './class-folder-list.ts';
 import { damagedEntry, type Entry } from './entry.ts';
+import { IdSet } from './id-set.ts';
 import { imageStem, isImageName, maxImageBytes, tooManyBytes } from './image.ts';
-import { damagedArchive, readTar, type TarMember } from './tar.ts';
+import { damagedArchive, linkedMember, readTar, type TarMember } from './tar.ts';
 
 /**
  * The class folders of an archive: those that directly hold an image. None as soon as a `.cls` member shows that it
@@ -17,6 +18,7 @@ export async function listTarClasses(path: string): Promise<string[]> {
   const classes = new Set<string>();
   for await (const member of readTar(path, () => false)) {
     if (member.kind === 'damage') break;
+    if (member.kind === 'link') continue;
     if (/\.cls$/i.test(member.name)) return [];
     const folder = classOf(member.name);
     if (folder !== undefined && isImageName(member.name)) classes.add(folder);
@@ -39,23 +41,30 @@ export async function* readClassFolderTar(
 ): AsyncGenerator<Entry> {
   const wanted = (name: string, size: number) =>
     labels.has(classOf(name) ?? '') && size <= maxImageBytes(maxPixels);
+  const seen = new IdSet();
   for await (const member of readTar(path, wanted)) {
     if (member.kind === 'damage') {
       if (!(growing && member.cut)) yield damagedArchive(path, member);
       continue;
     }
     const label = labels.get(classOf(member.name) ?? '');
-    if (label !== undefined) yield toEntry(member, label, path, maxPixels);
+    if (label === undefined) continue;
+    if (member.kind === 'link') yield linkedMember(path, member);
+    else yield toEntry(member, seen, label, path, maxPixels);
   }
 }
 
 function toEntry(
   { name, offset, bytes, size }: TarMember,
+  seen: IdSet,
   label: number,
   path: string,
   maxPixels: number,
 ): Entry {
-  const place = { id: imageStem(name.replace(/^\.\//, '')), source: `${path}!${name}`, offset };
+  const plain = name.replace(/^\.\//, '');
+  // what comes again under its whole name is no other sample
+  const names = { id: imageStem(plain), ...(seen.add(plain) && { otherwise: plain }) };
+  const place = { ...names, source: `${path}!${name}`, offset };
   if (!bytes) return damagedEntry(place, tooManyBytes(size, maxPixels).message);
   const rest = { format: 'class-folders' as const, folder: dirname(name), name: basename(name) };
   const origin = { image: bytes, rest };

@@ -2,60 +2,66 @@
 // proportion to their sizes, so that any stretch of the stream holds all of them, as windows and online training
 // need. Only file names are kept in memory, as bytes.
 
-import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import type { Dirent } from 'node:fs';
 import { join } from 'node:path';
-import { DatasetError } from '../errors.ts';
+import { DataElixirError, DatasetError } from '../errors.ts';
+import { isLink, listFolder, statIfThere } from '../files/folder.ts';
+import { IMAGES_FOLDER } from './class-folder-list.ts';
 import { damagedEntry, type Entry } from './entry.ts';
+import { pathId } from './file-ids.ts';
 import { finished } from './finished.ts';
 import { imageStem, isImageName, readImageFile } from './image.ts';
+import type { Quiet } from './quiet.ts';
+import { calledWhole, type KnownIds } from './same-stems.ts';
 
-/** The extra level of Tiny-ImageNet: `n01443537/images/n01443537_0.JPEG`. */
-export const IMAGES_FOLDER = 'images';
-
-/** Names of the class folders, sorted by code units: the same order on every machine. Hidden ones are left out. */
-export async function listClassFolders(root: string): Promise<string[]> {
-  const found = await readdir(root, { withFileTypes: true });
-  const folders = found.filter((item) => item.isDirectory() && !item.name.startsWith('.'));
-  return folders.map((item) => item.name).sort();
+export interface ClassFolderOptions {
+  /** Others still write: files that are not finished are left out. */
+  readonly quiet?: Quiet | undefined;
+  /** Where ids are remembered. */
+  readonly known?: KnownIds | undefined;
+  /** Whether folders of classes without samples may not be there. */
+  readonly lacking?: boolean;
 }
 
 /**
  * Reads a folder of class folders.
  *
- * @param labels  of the class folders
- * @param idOf of a file by its folder and its name without the image's extension
- * @param quiet others still write: files that changed in the last so many seconds are left out
- * @param lacking whether folders of classes without samples may not be there
+ * @param labels of the class folders
+ * @param idOf   of a file by its folder and its name without the image's extension
  */
 export async function* readClassFolders(
   root: string,
   labels: ReadonlyMap<string, number>,
   idOf: (folder: string, stem: string) => string,
   maxPixels: number,
-  quiet?: number,
-  lacking = false,
+  { quiet, known, lacking = false }: ClassFolderOptions = {},
 ): AsyncGenerator<Entry> {
   const queues: Queue[] = [];
   for (const [folder, label] of labels) {
-    if (lacking && !existsSync(join(root, folder))) continue;
-    const queue = await listFiles(root, folder, label, quiet);
-    if (queue.count > 0) queues.push(queue);
+    if (lacking && !(await statIfThere(join(root, folder)))) continue;
+    const { names, ...queue } = await listFiles(root, folder, label, quiet);
+    if (names.length === 0) continue;
+    const whole = known && (await calledWhole(root, queue.folder, names, known));
+    const packed = unpack(Buffer.from(names.join('\0')));
+    queues.push({ ...queue, count: names.length, names: packed, whole, taken: 0 });
   }
   for (let queue = furthestBehind(queues); queue; queue = furthestBehind(queues)) {
-    const { folder, label } = queue;
+    const { folder, label, whole } = queue;
     const name = queue.names.next().value!;
     queue.taken++;
     const source = join(root, folder, name);
-    const id = idOf(folder, imageStem(name));
+    const id = whole?.has(name) ? pathId(folder, name) : idOf(folder, imageStem(name));
     if (name.endsWith('/')) {
       yield damagedEntry(
         { source, offset: 0 },
         'expected an image file, found a folder; put images directly under it',
       );
     } else {
+      // an id that its name says by itself stands for one sample, wherever that is
+      const byPath = name !== imageStem(name) && id === pathId(folder, imageStem(name));
       yield {
         id,
+        ...(byPath && { otherwise: pathId(folder, name) }),
         source,
         offset: 0,
         decode: async (decodeImage) => {
@@ -73,6 +79,8 @@ interface Queue {
   readonly label: number;
   readonly count: number;
   readonly names: Iterator<string>;
+  /** Files whose ids are their whole names. */
+  readonly whole: ReadonlySet<string> | undefined;
   taken: number;
 }
 
@@ -80,21 +88,34 @@ async function listFiles(
   root: string,
   folder: string,
   label: number,
-  quiet: number | undefined,
-): Promise<Queue> {
+  quiet: Quiet | undefined,
+  level = 0,
+): Promise<Pick<Queue, 'folder' | 'label'> & { readonly names: readonly string[] }> {
   const path = join(root, folder);
-  const found = await readdir(path, { withFileTypes: true }).catch((error: Error) => {
-    throw new DatasetError(`expected a class folder at ${path}, found: ${error.message}; fetch it again`);
-  });
-  const deeper = found.some((item) => item.isDirectory() && item.name === IMAGES_FOLDER);
-  if (deeper && !found.some((item) => isImageName(item.name))) {
-    return listFiles(root, join(folder, IMAGES_FOLDER), label, quiet);
+  const found = await entriesOf(path);
+  if (level === 0 && !found.some((item) => isImageName(item.name)) && (await hasImagesFolder(path, found))) {
+    return listFiles(root, join(folder, IMAGES_FOLDER), label, quiet, 1);
   }
   const visible = found.filter((item) => !item.name.startsWith('.'));
   const folders = visible.filter((item) => item.isDirectory()).map((item) => `${item.name}/`);
   const files = visible.filter((item) => !item.isDirectory()).map((item) => item.name);
   const names = [...folders, ...(await finished(path, files, quiet))].sort();
-  return { folder, label, count: names.length, names: unpack(Buffer.from(names.join('\0'))), taken: 0 };
+  return { folder, label, names };
+}
+
+async function entriesOf(path: string): Promise<Dirent[]> {
+  return listFolder(path).catch(async (error: NodeJS.ErrnoException) => {
+    if (error instanceof DataElixirError) throw error;
+    // whoever listed the classes has told of links that lead nowhere
+    if (await isLink(path).catch(() => false)) return [];
+    throw new DatasetError(`expected a class folder at ${path}, found: ${error.message}; fetch it again`);
+  });
+}
+
+async function hasImagesFolder(path: string, entries: readonly Dirent[]): Promise<boolean> {
+  const found = entries.find(({ name }) => name === IMAGES_FOLDER);
+  if (!found?.isSymbolicLink()) return found?.isDirectory() ?? false;
+  return (await statIfThere(join(path, IMAGES_FOLDER)))?.isDirectory() ?? false;
 }
 
 function* unpack(names: Buffer): Generator<string> {

@@ -5,8 +5,8 @@
 import { join } from 'node:path';
 import { parseJson } from '../bounded-json.ts';
 import { hasControls } from '../control-characters.ts';
-import { DatasetError } from '../errors.ts';
-import { readTextFile } from '../text-file.ts';
+import { DataElixirError, DatasetError } from '../errors.ts';
+import { readText } from '../files/regular-file.ts';
 import type { FileIds } from './file-ids.ts';
 import { OUTPUT_FORMATS, type OutputFormat } from './formats.ts';
 import type { ImageShape } from './sample.ts';
@@ -39,10 +39,11 @@ export function formatDescription(description: Description): string {
  */
 export async function readDescription(folder: string): Promise<Description | undefined> {
   const path = join(folder, DESCRIPTION_FILE);
-  const text = await readTextFile(path).catch((error: NodeJS.ErrnoException) => {
+  const text = await readText(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
+    if (error instanceof DataElixirError) throw error;
     throw new DatasetError(
-      `expected a readable ${path}, found: ${error.message}; check its permissions, or remove it`,
+      `expected a readable ${path}, found: ${error.message}; remove it to have the folder read without it`,
     );
   });
   if (text === undefined) return undefined;

@@ -9,21 +9,25 @@ export const MAX_ID_CHARACTERS = 4096;
 const HALF_PAIR = /\p{Surrogate}/u;
 
 /**
- * The entry; where its id is none or was seen before, one that says so in its place.
+ * The entry, under its other name where its id was seen before; where it has none, or its id is none, one that says so in
+ * its place.
  *
  * @param seen ids of the entries before it; absent where ids are numbers that are given here
  */
 export function distinctEntry(entry: Entry, seen: IdSet | undefined): Entry {
-  const { id } = entry;
+  const { id, otherwise } = entry;
   if (id === undefined) return entry;
   const fault = idFault(id);
   if (fault !== undefined) return nameless(entry, fault);
   if (seen?.add(id) !== false) return entry;
+  if (otherwise !== undefined && idFault(otherwise) === undefined && seen.add(otherwise)) {
+    return { ...entry, id: otherwise };
+  }
   return damagedEntry(entry, `expected every sample to have its own name, found ${id} again; rename it`);
 }
 
 /** Nothing that is kept of a sample may hold an id that cannot be one. */
-function nameless({ id: _, ...place }: Entry, fault: string): Entry {
+function nameless({ id: _, otherwise: __, ...place }: Entry, fault: string): Entry {
   return damagedEntry(place, fault);
 }
 

@@ -22,6 +22,8 @@ export interface LabelledImage extends Image {
 export interface Entry extends Place {
   /** Unique in its source; absent where no sample can be told. */
   readonly id?: string;
+  /** Another name of it, for where that one is taken: two files of a class may differ in their ending alone. */
+  readonly otherwise?: string;
   /** The label, where it can be told without decoding. */
   readonly label?: number;
   /** Bytes of the image that it keeps in memory; absent where they are read when it is decoded. */

@@ -5,9 +5,9 @@
 
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { DatasetError } from '../errors.ts';
+import { DataElixirError, DatasetError } from '../errors.ts';
+import { readText } from '../files/regular-file.ts';
 import { escapeId, unescapeId } from './description.ts';
-import { readRegularFile } from './regular-file.ts';
 
 /** A line for each name that was shortened: `{"name","id"}`. */
 export const NAMES_FILE = 'dataset.names';
@@ -62,13 +62,12 @@ export async function readNames(folder: string): Promise<ReadonlyMap<string, str
   const path = join(folder, NAMES_FILE);
   const refused = (found: string) =>
     new DatasetError(`expected a line for each shortened name in ${path}, found ${found}; fetch it again`);
-  const tooLarge = (size: number) => (size > MAX_NAMES_BYTES ? refused(`${size} bytes`) : undefined);
   try {
-    const lines = (await readRegularFile(path, tooLarge)).toString('utf8').split('\n');
+    const lines = (await readText(path, MAX_NAMES_BYTES)).split('\n');
     return new Map(lines.filter((line) => line !== '').map(nameIn));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Map();
-    throw error instanceof DatasetError ? error : refused((error as Error).message);
+    throw error instanceof DataElixirError ? error : refused((error as Error).message);
   }
 }
 

@@ -1,13 +1,13 @@
 // Sources that others still write to. A file counts as finished when nothing has changed it for some seconds, and is
-// left alone before that. The inode's change time says so: unlike the modification time nobody can set it, and moving
-// a file or copying one with its old times renews it. Files are asked by name rather than watched by events, which
-// network and bucket mounts do not send. NDJSON and tar files that grow at their end may be read at any time, up to
+// left alone before that. Files are asked by name rather than watched by events, which network and bucket mounts do not
+// send. Folders behind links are looked into once, as the reader does. NDJSON and tar files that grow at their end may be read at any time, up to
 // their last whole sample.
 
-import { createHash, type Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { Stats } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { listIfThere, realPathOf, statIfThere } from '../files/folder.ts';
+import { printOf, type Quiet } from './quiet.ts';
 
 const GROWING = /\.(tar|ndjson|jsonl)$/;
 const SHARD = /\.(tar|tgz|ndjson|jsonl|npz|parquet|bin)(\.gz|\.zst)?$/;
@@ -18,24 +18,25 @@ const BLOCK = 64;
 export async function finished(
   folder: string,
   names: readonly string[],
-  quiet: number | undefined,
+  quiet: Quiet | undefined,
 ): Promise<readonly string[]> {
   if (quiet === undefined) return names;
   return filtered(names, async (name) => {
-    const found = await statOf(join(folder, name));
-    return found !== undefined && isQuiet(found, quiet);
+    const path = join(folder, name);
+    const found = await statIfThere(path);
+    return found !== undefined && quiet.isFinished(path, found);
   });
 }
 
 /** Of paths those that may be read: folders, finished files, and files that grow at their end. What is gone stays, to be missed. */
 export async function readable(
   paths: readonly string[],
-  quiet: number | undefined,
+  quiet: Quiet | undefined,
 ): Promise<readonly string[]> {
   if (quiet === undefined) return paths;
   return filtered(paths, async (path) => {
-    const found = await statOf(path);
-    return !found || found.isDirectory() || GROWING.test(path) || isQuiet(found, quiet);
+    const found = await statIfThere(path);
+    return !found || found.isDirectory() || GROWING.test(path) || quiet.isFinished(path, found);
   });
 }
 
@@ -62,85 +63,95 @@ export interface Scan {
   readonly shards: readonly string[];
   /** Such files that must not be read yet. */
   readonly unfinished: readonly string[];
+  /** Files of all kinds that must not be read yet. */
+  readonly left: number;
   /** Sources that are not there. */
   readonly missing: readonly string[];
   /** Whether all files are finished. */
   readonly settled: boolean;
 }
 
-/**
- * Looks through files and folders, at all depths; what is hidden is left out.
- *
- * @param quiet seconds without a change that make a file a finished one
- */
-export async function scan(sources: readonly string[], quiet: number): Promise<Scan> {
-  const hash = createHash('sha256');
-  const found: Found = { hash, quiet, count: 0, shards: [], unfinished: [], missing: [], settled: true };
-  for (const source of sources) await look(source, found);
-  const { hash: _, quiet: __, ...rest } = found;
-  return { version: hash.digest('hex'), ...rest };
+/** Looks through files and folders, at all depths; what is hidden is left out. */
+export function scan(sources: readonly string[], quiet: Quiet): Promise<Scan> {
+  return quiet.look(async () => {
+    const found = new Found(quiet);
+    for (const source of sources) await found.look(source);
+    return found.scan;
+  });
 }
 
-interface Found {
-  readonly hash: Hash;
-  readonly quiet: number;
-  readonly shards: string[];
-  readonly unfinished: string[];
-  readonly missing: string[];
-  count: number;
-  settled: boolean;
-}
+/** What a look has found so far. */
+class Found {
+  readonly #quiet: Quiet;
+  readonly #hash = createHash('sha256');
+  readonly #shards: string[] = [];
+  readonly #unfinished: string[] = [];
+  readonly #missing: string[] = [];
+  /** Real paths of folders that were looked into. */
+  readonly #seen = new Set<string>();
+  #count = 0;
+  #left = 0;
+  #settled = true;
 
-async function look(path: string, found: Found): Promise<void> {
-  const stats = await statOf(path);
-  if (stats?.isDirectory()) await lookInto(path, found);
-  else if (stats?.isFile()) note(path, stats, found);
-  else found.missing.push(path);
-}
+  constructor(quiet: Quiet) {
+    this.#quiet = quiet;
+  }
 
-async function lookInto(folder: string, found: Found): Promise<void> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch(goneAs<never[]>([]));
-  const visible = entries.filter(({ name }) => !name.startsWith('.'));
-  const names = visible.map(({ name }) => name).sort();
-  const folders = new Set(visible.filter((entry) => entry.isDirectory()).map(({ name }) => name));
-  for (let at = 0; at < names.length; at += BLOCK) {
-    const block = names.slice(at, at + BLOCK);
-    const stats = await Promise.all(
-      block.map((name) => (folders.has(name) ? undefined : statOf(join(folder, name)))),
-    );
-    for (const [i, name] of block.entries()) {
-      const path = join(folder, name);
-      if (folders.has(name)) await lookInto(path, found);
-      else if (stats[i]?.isFile()) note(path, stats[i], found);
+  get scan(): Scan {
+    return {
+      version: this.#hash.digest('hex'),
+      count: this.#count,
+      shards: this.#shards,
+      unfinished: this.#unfinished,
+      left: this.#left,
+      missing: this.#missing,
+      settled: this.#settled,
+    };
+  }
+
+  async look(source: string): Promise<void> {
+    const stats = await statIfThere(source);
+    if (stats?.isDirectory()) await this.#lookInto(source, await realPathOf(source));
+    else if (stats?.isFile()) this.#note(source, stats);
+    else this.#missing.push(source);
+  }
+
+  async #lookInto(folder: string, real: string): Promise<void> {
+    if (this.#seen.has(real)) return;
+    this.#seen.add(real);
+    const visible = (await listIfThere(folder)).filter(({ name }) => !name.startsWith('.'));
+    const entries = visible.sort((a, b) => (a.name < b.name ? -1 : 1));
+    // what stands here itself comes before what links lead to
+    for (const { name } of entries.filter((entry) => entry.isDirectory())) {
+      await this.#lookInto(join(folder, name), join(real, name));
+    }
+    const others = entries.filter((entry) => !entry.isDirectory()).map(({ name }) => join(folder, name));
+    for (let at = 0; at < others.length; at += BLOCK) {
+      const block = others.slice(at, at + BLOCK);
+      const stats = await Promise.all(block.map(statIfThere));
+      for (const [i, path] of block.entries()) {
+        if (stats[i]?.isDirectory()) await this.#follow(path, real);
+        else if (stats[i]?.isFile()) this.#note(path, stats[i]);
+      }
     }
   }
-}
 
-function note(path: string, stats: Stats, found: Found): void {
-  const finished = isQuiet(stats, found.quiet);
-  if (!finished) found.settled = false;
-  if (!finished && !GROWING.test(path)) {
-    if (SHARD.test(path)) found.unfinished.push(path);
-    return;
+  /** @param real path of the folder that holds the link, which must not lead back to it */
+  async #follow(link: string, real: string): Promise<void> {
+    const target = await realPathOf(link);
+    if (!join(real, '/').startsWith(join(target, '/'))) await this.#lookInto(link, target);
   }
-  const { size, ino, ctimeMs } = stats;
-  found.hash.update(JSON.stringify([path, size, ino, ctimeMs]));
-  found.count += 1;
-  if (SHARD.test(path)) found.shards.push(path);
-}
 
-function isQuiet({ ctimeMs }: Stats, quiet: number): boolean {
-  return Date.now() - ctimeMs >= quiet * 1000;
-}
-
-function statOf(path: string): Promise<Stats | undefined> {
-  return stat(path).catch(goneAs(undefined));
-}
-
-/** What can be removed at any moment may be gone, or a link to nothing. */
-function goneAs<T>(value: T): (error: NodeJS.ErrnoException) => T {
-  return (error) => {
-    if (['ENOENT', 'ENOTDIR', 'ELOOP', 'ESTALE'].includes(error.code ?? '')) return value;
-    throw error;
-  };
+  #note(path: string, stats: Stats): void {
+    const finished = this.#quiet.isFinished(path, stats);
+    if (!finished) this.#settled = false;
+    if (!finished && !GROWING.test(path)) {
+      this.#left += 1;
+      if (SHARD.test(path)) this.#unfinished.push(path);
+      return;
+    }
+    this.#hash.update(printOf(path, stats));
+    this.#count += 1;
+    if (SHARD.test(path)) this.#shards.push(path);
+  }
 }

@@ -11,11 +11,14 @@ export class IdSet {
   #slots = new Float64Array(FIRST_SLOTS);
   #used = 0;
 
+  has(id: string): boolean {
+    const hash = hashOf(id);
+    return this.#slots[slotOf(this.#slots, hash)] === hash;
+  }
+
   /** @returns whether the id is new */
   add(id: string): boolean {
-    const { high, low } = randomKey(0, id);
-    const hash = high * 2 ** 21 + (low >>> 11) || 1; // 0 marks a free slot
-    if (!insert(this.#slots, hash)) return false;
+    if (!insert(this.#slots, hashOf(id))) return false;
     if (++this.#used > MOST_USED * this.#slots.length) this.#grow();
     return true;
   }
@@ -27,12 +30,22 @@ export class IdSet {
   }
 }
 
-function insert(slots: Float64Array, hash: number): boolean {
+function hashOf(id: string): number {
+  const { high, low } = randomKey(0, id);
+  return high * 2 ** 21 + (low >>> 11) || 1; // 0 marks a free slot
+}
+
+/** Where a hash stands, or would. */
+function slotOf(slots: Float64Array, hash: number): number {
   let at = hash % slots.length;
-  while (slots[at] !== 0) {
-    if (slots[at] === hash) return false;
-    at = (at + 1) % slots.length;
-  }
+  while (slots[at] !== 0 && slots[at] !== hash) at = (at + 1) % slots.length;
+  return at;
+}
+
+/** @returns whether it is new */
+function insert(slots: Float64Array, hash: number): boolean {
+  const at = slotOf(slots, hash);
+  if (slots[at] === hash) return false;
   slots[at] = hash;
   return true;
 }

@@ -2,14 +2,14 @@
 // PGM. Written images are always PNG.
 
 import { hasPngSignature } from 'fast-png';
-import { SampleError, UnreadableError } from '../errors.ts';
+import { DataElixirError, SampleError } from '../errors.ts';
+import { readRegular } from '../files/regular-file.ts';
 import type { DecodeImage } from './entry.ts';
 import { decodeJpeg, hasJpegSignature } from './jpeg.ts';
 import { decodePng } from './png.ts';
 import { pngHeader } from './png-chunks.ts';
 import { decodeLargePng } from './png-large.ts';
 import { decodePnm, hasPnmSignature } from './pnm.ts';
-import { readRegularFile } from './regular-file.ts';
 
 export const IMAGE_EXTENSIONS: readonly string[] = ['png', 'jpg', 'jpeg', 'ppm', 'pgm'];
 /** Of inflated pixels, from where on a PNG is decoded by libvips. */
@@ -31,39 +31,43 @@ export const decodeImage: DecodeImage = async (bytes, maxPixels) => {
   );
 };
 
+/** Whether a file that begins so is one of these. */
+export function isImageStart(bytes: Uint8Array): boolean {
+  return hasPngSignature(bytes) || hasJpegSignature(bytes) || hasPnmSignature(bytes);
+}
+
 /**
  * The bytes of an image file.
  *
- * @param least files of fewer bytes are not read at all: what says 0 may be no file of a disk
- * @throws {SampleError} when it cannot be read, or holds more than an image may; {UnreadableError} when that may pass
+ * @param least        files of fewer bytes are not read at all: what says 0 may be no file of a disk
+ * @param denialsPass  as `Patience.read` has it
+ * @throws {SampleError} when it is none, or holds more than an image may; {UnreadableError} or {ForbiddenError} when nothing
+ *                       can be said of it
  */
-export async function readImageFile(path: string, maxPixels: number, least = 0): Promise<Buffer> {
+export async function readImageFile(
+  path: string,
+  maxPixels: number,
+  { least = 0, denialsPass = true } = {},
+): Promise<Buffer> {
+  const refuse = (size: number) => {
+    if (size < least) return new SampleError(`expected an image file, found ${size} bytes; write it again`);
+    return size > maxImageBytes(maxPixels) ? tooManyBytes(size, maxPixels) : undefined;
+  };
   try {
-    // a pipe or a device might never end
-    return await readRegularFile(path, (size) => {
-      if (size < least) return new SampleError(`expected an image file, found ${size} bytes; write it again`);
-      return size > maxImageBytes(maxPixels) ? tooManyBytes(size, maxPixels) : undefined;
-    });
+    return await readRegular(path, refuse, denialsPass);
   } catch (error) {
-    if (error instanceof SampleError) throw error;
-    const { message, code } = error as NodeJS.ErrnoException;
-    const Kind = code === undefined || LASTING.includes(code) ? SampleError : UnreadableError;
-    throw new Kind(`expected a readable file, found: ${message}; check its permissions`);
+    if (error instanceof DataElixirError) throw error;
+    // what stands for bytes that are no characters finds no file
+    if (path.includes('\uFFFD') && (error as NodeJS.ErrnoException).code === 'ENOENT') {
+      throw new SampleError(
+        `expected a name in UTF-8, found ${JSON.stringify(path)} with other bytes; rename it`,
+      );
+    }
+    throw new SampleError(
+      `expected a readable file, found: ${(error as Error).message}; put an image there, or remove it`,
+    );
   }
 }
-
-/** What a disk or network says of a file that will not be there the next time either. */
-const LASTING = [
-  'ENOENT',
-  'EACCES',
-  'EPERM',
-  'ELOOP',
-  'ENOTDIR',
-  'ENAMETOOLONG',
-  'ENXIO',
-  'EAGAIN',
-  'ERR_INVALID_ARG_VALUE',
-];
 
 /**
  * A file of more bytes than this is not worth reading: 16-bit RGBA without any compression, and a MiB of metadata. Nor is

@@ -22,6 +22,8 @@ const NEWLINE = 10;
 /** Other programs stop reading a little deeper than that. */
 const MAX_DEPTH = 100;
 const SHOWN_CHARACTERS = 40;
+/** Whoever wrote a line chose its path: what is denied there, or is no file of a disk, costs the line. */
+const OF_OTHERS = { least: 1, denialsPass: false };
 
 export interface NdjsonOptions {
   /** Folder that paths may lead into, links followed; lines with a path are refused when absent. */
@@ -171,7 +173,7 @@ function toEntry(
     if (!isLabel(label)) throw noLabel(label, bytes);
     if ('damage' in image) throw new SampleError(image.damage);
     const inLine = 'bytes' in image;
-    const file = inLine ? image.bytes : await readImageFile(await find(image.path), maxPixels, 1);
+    const file = inLine ? image.bytes : await readImageFile(await find(image.path), maxPixels, OF_OTHERS);
     const id = named !== undefined && { id: named };
     const says = { ...id, label, ...(!inLine && { path: image.path }) };
     const rest = { format: 'ndjson' as const, line: bytes, folder, says };

@@ -2,11 +2,12 @@
 // member come chunk by chunk and are compared with its checksum at their end. Nothing that a header claims is
 // allocated. https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { crc32, createInflateRaw } from 'node:zlib';
 import { fromRandomAccessReaderPromise, RandomAccessReader } from 'yauzl';
-import { DatasetError, SampleError } from '../errors.ts';
-import { ByteReader, chunksOf, decompress } from './byte-reader.ts';
+import { DataElixirError, DatasetError, SampleError } from '../errors.ts';
+import { patience } from '../files/patience.ts';
+import { ByteReader, chunksOf, decompress, openSource } from './byte-reader.ts';
 
 const MAX_MEMBERS = 1000;
 /** The limit of numpy. */
@@ -36,11 +37,10 @@ export interface NpzArchive {
 
 /** @throws {DatasetError} when it is no zip, or cannot be read */
 export async function openNpz(path: string): Promise<NpzArchive> {
-  const file = await open(path).catch((error: Error) => {
-    throw unreadable(path, 'a readable file', error.message);
-  });
-  const members = await listMembers(file).catch(async (error: Error) => {
+  const file = await openSource(path);
+  const members = await listMembers(file, path).catch(async (error: Error) => {
     await file.close();
+    if (error instanceof DataElixirError) throw error;
     throw unreadable(path, 'a whole zip archive of arrays', error.message);
   });
   const readers: ByteReader[] = [];
@@ -49,7 +49,7 @@ export async function openNpz(path: string): Promise<NpzArchive> {
     array: async (name) => {
       const member = members.get(name);
       if (!member) throw unreadable(path, `an array "${name}"`, [...members.keys()].join(', ') || 'none');
-      const bytes = new ByteReader(bytesOf(file, member));
+      const bytes = new ByteReader(bytesOf(file, path, member));
       readers.push(bytes);
       return { ...(await readHeader(bytes, `${path}!${name}.npy`)), bytes };
     },
@@ -68,9 +68,9 @@ interface Member {
 }
 
 /** By name, without `.npy`. */
-async function listMembers(file: FileHandle): Promise<Map<string, Member>> {
+async function listMembers(file: FileHandle, path: string): Promise<Map<string, Member>> {
   const { size } = await file.stat();
-  const zip = await fromRandomAccessReaderPromise(new FileReader(file), size, { autoClose: false });
+  const zip = await fromRandomAccessReaderPromise(new FileReader(file, path), size, { autoClose: false });
   if (zip.entryCount > MAX_MEMBERS) throw new Error(`${zip.entryCount} members`);
   const members = new Map<string, Member>();
   for await (const entry of zip.eachEntry()) {
@@ -93,10 +93,12 @@ async function listMembers(file: FileHandle): Promise<Map<string, Member>> {
 /** yauzl's own file reader lets offsets beyond the file's end throw where nobody can catch them. */
 class FileReader extends RandomAccessReader {
   readonly #file: FileHandle;
+  readonly #path: string;
 
-  constructor(file: FileHandle) {
+  constructor(file: FileHandle, path: string) {
     super();
     this.#file = file;
+    this.#path = path;
   }
 
   override read(
@@ -106,8 +108,8 @@ class FileReader extends RandomAccessReader {
     position: number,
     callback: (error: Error | null) => void,
   ): void {
-    this.#file
-      .read(buffer, offset, length, position)
+    patience
+      .read(this.#path, () => this.#file.read(buffer, offset, length, position))
       .then(
         ({ bytesRead }) => callback(bytesRead < length ? new Error('the end of the file') : null),
         callback,
@@ -115,8 +117,12 @@ class FileReader extends RandomAccessReader {
   }
 }
 
-async function* bytesOf(file: FileHandle, member: Member): AsyncGenerator<Buffer, void, undefined> {
-  const stored = chunksOf(file, member.start, member.end);
+async function* bytesOf(
+  file: FileHandle,
+  path: string,
+  member: Member,
+): AsyncGenerator<Buffer, void, undefined> {
+  const stored = chunksOf(file, path, member.start, member.end);
   let checksum = 0;
   for await (const chunk of member.deflated ? decompress(stored, createInflateRaw()) : stored) {
     checksum = crc32(chunk, checksum);

@@ -22,8 +22,10 @@ import { LabelCensus, MAX_CLASSES } from './label-census.ts';
 import { countNdjsonLabels, readNdjson } from './ndjson.ts';
 import { countNpzLabels, readNpz } from './npz.ts';
 import { countParquetLabels, readParquet } from './parquet.ts';
+import type { Quiet } from './quiet.ts';
 import { type DatasetFormat, type Recognised, recognise, stemOf } from './recognise.ts';
 import type { ImageSize } from './resize.ts';
+import type { KnownIds } from './same-stems.ts';
 import type { ImageShape, ReadResult } from './sample.ts';
 import { decodeEntry, type Expected, settleEntry } from './settle.ts';
 import { readShapes } from './shapes.ts';
@@ -73,10 +75,19 @@ export interface DatasetOptions {
   /** Larger images are refused before they are decoded; 2²⁷ when absent. */
   readonly maxPixels?: number;
   /**
-   * Others still write: files that changed in the last so many seconds are left out, but for NDJSON and tar files,
-   * which are read up to their last whole sample. When absent, everything counts.
+   * Others still write: files that are not finished are left out, but for NDJSON and tar files, which are read up to
+   * their last whole sample. When absent, everything counts.
    */
-  readonly quiet?: number;
+  readonly quiet?: Quiet;
+  /**
+   * Whether samples and labels are remembered from run to run: empty class folders count, since images may come, and
+   * nothing may be missing for a while.
+   */
+  readonly growing?: boolean;
+  /** Tells which ids are remembered, so that files that come later take none of them. */
+  readonly known?: KnownIds;
+  /** Told what is passed over. */
+  readonly warn?: (message: string) => void;
   /** What decodes image files; this thread, one after the other, when absent. */
   readonly decoder?: Decoder;
   /** Whether ids begin with the name of the file even where there is only one: the next time there may be more. */
@@ -122,9 +133,11 @@ export async function openDataset(
   source: string | readonly string[],
   options: DatasetOptions = {},
 ): Promise<Dataset> {
-  const sources = typeof source === 'string' ? [source] : await readable(source, options.quiet);
+  const { format, quiet, growing } = options;
+  const sources = typeof source === 'string' ? [source] : await readable(source, quiet);
   const clean = options.clean?.length ? await recogniseClean(options.clean) : undefined;
-  const recognised = await Promise.all(sources.map((path) => recognise(path, options.format, options.quiet)));
+  const recognised = await Promise.all(sources.map((path) => recognise(path, { format, quiet, growing })));
+  for (const { warnings = [] } of recognised) for (const text of warnings) options.warn?.(text);
   const found = recognised.map((part) =>
     clean && part.format === 'backdoorbench' ? { ...part, clean } : part,
   );
@@ -274,12 +287,20 @@ async function* entriesOf(parts: readonly Recognised[], options: DatasetOptions)
   for (const [i, part] of parts.entries()) {
     for (const [j, file] of part.files.entries()) {
       const prefix = prefixes[i]![j]!;
-      for await (const found of entriesOfFile(part, file, i, options)) {
-        const entry = prefix && found.id !== undefined ? { ...found, id: `${prefix}/${found.id}` } : found;
-        yield distinctEntry(entry, seen);
+      const nameOf = (id: string) => (prefix ? `${prefix}/${id}` : id);
+      const known = options.known && { known: (ids: readonly string[]) => options.known!(ids.map(nameOf)) };
+      for await (const entry of entriesOfFile(part, file, i, { ...options, ...known })) {
+        yield distinctEntry(prefix ? named(entry, nameOf) : entry, seen);
       }
     }
   }
+}
+
+/** The entry under its names in the dataset. */
+function named(entry: Entry, nameOf: (id: string) => string): Entry {
+  const { id, otherwise } = entry;
+  if (id === undefined) return entry;
+  return { ...entry, id: nameOf(id), ...(otherwise !== undefined && { otherwise: nameOf(otherwise) }) };
 }
 
 function entriesOfFile(part: Recognised, file: string, index: number, options: DatasetOptions) {
@@ -289,14 +310,11 @@ function entriesOfFile(part: Recognised, file: string, index: number, options: D
     case 'class-folders':
       return part.archived
         ? readClassFolderTar(file, folderLabels(part), maxPixels, growing)
-        : readClassFolders(
-            file,
-            folderLabels(part),
-            idsOf(part),
-            maxPixels,
-            options.quiet,
-            lacksFolders(part),
-          );
+        : readClassFolders(file, folderLabels(part), idsOf(part), maxPixels, {
+            quiet: options.quiet,
+            known: part.description ? undefined : options.known,
+            lacking: lacksFolders(part),
+          });
     case 'idx':
       return readIdx(file, labelsOf(file, index, options), maxPixels);
     case 'cifar-binary':

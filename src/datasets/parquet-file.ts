@@ -2,7 +2,7 @@
 // and `path`, a column of whole numbers, and what else there is. hyparquet parses and decodes; because it believes what a file says of
 // itself, the header of every page is looked at before. https://parquet.apache.org/docs/file-format/
 
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { decompress } from 'fzstd';
 import {
@@ -18,7 +18,9 @@ import {
 } from 'hyparquet';
 import { decompressLz4, decompressLz4Raw } from 'hyparquet-compressors';
 import { parseJson } from '../bounded-json.ts';
-import { DatasetError } from '../errors.ts';
+import { DataElixirError, DatasetError } from '../errors.ts';
+import { patience } from '../files/patience.ts';
+import { openSource } from './byte-reader.ts';
 import { heldBytes, passable, schemaOf } from './parquet-columns.ts';
 import { checkGroup, MAX_GROUP_BYTES } from './parquet-pages.ts';
 import { surveyThrift } from './thrift-survey.ts';
@@ -65,12 +67,10 @@ export interface ParquetImages {
 
 /** @throws {DatasetError} when it is no Parquet file, damaged at its end, or without images and labels */
 export async function openParquet(path: string): Promise<ParquetImages> {
-  const file = await open(path).catch((error: Error) => {
-    throw new DatasetError(`expected a readable file at ${path}, found: ${error.message}; check the path`);
-  });
+  const file = await openSource(path);
   try {
     const { size } = await file.stat();
-    const bytes = bufferOf(file, size);
+    const bytes = bufferOf(file, path, size);
     const metadata = await readMetadata(bytes, path);
     const { image, label, others, classNames } = columnsOf(metadata, path);
     const layout = layoutOf(metadata, { image, label, others });
@@ -105,7 +105,7 @@ export async function openParquet(path: string): Promise<ParquetImages> {
   }
 }
 
-function bufferOf(file: FileHandle, byteLength: number): AsyncBuffer {
+function bufferOf(file: FileHandle, path: string, byteLength: number): AsyncBuffer {
   return {
     byteLength,
     slice: async (start, end = byteLength) => {
@@ -113,7 +113,9 @@ function bufferOf(file: FileHandle, byteLength: number): AsyncBuffer {
         throw new Error(`bytes ${start} to ${end} of ${byteLength}`);
       }
       const bytes = new ArrayBuffer(end - start);
-      const { bytesRead } = await file.read(new Uint8Array(bytes), 0, end - start, start);
+      const { bytesRead } = await patience.read(path, () =>
+        file.read(new Uint8Array(bytes), 0, end - start, start),
+      );
       if (bytesRead < end - start) throw new Error('the end of the file');
       return bytes;
     },
@@ -134,6 +136,7 @@ async function readMetadata(bytes: AsyncBuffer, path: string): Promise<FileMetaD
     }
     return metadata;
   } catch (error) {
+    if (error instanceof DataElixirError) throw error;
     throw new DatasetError(
       `expected a whole Parquet file with groups of at most ${MAX_GROUP_ROWS} rows at ${path}, found: ` +
         `${(error as Error).message}; fetch or write it again`,

@@ -3,7 +3,7 @@
 // decoded makes one damaged entry, and the next one is read.
 
 import { resolve } from 'node:path';
-import { SampleError } from '../errors.ts';
+import { DataElixirError, SampleError } from '../errors.ts';
 import { type DecodeImage, damagedEntry, type Entry, indexId, type LabelledImage } from './entry.ts';
 import { IdSet } from './id-set.ts';
 import { imageStem } from './image.ts';
@@ -22,7 +22,8 @@ export async function countParquetLabels(path: string, census: LabelCensus): Pro
   const file = await openParquet(path);
   try {
     for (const group of file.groups.keys()) {
-      const labels = await file.labels(group).catch((): unknown[] => []);
+      const labels = await file.labels(group).catch(damaged);
+      if (labels instanceof Error) continue;
       for (const value of labels) {
         const label = labelOf(value) ?? -1;
         if (label >= 0) census.add(label);
@@ -44,7 +45,7 @@ export async function* readParquet(path: string, maxPixels: number): AsyncGenera
   let first = 0;
   try {
     for (const [group, count] of file.groups.entries()) {
-      const rows = await file.rows(group).catch((error: Error) => error);
+      const rows = await file.rows(group).catch(damaged);
       if (rows instanceof Error) {
         yield damagedEntry(
           { source: path, offset: first },
@@ -69,6 +70,12 @@ export async function* readParquet(path: string, maxPixels: number): AsyncGenera
   } finally {
     await file.close();
   }
+}
+
+/** What is wrong with the bytes is a value; that they cannot be read is not. */
+function damaged(error: Error): Error {
+  if (error instanceof DataElixirError) throw error;
+  return error;
 }
 
 async function decode(

@@ -4,17 +4,17 @@
 
 import { realpath } from 'node:fs/promises';
 import { isAbsolute, relative, resolve, sep } from 'node:path';
-import { SampleError, UnreadableError } from '../errors.ts';
+import { DataElixirError, SampleError } from '../errors.ts';
+import { realPathOf, statOf } from '../files/folder.ts';
+import { mayPass, patience } from '../files/patience.ts';
 
 /**
  * The real path of a file.
  *
- * @throws {SampleError} where it may not be read or is not there; {UnreadableError} where that may pass
+ * @throws {SampleError} where it may not be read or is not there; {UnreadableError} where that may pass, and
+ *                       {ForbiddenError} where the folder that is allowed may not be entered
  */
 export type FindFile = (path: string) => Promise<string>;
-
-/** What a disk or network says of itself, and not of the path. */
-const PASSING = ['EIO', 'ESTALE', 'ETIMEDOUT', 'ENOTCONN', 'EHOSTDOWN', 'ENOMEM'];
 
 /**
  * Finds files that lie below a folder.
@@ -31,11 +31,20 @@ export function pathsBelow(allowed: string | undefined, start: string): FindFile
           'set dataset.paths to the folder that paths may lead into',
       );
     }
-    root ??= realpath(allowed);
-    const [folder, file] = await Promise.all([root, realpath(resolve(start, path))]).catch(
-      (error: NodeJS.ErrnoException) => {
-        // another line may have more luck
-        root = undefined;
+    root ??= realPathOf(allowed);
+    const folder = await root.catch((error: NodeJS.ErrnoException) => {
+      // another line may have more luck
+      root = undefined;
+      throw unfound(error);
+    });
+    const named = resolve(start, path);
+    const find = () => realpath(named);
+    // elsewhere nothing is waited for: whoever wrote the path could know what is broken there
+    const isPatient = isBelow(allowed, named) || isBelow(folder, named);
+    const file = await (isPatient ? patience.read(named, find, false) : find()).catch(
+      async (error: Error) => {
+        // a mount that is away, or denies for a while, says nothing of this path
+        if (mayPass(error)) await enter(folder);
         throw unfound(error);
       },
     );
@@ -47,12 +56,19 @@ export function pathsBelow(allowed: string | undefined, start: string): FindFile
   };
 }
 
+/** @throws {DataElixirError} when the folder may not be entered at this moment */
+async function enter(folder: string): Promise<void> {
+  await statOf(`${folder}${sep}.`).catch((error: Error) => {
+    throw unfound(error);
+  });
+}
+
 function isBelow(folder: string, file: string): boolean {
   const way = relative(folder, file);
   return way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
 }
 
-function unfound({ code, message }: NodeJS.ErrnoException): SampleError {
-  const Kind = PASSING.includes(code ?? '') ? UnreadableError : SampleError;
-  return new Kind(`expected a readable file, found: ${message}; check the path`);
+function unfound(error: Error): Error {
+  if (error instanceof DataElixirError) return error;
+  return new SampleError(`expected a readable file, found: ${error.message}; check the path`);
 }

@@ -2,21 +2,21 @@
 // nobody has to name a format. The result lists the files to read, in order, and what their surroundings tell
 // about classes.
 
-import { existsSync, type Stats } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { SHAPE_CLASSES } from '../../fixtures/shapes.ts';
-import { DatasetError } from '../errors.ts';
-import { readTextFile } from '../text-file.ts';
+import { DataElixirError, DatasetError } from '../errors.ts';
+import { listFolder, statOf } from '../files/folder.ts';
+import { readText } from '../files/regular-file.ts';
 import { attackFolder } from './backdoorbench.ts';
 import { ByteReader } from './byte-reader.ts';
+import { IMAGES_FOLDER, listClassFolders } from './class-folder-list.ts';
 import { listTarClasses } from './class-folder-tar.ts';
-import { IMAGES_FOLDER, listClassFolders } from './class-folders.ts';
 import { type Description, readDescription } from './description.ts';
 import { readNames } from './file-ids.ts';
 import { readable } from './finished.ts';
 import { INPUT_FORMATS, SHAPES } from './formats.ts';
 import { parquetClassNames } from './parquet.ts';
+import type { Quiet } from './quiet.ts';
 
 export const DATASET_FORMATS = [...INPUT_FORMATS, 'shapes'] as const;
 
@@ -51,27 +51,37 @@ export interface Recognised {
   readonly classNames?: readonly string[];
   /** Of results of BackdoorBench: the clean dataset that they belong to. */
   readonly clean?: readonly Recognised[];
+  /** Of what was passed over, for people. */
+  readonly warnings?: readonly string[];
+}
+
+export interface RecogniseOptions {
+  /** Taken as it is when given. */
+  readonly format?: DatasetFormat | undefined;
+  /** Others still write: files of a folder that are not finished are left out, but for those that grow at their end. */
+  readonly quiet?: Quiet | undefined;
+  /** Whether a run remembers labels, as `listClassFolders` has it. */
+  readonly growing?: boolean | undefined;
 }
 
 /**
  * Recognises one source.
  *
  * @param source a file, a folder, or `shapes:…`
- * @param format taken as it is when given
- * @param quiet  others still write: files of a folder that changed in the last so many seconds are left out, but for
- *               those that grow at their end
  * @throws {DatasetError} when there is nothing or nothing known
  */
-export async function recognise(source: string, format?: DatasetFormat, quiet?: number): Promise<Recognised> {
+export async function recognise(source: string, options: RecogniseOptions = {}): Promise<Recognised> {
+  const { format } = options;
   if (format === 'shapes' || source.startsWith(SHAPES)) {
     return { format: 'shapes', files: [source], classNames: SHAPE_CLASSES };
   }
-  const found = await stat(source).catch((error: NodeJS.ErrnoException): Stats => {
+  const found = await statOf(source).catch((error: NodeJS.ErrnoException) => {
+    if (error instanceof DataElixirError) throw error;
     throw new DatasetError(
       `expected a dataset at ${source}, found ${error.code ?? error.message}; check the path`,
     );
   });
-  if (found.isDirectory()) return recogniseFolder(source, format, quiet);
+  if (found.isDirectory()) return recogniseFolder(source, options);
   return recogniseFiles([source], dirname(source), format ?? (await recogniseFile(source)));
 }
 
@@ -82,8 +92,7 @@ export function stemOf(source: string): string {
 
 async function recogniseFolder(
   source: string,
-  format: DatasetFormat | undefined,
-  quiet: number | undefined,
+  { format, quiet, growing }: RecogniseOptions,
 ): Promise<Recognised> {
   const description = await readDescription(source);
   if (description) {
@@ -101,8 +110,8 @@ async function recogniseFolder(
   if (format === 'backdoorbench') {
     throw new DatasetError(`expected the folder bd_train_dataset in ${source}, found none; check the path`);
   }
-  const names = (await readdir(source)).sort();
-  const folders = await listClassFolders(source);
+  const names = (await listFolder(source)).map(({ name }) => name).sort();
+  const { folders, warnings } = await listClassFolders(source, growing);
   for (const [pattern, kind] of FILES_IN_FOLDERS) {
     const found = names.filter((name) => pattern.test(name)).map((name) => join(source, name));
     const files = await readable(found, quiet);
@@ -116,7 +125,7 @@ async function recogniseFolder(
       `expected a folder for each class in ${source}, found only ${IMAGES_FOLDER}; sort its images into classes`,
     );
   }
-  if (folders.length > 0) return { format: 'class-folders', files: [source], folders };
+  if (folders.length > 0) return { format: 'class-folders', files: [source], folders, warnings };
   throw new DatasetError(
     `expected class folders, files such as .tar or .ndjson, or dataset.json in ${source}, found ${names.length} other files; ` +
       'name the file itself for IDX and CIFAR',
@@ -179,13 +188,11 @@ export function formatOf(start: Buffer): DatasetFormat | 'tar' | undefined {
 
 /** CIFAR comes with the names of its classes, one a line, in `batches.meta.txt` beside the data. */
 async function classNamesIn(folder: string): Promise<string[] | undefined> {
-  const meta = join(folder, 'batches.meta.txt');
-  if (!existsSync(meta)) return undefined;
-  const refuse = (error: Error): never => {
-    throw new DatasetError(`expected names of classes in ${meta}, found: ${error.message}; remove it`);
-  };
-  const lines = (await readTextFile(meta, MOST_NAMES_BYTES).catch(refuse))
-    .split('\n')
-    .map((line) => line.trim());
-  return lines.filter((line) => line !== '');
+  const path = join(folder, 'batches.meta.txt');
+  const text = await readText(path, MOST_NAMES_BYTES).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
+    if (error instanceof DataElixirError) throw error;
+    throw new DatasetError(`expected names of classes in ${path}, found: ${error.message}; remove it`);
+  });
+  return text?.split('\n').flatMap((line) => line.trim() || []);
 }

@@ -3,10 +3,10 @@
 // beginning and just before the place; where it is not, everything is read again.
 
 import { createHash } from 'node:crypto';
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { DatasetError } from '../errors.ts';
-import { chunksOf } from './byte-reader.ts';
+import { patience } from '../files/patience.ts';
+import { chunksOf, openSource } from './byte-reader.ts';
 import type { ByteStream } from './byte-stream.ts';
 import { distinctEntry } from './distinct.ts';
 import type { Entry } from './entry.ts';
@@ -45,12 +45,12 @@ export class Tail {
   /** Whether nothing is to be read again. Else the next reading begins at the beginning. */
   async goesOn(): Promise<boolean> {
     const place = this.#place;
-    const file = await openFile(this.path);
+    const file = await openSource(this.path);
     try {
       const same =
         place !== undefined &&
         (await nameOf(file)) === place.file &&
-        (await printOf(file, place.offset)) === place.print;
+        (await printOf(file, this.path, place.offset)) === place.print;
       if (!same) this.reset();
       return same;
     } finally {
@@ -72,9 +72,9 @@ export class Tail {
    */
   async *read(format: TailFormat, paths = dirname(this.path)): AsyncGenerator<Entry> {
     const { offset: from, lines } = this.#place ?? { offset: 0, lines: 0 };
-    const file = await openFile(this.path);
+    const file = await openSource(this.path);
     try {
-      const stream = { name: this.path, bytes: chunksOf(file, from), plain: true };
+      const stream = { name: this.path, bytes: chunksOf(file, this.path, from), plain: true };
       const end = yield* this.#placed(
         from,
         entriesOf(stream, format, lines, { paths, maxPixels: this.#maxPixels }),
@@ -83,7 +83,7 @@ export class Tail {
       this.#place = end && {
         ...end,
         file: await nameOf(file),
-        print: (await printOf(file, end.offset)) ?? '',
+        print: (await printOf(file, this.path, end.offset)) ?? '',
       };
     } finally {
       await file.close();
@@ -123,23 +123,19 @@ async function* entriesOf(
   return offset === undefined ? undefined : { offset, lines: 0 };
 }
 
-async function openFile(path: string): Promise<FileHandle> {
-  return open(path).catch((error: Error) => {
-    throw new DatasetError(`expected a readable file at ${path}, found: ${error.message}; check the path`);
-  });
-}
-
 async function nameOf(file: FileHandle): Promise<string> {
   const { dev, ino } = await file.stat();
   return `${dev}:${ino}`;
 }
 
 /** Of the first bytes of a file and those before a place; undefined where it is shorter. */
-async function printOf(file: FileHandle, place: number): Promise<string | undefined> {
+async function printOf(file: FileHandle, path: string, place: number): Promise<string | undefined> {
   const hash = createHash('sha256');
   const size = Math.min(PRINT_BYTES, place);
   for (const position of [0, place - size]) {
-    const { bytesRead, buffer } = await file.read(Buffer.alloc(size), 0, size, position);
+    const { bytesRead, buffer } = await patience.read(path, () =>
+      file.read(Buffer.alloc(size), 0, size, position),
+    );
     if (bytesRead < size) return undefined;
     hash.update(buffer);
   }

@@ -4,7 +4,7 @@
 
 import { once } from 'node:events';
 import { type Extract, extract } from 'tar-stream';
-import { toFailure } from '../errors.ts';
+import { DatasetError, toFailure } from '../errors.ts';
 import { readBytes } from './byte-reader.ts';
 import type { ByteSource } from './byte-stream.ts';
 import { damagedEntry, type Entry } from './entry.ts';
@@ -20,6 +20,14 @@ export interface TarMember {
   readonly size: number;
   /** Its contents, when the caller wanted them. */
   readonly bytes: Buffer | undefined;
+}
+
+/** A name for another file, in the archive or elsewhere; never followed. */
+export interface TarLink {
+  readonly kind: 'link';
+  readonly name: string;
+  readonly target: string;
+  readonly offset: number;
 }
 
 /** The archive cannot be read from here on, or ends without saying so. */
@@ -41,14 +49,15 @@ const CUT = 'Unexpected end of data';
 const EXTRACT_OPTIONS: object = { allowUnknownFormat: true };
 
 /**
- * Reads an archive, gzipped or not; folders and links are left out.
+ * Reads an archive, gzipped or not; folders and devices are left out.
  *
  * @param wanted of which members to keep the bytes
+ * @throws {DatasetError} when the file cannot be read
  */
 export async function* readTar(
   file: ByteSource,
   wanted: (name: string, size: number) => boolean,
-): AsyncGenerator<TarMember | TarDamage> {
+): AsyncGenerator<TarMember | TarLink | TarDamage> {
   const archive = extract(EXTRACT_OPTIONS);
   const fed = feed(file, archive);
   let offset = 0;
@@ -56,11 +65,14 @@ export async function* readTar(
   let damage: string | undefined;
   try {
     for await (const entry of archive) {
-      const { name, type, size } = entry.header;
+      const { name, type, size, linkname } = entry.header;
       offset = entry.offset;
       const isFile = type === 'file' || type === 'contiguous-file';
       const bytes = await body(entry, isFile && wanted(name, size));
       if (isFile) yield { kind: 'member', name, offset, start, size, bytes };
+      else if (type === 'symlink' || type === 'link') {
+        yield { kind: 'link', name, target: linkname ?? '', offset };
+      }
       offset += 512 * (1 + Math.ceil(size / 512));
       start = offset;
     }
@@ -70,6 +82,7 @@ export async function* readTar(
     archive.destroy();
   }
   const end = await fed;
+  if (end.failure) throw end.failure;
   const cut = end.damage === undefined && (damage === CUT || (damage === undefined && !end.marked));
   damage = end.damage ?? damage ?? (end.marked ? undefined : 'its end-of-archive mark is missing');
   if (damage !== undefined) yield { kind: 'damage', offset, start, reason: damage, cut };
@@ -83,8 +96,19 @@ export function damagedArchive(path: string, { offset, reason }: TarDamage): Ent
   );
 }
 
+/** The entry that stands for a link in the place of a sample's file. */
+export function linkedMember(path: string, { name, target, offset }: TarLink): Entry {
+  return damagedEntry(
+    { source: `${path}!${name}`, offset },
+    `expected a file, found a link to ${target}, which is not followed; write files into the archive ` +
+      '(tar --dereference --hard-dereference)',
+  );
+}
+
 interface End {
   readonly damage?: string;
+  /** Why the file could not be read, which says nothing about its bytes. */
+  readonly failure?: DatasetError;
   /** Whether the two empty blocks that end an archive were seen. */
   readonly marked: boolean;
 }
@@ -105,6 +129,7 @@ async function feed(file: ByteSource, archive: Extract): Promise<End> {
     return { marked: tail.length === 1024 && tail.every((byte) => byte === 0) };
   } catch (error) {
     archive.end(undefined);
+    if (error instanceof DatasetError) return { marked: false, failure: error };
     return { marked: false, damage: toFailure(error).message };
   }
 }

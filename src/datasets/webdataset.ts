@@ -8,7 +8,7 @@ import { SampleError } from '../errors.ts';
 import { type ByteSource, nameOf } from './byte-stream.ts';
 import type { DecodeImage, Entry, LabelledImage } from './entry.ts';
 import { IMAGE_EXTENSIONS, maxImageBytes, tooManyBytes } from './image.ts';
-import { damagedArchive, readTar, type TarMember } from './tar.ts';
+import { damagedArchive, linkedMember, readTar, type TarMember } from './tar.ts';
 
 const MAX_CLS_BYTES = 64;
 /** Members of a sample that are kept, and their bytes beside those of the image. */
@@ -35,8 +35,12 @@ export async function* readWebDataset(
   };
   for await (const member of readTar(file, wanted)) {
     if (growing && member.kind === 'damage' && member.cut) return group?.start ?? member.start;
-    const name = member.kind === 'member' ? splitMember(member.name) : undefined;
-    if (member.kind === 'member' && name === undefined) continue;
+    const name = member.kind === 'damage' ? undefined : splitMember(member.name);
+    if (member.kind !== 'damage' && name === undefined) continue;
+    if (member.kind === 'link') {
+      yield linkedMember(path, member);
+      continue;
+    }
     if (group && (group.key !== name?.key || group.members.has(name.extension))) {
       yield toEntry(group, path, maxPixels);
       group = undefined;

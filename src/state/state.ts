@@ -214,6 +214,12 @@ export class State {
     }
   }
 
+  /** Of ids, whether samples had them in the last run. */
+  async knows(ids: readonly string[]): Promise<boolean[]> {
+    const found = await this.database.getMany(ids.map((id) => `${this.current}sample/${id}`));
+    return found.map((value) => value !== undefined);
+  }
+
   /** Whether a place was claimed: what a run with this state puts there, a later one may replace. */
   async owns(path: string): Promise<boolean> {
     return (await this.database.get(`owned/${path}`)) !== undefined;

@@ -3,8 +3,9 @@
 // that a damaged header cannot make the process allocate what the file does not hold.
 
 import type { FileHandle } from 'node:fs/promises';
-import { open } from 'node:fs/promises';
-import { WeightsError } from '../errors.ts';
+import { DataElixirError, WeightsError } from '../errors.ts';
+import { patience } from '../files/patience.ts';
+import { openRegular } from '../files/regular-file.ts';
 
 /** An open file of known size. */
 export interface ByteSource {
@@ -25,10 +26,11 @@ export interface ByteSource {
 /**
  * Opens a file while `use` runs.
  *
- * @throws {WeightsError} when it cannot be opened
+ * @throws {WeightsError} when it cannot be opened; {UnreadableError} when that may pass
  */
 export async function withFile<T>(path: string, use: (source: ByteSource) => Promise<T>): Promise<T> {
-  const handle = await open(path, 'r').catch((cause: Error) => {
+  const handle = await openRegular(path).catch((cause: Error) => {
+    if (cause instanceof DataElixirError) throw cause;
     throw new WeightsError(
       `expected a weight file at ${path}, found none to read (${cause.message}); check the path`,
       {
@@ -37,11 +39,7 @@ export async function withFile<T>(path: string, use: (source: ByteSource) => Pro
     );
   });
   try {
-    const status = await handle.stat();
-    if (!status.isFile()) {
-      throw new WeightsError(`expected a weight file at ${path}, found something else; give a file`);
-    }
-    const { size } = status;
+    const { size } = await handle.stat();
     return await use({
       name: path,
       size,
@@ -67,7 +65,7 @@ async function fill(handle: FileHandle, target: Uint8Array, position: number, pa
   let done = 0;
   while (done < target.byteLength) {
     const length = Math.min(target.byteLength - done, 2 ** 30);
-    const { bytesRead } = await handle.read(target, done, length, position + done);
+    const { bytesRead } = await patience.read(path, () => handle.read(target, done, length, position + done));
     if (bytesRead === 0) throw truncated(path, position, target.byteLength, position + done);
     done += bytesRead;
   }

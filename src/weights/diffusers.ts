@@ -5,9 +5,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseJson } from '../bounded-json.ts';
-import { WeightsError } from '../errors.ts';
+import { UnreadableError, WeightsError } from '../errors.ts';
+import { readText } from '../files/regular-file.ts';
 import type { UNetConfig } from '../networks/unet-config.ts';
-import { readTextFile } from '../text-file.ts';
 import { readSafetensors } from './safetensors.ts';
 import { readTorchCheckpoint } from './torch-checkpoint.ts';
 import type { NoiseSchedule, Settings } from './unet-settings.ts';
@@ -196,9 +196,10 @@ function attendedLevels({ down_block_types: down, up_block_types: up }: Settings
 
 async function readJson(path: string): Promise<Settings> {
   try {
-    const value = parseJson(await readTextFile(path, MOST_SETTINGS_BYTES));
+    const value = parseJson(await readText(path, MOST_SETTINGS_BYTES));
     if (typeof value === 'object' && value !== null) return value as Settings;
   } catch (cause) {
+    if (cause instanceof UnreadableError) throw cause;
     throw new WeightsError(
       `expected JSON in ${path}, found none (${(cause as Error).message}); give the folder of a diffusers pipeline`,
       { cause },

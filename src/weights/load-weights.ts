@@ -5,11 +5,11 @@
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { parse as parseYaml } from 'yaml';
-import { WeightsError } from '../errors.ts';
+import { UnreadableError, WeightsError } from '../errors.ts';
+import { readText } from '../files/regular-file.ts';
 import type { ClassifierSpec, NetworkSpec } from '../networks/network.ts';
 import { parametersOf } from '../networks/network.ts';
 import type { UNetConfig } from '../networks/unet-config.ts';
-import { readTextFile } from '../text-file.ts';
 import type { ByteSource } from './byte-source.ts';
 import { withFile } from './byte-source.ts';
 import { readDiffusersFolder } from './diffusers.ts';
@@ -163,8 +163,9 @@ function settingsFileBeside(path: string): string | undefined {
 async function readSettings(file: string): Promise<Settings> {
   let settings: unknown;
   try {
-    settings = parseYaml(await readTextFile(file, MOST_SETTINGS_BYTES));
+    settings = parseYaml(await readText(file, MOST_SETTINGS_BYTES));
   } catch (cause) {
+    if (cause instanceof UnreadableError) throw cause;
     throw new WeightsError(
       `expected YAML or JSON in ${file}, found neither (${(cause as Error).message}); correct or remove it`,
       { cause },

@@ -9,6 +9,7 @@ import { loadSettings } from '../../config/load.ts';
 import { purify } from '../../src/cli/commands/purify.ts';
 import { Sources } from '../../src/cli/follow.ts';
 import { Log } from '../../src/cli/log.ts';
+import { Quiet } from '../../src/datasets/quiet.ts';
 import { ConfigError } from '../../src/errors.ts';
 import { temporaryFolder } from '../datasets/make.ts';
 
@@ -22,7 +23,7 @@ function watched(...train: readonly string[]) {
   ]);
   const settings = loadSettings({ args, readPreset: (name) => ({ name, text: '' }) });
   const log = new Log({ write: (text) => said.push(text) }, 'info');
-  return { sources: new Sources({ settings, locate: (path) => path, log }), said };
+  return { sources: new Sources({ settings, locate: (path) => path, log }, new Quiet(QUIET)), said };
 }
 const quiet = () => setTimeout(1000 * QUIET + 200);
 
@@ -44,6 +45,24 @@ it('waits until all sources are there and a file is finished, and says so once',
   ]);
   await quiet();
   expect(await sources.look()).toMatchObject({ settled: true });
+});
+
+it('watches for a while, at the start, what seems to have changed just now', async () => {
+  const root = temporaryFolder();
+  mkdirSync(join(root, 'cat'));
+  writeFileSync(join(root, 'cat/0.png'), '1');
+  await quiet();
+  // as where the clock was set back since the last start: nobody knows whether it was read then
+  writeFileSync(join(root, 'cat/1.png'), '2');
+  const { sources, said } = watched(root);
+  expect(await sources.look()).toBeUndefined();
+  expect(said).toEqual([expect.stringContaining('waiting until files are finished')]);
+  await quiet();
+  const first = await sources.look();
+  expect(first).toMatchObject({ settled: true });
+  // later on it is new
+  writeFileSync(join(root, 'cat/2.png'), '3');
+  expect(await sources.look()).toEqual({ ...first, settled: false });
 });
 
 it('takes new shards in when they are finished, and waits for those that are written over', async () => {

@@ -22,6 +22,20 @@ describe('checkVerdict', () => {
     expect(checked(failOn, states)).not.toThrow();
   });
 
+  it('asks nothing of a class without samples', () => {
+    const args = new Map([['detect.failOn', 'undecided']]);
+    const settings = loadSettings({ args, readPreset: (name) => ({ name, text: '' }) });
+    const classes = [0, 9].map((samples, label) => ({
+      label,
+      state: samples > 0 ? ('clean' as const) : ('undecided' as const),
+      samples,
+      moved: 0,
+      metric: null,
+      score: null,
+    }));
+    expect(() => checkVerdict(settings, { classes })).not.toThrow();
+  });
+
   it.each([
     ['poison', ['clean', 'target', 'target'], /found target 1, 2; all results/],
     ['undecided', ['undecided', 'clean'], /found undecided 0;/],

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -31,6 +31,21 @@ test('matches come sorted, folders without a slash', async () => {
 test('a path that is there is no pattern', async () => {
   expect(await expandSource(at('odd[1].ndjson'))).toEqual([at('odd[1].ndjson')]);
   expect(await expandSource(at('missing.tar'))).toEqual([at('missing.tar')]);
+});
+
+test('links count as what they lead to, and make no circles', async () => {
+  for (const [name, target] of [
+    ['l-folder', 's-0'],
+    ['l-up', '.'],
+    ['l-nowhere', 'nowhere'],
+  ] as const) {
+    symlinkSync(target, at(name));
+  }
+  writeFileSync(at('s-0/deep.txt'), '');
+  expect(await expandSource(at('l-*'))).toEqual(['l-folder', 'l-nowhere', 'l-up'].map((name) => at(name)));
+  expect(await expandSource(at('**/deep.txt'))).toEqual(
+    ['l-folder', 's-0'].map((name) => at(name, 'deep.txt')),
+  );
 });
 
 test('the option takes patterns; one without a match is refused by name', async () => {

@@ -4,9 +4,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { MetricsServer } from '../../src/cli/metrics-server.ts';
 import { Tally } from '../../src/cli/tally.ts';
@@ -63,6 +64,30 @@ describe('MetricsServer', () => {
     const { url } = await started(new Tally());
     expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/metrics$/);
     expect((await fetch(new URL('/', url))).status).toBe(404);
+  });
+
+  it('passes over a query', async () => {
+    const { url } = await started(new Tally());
+    expect((await fetch(`${url}?name[]=x`)).status).toBe(200);
+    expect((await fetch(`${url}x?name`)).status).toBe(404);
+  });
+
+  it('holds few connections, and none for long that says nothing', async () => {
+    const { url } = await started(new Tally());
+    const { port, hostname } = new URL(url);
+    const sockets = Array.from({ length: 40 }, () => connect(Number(port), hostname));
+    onTestFinished(() => {
+      for (const socket of sockets) socket.destroy();
+    });
+    let open = sockets.length;
+    for (const socket of sockets) {
+      socket.on('error', () => undefined).on('close', () => open--);
+      socket.write('GET /metr');
+    }
+    while (open > 16) await wait(10);
+    for (const socket of sockets.slice(0, 20)) socket.destroy();
+    await Promise.all(sockets.slice(0, 20).map((socket) => socket.closed || once(socket, 'close')));
+    expect((await fetch(url)).status).toBe(200);
   });
 
   it('refuses a port in use', async () => {

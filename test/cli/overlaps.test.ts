@@ -62,9 +62,9 @@ describe('refuses, and names both', () => {
     expect(refused('a.ndjson', 'b.ndjson')).toContain('/b.ndjson the same as /a.ndjson');
   });
 
-  it('what a pattern matches, there or not', () => {
+  it('what a pattern matches, there or not', async () => {
     const source = at('data/*.tar');
-    const pattern = { ...input('data/*.tar'), matches: matcherOf(patternOf(source)!) };
+    const pattern = { ...input('data/*.tar'), matches: matcherOf((await patternOf(source))!) };
     const found = (to: string) => message(() => refuseOverlaps([pattern], [output(to)]));
     expect(found('data/out.tar')).toContain('found /data/out.tar among /data/*.tar;');
     expect(found('data/folder.tar/out')).toContain('found /data/folder.tar/out among');

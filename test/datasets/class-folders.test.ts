@@ -1,7 +1,9 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { beforeEach, expect, test } from 'vitest';
-import { openDataset } from '../../src/datasets/open.ts';
+import { type DatasetOptions, openDataset } from '../../src/datasets/open.ts';
 import { jpegOf, pixelsOf, pngOf, ppmOf, readAll, temporaryFolder } from './make.ts';
 
 const SHAPE = [3, 5, 4] as const;
@@ -49,7 +51,7 @@ test('classes are interleaved in proportion to their sizes', async () => {
   );
 });
 
-test('PPM and PGM are read as well; one name in two kinds is a name that occurs again', async () => {
+test('PPM and PGM are read as well; one name with two endings is two samples', async () => {
   put('a/0.ppm', ppmOf(0, SHAPE));
   put('a/1.png', pngOf(1, SHAPE));
   put('a/1.ppm', ppmOf(2, SHAPE));
@@ -58,11 +60,39 @@ test('PPM and PGM are read as well; one name in two kinds is a name that occurs 
   expect(samples.map(({ id, pixels }) => [id, pixels])).toEqual([
     ['a/0', pixelsOf(0, SHAPE)],
     ['a/1', pixelsOf(1, SHAPE)],
+    ['a/1.ppm', pixelsOf(2, SHAPE)],
   ]);
-  expect(bad.map((entry) => entry.message)).toEqual([
-    expect.stringContaining('found a/1 again'),
-    expect.stringContaining('found [1,5,4] at sample a/2'),
-  ]);
+  expect(bad.map((entry) => entry.message)).toEqual([expect.stringContaining('found [1,5,4] at sample a/2')]);
+});
+
+test.each([
+  ['0.jpg', '0.png'],
+  ['0.png', '0.jpg'],
+])('a run that remembers ids gives %s the same one when %s comes', async (first, second) => {
+  const known = new Set<string>();
+  const read = async () => {
+    const dataset = await openDataset(root, {
+      growing: true,
+      known: async (ids) => ids.map((id) => known.has(id)),
+    });
+    const { samples, bad } = await readAll(dataset);
+    expect(bad).toEqual([]);
+    known.clear();
+    for (const { id } of samples) known.add(id);
+    return Object.fromEntries(samples.map(({ id, pixels }) => [id, pixels[0]]));
+  };
+  put(`a/${first}`, pngOf(1, SHAPE));
+  put('a/1.png', pngOf(3, SHAPE));
+  const before = await read();
+  expect(Object.keys(before)).toEqual(['a/0', 'a/1']);
+  await setTimeout(20);
+  put(`a/${second}`, pngOf(2, SHAPE));
+  const after = await read();
+  expect(after).toEqual({ ...before, [`a/${second}`]: pixelsOf(2, SHAPE)[0] });
+  // what is written over later is no newcomer
+  await setTimeout(20);
+  put(`a/${first}`, pngOf(1, SHAPE));
+  expect(await read()).toEqual(after);
 });
 
 test('numbers are labels: a class that is not there leaves the others theirs', async () => {
@@ -137,11 +167,109 @@ test('a folder of images without classes is refused, not taken for one class', a
 
 test('a file that goes away while it is read is set aside', async () => {
   put('a/0.png', pngOf(0, SHAPE));
-  const { symlinkSync } = await import('node:fs');
   symlinkSync(join(root, 'gone.png'), join(root, 'a', '1.png'));
   const { samples, bad } = await readAll(await openDataset(root));
   expect(samples.length).toBe(1);
   expect(bad[0]!.message).toMatch(/expected a readable file, found: ENOENT/);
+});
+
+/** Labels by id, and what was warned of. */
+async function labelled(options: DatasetOptions = {}) {
+  const warnings: string[] = [];
+  const dataset = await openDataset(root, { ...options, warn: (text) => warnings.push(text) });
+  const { samples, bad } = await readAll(dataset);
+  const labels = Object.fromEntries(samples.map(({ id, label }) => [id, label]));
+  return { labels, bad, warnings, classNames: dataset.info.classNames };
+}
+
+test('what holds no image is no class and moves no label', async () => {
+  for (const name of ['cat', 'dog']) put(`${name}/0.png`, pngOf(0, SHAPE));
+  put('__MACOSX/cat/._0.png', 'as unzip leaves it');
+  put('.cache/0.png', pngOf(0, SHAPE));
+  put('annotations/cat.xml', '<xml/>');
+  mkdirSync(join(root, 'bird'));
+  const { labels, bad, warnings } = await labelled();
+  expect([labels, bad]).toEqual([{ 'cat/0': 0, 'dog/0': 1 }, []]);
+  expect(warnings).toEqual([`folders of ${root} without images are no classes: annotations, bird`]);
+  // a run that remembers labels waits for the images of a class that is there from the beginning
+  const growing = await labelled({ growing: true });
+  expect(growing.labels).toEqual({ 'cat/0': 1, 'dog/0': 2 });
+  expect(growing.classNames).toEqual(['bird', 'cat', 'dog']);
+});
+
+test('files without an ending make a class where they are images', async () => {
+  put('a/0', pngOf(0, SHAPE));
+  put('b/readme', 'not an image');
+  put('c/images/0', pngOf(1, SHAPE));
+  expect((await labelled()).labels).toEqual({ 'a/0': 0, 'c/images/0': 1 });
+});
+
+test('folders and images behind links are read like others, each folder once', async () => {
+  put('real/0.png', pngOf(0, SHAPE));
+  put('d/0.png', pngOf(1, SHAPE));
+  const outside = temporaryFolder();
+  renameSync(join(root, 'real'), join(outside, 'real'));
+  for (const [name, target] of [
+    ['a', join(outside, 'real')],
+    ['b', join(outside, 'real')],
+    ['c', 'd'],
+    ['e', '.'],
+    ['f', '..'],
+    ['g', 'g'],
+    ['note.txt', 'nowhere'],
+  ] as const) {
+    symlinkSync(target, join(root, name));
+  }
+  mkdirSync(join(root, 'h'));
+  symlinkSync(join(outside, 'real'), join(root, 'h/images'));
+  symlinkSync('.', join(outside, 'real/images'));
+  symlinkSync('0.png', join(outside, 'real/1.png'));
+  const { labels, bad, warnings } = await labelled();
+  expect(labels).toEqual({
+    'a/0': 0,
+    'a/1': 0,
+    'd/0': 1,
+    'h/images/0': 3,
+    'h/images/1': 3,
+  });
+  expect(bad.map(({ source }) => source)).toEqual([join(root, 'a/images'), join(root, 'h/images/images')]);
+  expect(warnings).toEqual([
+    `links in ${root} are not followed, what they lead to is read already: b, c, e, f`,
+    `links in ${root} lead nowhere: g, note.txt`,
+  ]);
+});
+
+test('a class whose link leads nowhere keeps its label, and a run that would take it back waits', async () => {
+  put('b/0.png', pngOf(0, SHAPE));
+  symlinkSync('nowhere', join(root, 'a'));
+  const { labels, bad } = await labelled();
+  expect([labels, bad]).toEqual([{ 'b/0': 1 }, []]);
+  await expect(labelled({ growing: true })).rejects.toThrow(
+    /expected a folder behind the link .*a, found nothing there.*; mount what it leads to/,
+  );
+});
+
+test('pipes are not waited for', async () => {
+  put('a/0.png', pngOf(0, SHAPE));
+  execFileSync('mkfifo', [join(root, 'a/1.png')]);
+  const { labels, bad } = await labelled();
+  expect(labels).toEqual({ 'a/0': 0 });
+  expect(bad.map(({ message }) => message)).toEqual([expect.stringContaining('found: not a regular file')]);
+  execFileSync('mkfifo', [join(root, 'dataset.json')]);
+  await expect(labelled()).rejects.toThrow(/expected a readable .*dataset\.json, found: not a regular file/);
+});
+
+test('names that are not UTF-8 are refused by what they are', async () => {
+  put('a/0.png', pngOf(0, SHAPE));
+  const name = Buffer.concat([Buffer.from(join(root, 'a/')), Buffer.from([0xff]), Buffer.from('.png')]);
+  writeFileSync(name, pngOf(1, SHAPE));
+  const { labels, bad } = await labelled();
+  expect(labels).toEqual({ 'a/0': 0 });
+  expect(bad.map(({ message }) => message)).toEqual([
+    expect.stringMatching(/expected a name in UTF-8, found .*; rename it/),
+  ]);
+  mkdirSync(Buffer.concat([Buffer.from(join(root, '/')), Buffer.from([0xff])]));
+  await expect(labelled()).rejects.toThrow(/expected names of class folders in UTF-8, found .*; rename it/);
 });
 
 test('refuses what is empty or not there', async () => {
@@ -149,7 +277,8 @@ test('refuses what is empty or not there', async () => {
     /expected class folders, files such as .tar or .ndjson, or dataset.json in .*found 0/,
   );
   mkdirSync(join(root, 'a'));
-  await expect(openDataset(root)).rejects.toThrow(/at least one readable sample .* found an empty dataset/);
+  await expect(openDataset(root)).rejects.toThrow(/expected class folders, .*found 1 /);
+  await expect(openDataset(root, { growing: true })).rejects.toThrow(/found an empty dataset/);
   await expect(openDataset(join(root, 'nowhere'))).rejects.toThrow(
     /expected a dataset at .*nowhere, found ENOENT; check/,
   );

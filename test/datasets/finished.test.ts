@@ -11,15 +11,16 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
-import { patient } from '../../src/cli/follow.ts';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { scan } from '../../src/datasets/finished.ts';
 import { openDataset } from '../../src/datasets/open.ts';
+import { Quiet } from '../../src/datasets/quiet.ts';
+import { UnreadableError } from '../../src/errors.ts';
 import { pngOf, readAll, tar, temporaryFolder } from './make.ts';
 
 const SHAPE = [1, 4, 4] as const;
 const COUNT = 4;
-const growing = { classes: 4, quiet: 3600 };
+const growing = { classes: 4, quiet: new Quiet(3600) };
 
 const line = (n: number) =>
   `${JSON.stringify({ id: `n${n}`, label: n, image: pngOf(n, SHAPE).toString('base64') })}\n`;
@@ -91,18 +92,18 @@ describe('a folder that grows', () => {
     await setTimeout(400);
     writeFileSync(join(root, 'cat/2.png'), pngOf(2, SHAPE).subarray(0, 30));
     utimesSync(join(root, 'cat/2.png'), 1e9, 1e9);
-    const quiet = { classes: 2, quiet: 0.3 };
-    const { samples, bad } = await readAll(await openDataset([root], quiet));
+    const quiet = new Quiet(0.3);
+    const { samples, bad } = await readAll(await openDataset([root], { classes: 2, quiet }));
     expect([samples.map(({ id }) => id), bad]).toEqual([['cat/0', 'cat/1'], []]);
-    const found = await scan([root], 0.3);
+    const found = await scan([root], quiet);
     expect(found).toMatchObject({ count: 2, settled: false });
     await setTimeout(400);
-    expect(await scan([root], 0.3)).toMatchObject({ count: 3, settled: true });
+    expect(await scan([root], quiet)).toMatchObject({ count: 3, settled: true });
   });
 
   it('has another version with each file that comes, changes, moves or goes, and else the same', async () => {
     const root = temporaryFolder();
-    const version = async () => (await scan([root], 0)).version;
+    const version = async () => (await scan([root], new Quiet(0))).version;
     const seen = [await version()];
     const changes = [
       () => writeFileSync(join(root, 'a.ndjson'), line(0)),
@@ -132,23 +133,66 @@ describe('a folder that grows', () => {
     expect(await ids()).toEqual(['a/n0', 'b/n1']);
   });
 
-  // where Linux shows the memory of a process as a file, its first byte is an input/output error
-  it.runIf(process.platform === 'linux')('tells what cannot be read now from what is no image', async () => {
+  it('knows what was finished whatever becomes of the clock', async () => {
     const root = temporaryFolder();
     mkdirSync(join(root, 'cat'));
     writeFileSync(join(root, 'cat/0.png'), pngOf(0, SHAPE));
-    symlinkSync('/proc/self/mem', join(root, 'cat/1.png'));
-    symlinkSync('nowhere', join(root, 'cat/2.png'));
-    const { samples, bad } = await readAll(await openDataset([root], { classes: 2 }));
-    expect(samples).toHaveLength(1);
-    expect(bad.map(({ id, code }) => [id, code])).toEqual([
-      ['cat/1', 'unreadable'],
-      ['cat/2', 'sample'],
-    ]);
-    const refused: string[] = [];
-    const refuse = patient(async ({ code }) => void refused.push(code));
-    await expect(refuse(bad[0]!)).rejects.toThrow(/cat\/1\.png: .*EIO/);
-    await refuse(bad[1]!);
-    expect(refused).toEqual(['sample']);
+    await setTimeout(300);
+    const quiet = new Quiet(0.25);
+    const { version } = await scan([root], quiet);
+    onTestFinished(() => void vi.useRealTimers());
+    for (const hours of [-1, 1]) {
+      vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + hours * 3_600_000 });
+      expect(await scan([root], quiet)).toMatchObject({ version, count: 1, left: 0, settled: true });
+    }
+    vi.setSystemTime(Date.now() - 7_200_000);
+    writeFileSync(join(root, 'cat/1.png'), pngOf(1, SHAPE));
+    const ids = async () =>
+      (await readAll(await openDataset([root], { classes: 1, quiet }))).samples.map(({ id }) => id);
+    expect(await scan([root], quiet)).toMatchObject({ version, count: 1, left: 1, settled: false });
+    expect(await ids()).toEqual(['cat/0']);
+    await setTimeout(300);
+    expect(await scan([root], quiet)).toMatchObject({ count: 2, left: 0, settled: true });
+    expect(await ids()).toEqual(['cat/0', 'cat/1']);
   });
+
+  it('is looked into behind links as well, once', async () => {
+    const [root, outside] = [temporaryFolder(), temporaryFolder()];
+    const version = async () => (await scan([root], new Quiet(0))).version;
+    mkdirSync(join(root, 'dog'));
+    symlinkSync(outside, join(root, 'cat'));
+    symlinkSync(outside, join(root, 'cow'));
+    symlinkSync('..', join(root, 'dog/up'));
+    symlinkSync('/', join(root, 'dog/root'));
+    const before = await version();
+    writeFileSync(join(outside, '0.png'), pngOf(0, SHAPE));
+    expect(await version()).not.toBe(before);
+    expect(await scan([root], new Quiet(0))).toMatchObject({ count: 1 });
+  });
+
+  // where Linux shows the memory of a process as a file, its first byte is an input/output error
+  it.runIf(process.platform === 'linux')(
+    'ends where a file cannot be read now, and leaves out what is none',
+    async () => {
+      const root = temporaryFolder();
+      mkdirSync(join(root, 'cat'));
+      writeFileSync(join(root, 'cat/0.png'), pngOf(0, SHAPE));
+      symlinkSync('nowhere', join(root, 'cat/2.png'));
+      const dataset = await openDataset([root], { classes: 2 });
+      expect((await readAll(dataset)).bad).toMatchObject([{ id: 'cat/2', code: 'sample' }]);
+      symlinkSync('/proc/self/mem', join(root, 'cat/1.png'));
+      vi.useFakeTimers({ toFake: ['setTimeout', 'performance'] });
+      onTestFinished(() => void vi.useRealTimers());
+      let ended: unknown;
+      readAll(dataset).catch((error) => {
+        ended = error;
+      });
+      while (ended === undefined) {
+        await vi.advanceTimersByTimeAsync(500);
+        await new Promise(setImmediate);
+      }
+      expect(ended).toBeInstanceOf(UnreadableError);
+      expect((ended as Error).message).toMatch(/cat\/1\.png, found: EIO/);
+    },
+  );
 });

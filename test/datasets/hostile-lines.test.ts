@@ -125,7 +125,7 @@ test.runIf(LINUX)('no more is read of a file than it says that it holds', async 
   await expect(readImageFile('/proc/self/pagemap', 100)).rejects.toMatchObject({ code: 'sample' });
   writeFileSync(path, '');
   expect(await readImageFile(path, 100)).toHaveLength(0);
-  await expect(readImageFile(path, 100, 1)).rejects.toThrow('found 0 bytes');
+  await expect(readImageFile(path, 100, { least: 1 })).rejects.toThrow('found 0 bytes');
   writeFileSync(path, Buffer.alloc(8 * 100 + 2 ** 20 + 1));
   await expect(readImageFile(path, 100)).rejects.toThrow('raise dataset.maxPixels');
   writeFileSync(path, 'all of it');

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type DatasetOptions, openDataset } from '../../src/datasets/open.ts';
+import { readWebDataset } from '../../src/datasets/webdataset.ts';
+import { UnreadableError } from '../../src/errors.ts';
 import { pixelsOf, pngOf, ppmOf, rawPng, readAll, tar, temporaryFolder } from './make.ts';
 
 const SHAPE = [3, 8, 6] as const;
@@ -288,4 +290,20 @@ describe('refuses', () => {
     writeFileSync(path, await tar(samplesOf(1)));
     await expect(openDataset(path)).rejects.toThrow(/expected the number of classes.*set dataset.classes/);
   });
+});
+
+test('a disk that fails in the middle of an archive is no damage of it', async () => {
+  const whole = await tar([
+    ['a.png', pngOf(0, SHAPE)],
+    ['a.cls', '0'],
+    ['b.png', pngOf(1, SHAPE)],
+  ]);
+  async function* failing() {
+    yield whole.subarray(0, 2048);
+    throw new UnreadableError('EIO');
+  }
+  const read = async () => {
+    for await (const _ of readWebDataset({ name: 'a.tar', bytes: failing() }, 1000));
+  };
+  await expect(read()).rejects.toThrow(UnreadableError);
 });

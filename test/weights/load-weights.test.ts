@@ -177,7 +177,7 @@ describe('loadClassifierWeights', () => {
   });
 
   it.each<[string, () => Promise<string>, RegExp]>([
-    ['a folder', () => temporaryFolder(), /found something else; give a file/],
+    ['a folder', () => temporaryFolder(), /not a regular file but a folder\); check the path/],
     ['a UNet', async () => checkpoint, /expected a PreActResNet-18 or a small CNN/],
     ['a described UNet', () => described('{"kind":"unet","config":{"ch":8}}'), /expected/],
     [

@@ -14,7 +14,7 @@ import { CORRECTIONS, openNowhere, releaseLines, Teller, writesChanges } from '.
 import type { Context } from '../commands.ts';
 import { fillStore, noted, openTraining, trainingPaths, withClasses } from '../datasets.ts';
 import { denoiserPath, prepareDenoiser, sizeFor } from '../denoiser.ts';
-import { followSources, type Pass, patient } from '../follow.ts';
+import { followSources, type Pass } from '../follow.ts';
 import { checkVerdict } from '../gate.ts';
 import { identityOf, RunMemory, withState } from '../memory.ts';
 import { classesOf, loadClassifier, trainedBefore, trainOn } from '../models.ts';
@@ -68,15 +68,18 @@ async function purifyWith(
 ): Promise<Outcome> {
   const { settings } = context;
   const path = denoiserPath(context, true);
-  const opened = await openTraining(context, await sizeFor(context, path), pass ?? (state && {}));
+  const opened = await openTraining(
+    context,
+    await sizeFor(context, path),
+    pass ?? (state && { known: (ids) => state.knows(ids) }),
+  );
   const positions = state && (pass?.tail?.positions ?? new Positions(await trainingPaths(context)));
   const dataset = positions ? noted(opened, positions) : opened;
   const folder = recordFolder(context);
   const owned = (await state?.owns(folder)) ?? false;
   const kept = pass?.keep ?? (owned && !writesChanges(context) ? [CORRECTIONS] : []);
   const overwrite = settings.overwrite || owned;
-  const created = await createRecord(context, { ...pass, overwrite, keep: kept });
-  const open = pass ? { ...created, refuse: patient(created.refuse) } : created;
+  const open = await createRecord(context, { ...pass, overwrite, keep: kept });
   try {
     await state?.claim(folder);
     const teller = state && new Teller(context, state, open.record, pass !== undefined);
