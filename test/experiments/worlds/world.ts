@@ -160,12 +160,13 @@ function drawSize(random: RandomStream): number {
   return Math.round(Math.exp(between(random, Math.log(FEWEST_OF_CLASS), Math.log(MOST_OF_CLASS))));
 }
 
-/** Images of all its sources in equal parts; a source that two classes share gives each image once. */
-function imagesOf({ sources }: Draft, wanted: number, taken: Map<PoolClass, number>): Uint8Array[] {
+/** Images of all its sources in equal parts; of a source that two classes share, each image once and half for each. */
+function imagesOf({ sources, traits }: Draft, wanted: number, taken: Map<PoolClass, number>): Uint8Array[] {
   const share = Math.ceil(wanted / sources.length);
   return sources.flatMap((source) => {
     const from = taken.get(source) ?? 0;
-    const images = source.images.slice(from, from + share);
+    const most = traits.includes('split') ? Math.floor(source.images.length / 2) : source.images.length;
+    const images = source.images.slice(from, from + Math.min(share, most));
     taken.set(source, from + images.length);
     return images;
   });
