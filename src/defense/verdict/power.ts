@@ -4,7 +4,7 @@
 // asked, draw by draw. Poison that shows in its stamp alone is not counted on, so the statement is on the careful side.
 
 import { RandomStream, randomKey } from '../../math/random.ts';
-import { addCell, type Cells, type MutableCells } from '../cells.ts';
+import type { Cells } from '../cells.ts';
 import type { CanaryFinding } from './canary.ts';
 import { type FlowSums, type FlowTable, flowOf, flowSums } from './flow-test.ts';
 import type { Verdict } from './verdict.ts';
@@ -12,9 +12,9 @@ import type { Verdict } from './verdict.ts';
 /** Shares of a class that are tried: where not even half of a class would show, silence says nothing of it. */
 const SHARES = [0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5];
 
-/** Draws at a share, and those of them that must be flagged. */
+/** Draws at a share, and those of them that need not be flagged. */
 const DRAWS = 40;
-const ENOUGH = 38;
+const MOST_MISSED = 2;
 
 /** Smallest share of poison in a class that would have been flagged, in (0, 1), by kind of canary; null where none. */
 export type Power = Readonly<Record<string, number | null>>;
@@ -54,68 +54,94 @@ export function leastShare(
   rate: number,
   level: number,
 ): number | null {
-  const flagged = (share: number) => {
-    let hits = 0;
-    for (let draw = 0; draw < DRAWS; draw++)
-      hits += isFlagged(label, table, sums, share, rate, level, draw) ? 1 : 0;
-    return hits >= ENOUGH;
+  const homes = homesOf(label, sums);
+  if (rate === 0 || homes.labels.length === 0) return null;
+  const isFlagged = (share: number, draw: number) => {
+    const poison = Math.round((share / (1 - share)) * sums.given[label]!);
+    const finding = poisonedFinding(label, table, sums, drawnRow(label, homes, poison, rate, draw), poison);
+    return finding !== undefined && finding.logP <= Math.log(level);
   };
+  const flagged = (share: number) => {
+    let missed = 0;
+    for (let draw = 0; draw < DRAWS && missed <= MOST_MISSED; draw++)
+      missed += isFlagged(share, draw) ? 0 : 1;
+    return missed <= MOST_MISSED;
+  };
+  if (!flagged(SHARES.at(-1)!)) return null;
   // the more poison the surer: halved until one is left
-  let [low, high] = [0, SHARES.length];
+  let [low, high] = [0, SHARES.length - 1];
   while (low < high) {
     const middle = Math.floor((low + high) / 2);
     if (flagged(SHARES[middle]!)) high = middle;
     else low = middle + 1;
   }
-  return SHARES[low] ?? null;
+  return SHARES[low]!;
 }
 
-function isFlagged(
+/** The classes that poison may come from, and running sums of their samples. */
+interface Homes {
+  readonly labels: readonly number[];
+  readonly sums: Float64Array;
+}
+
+function homesOf(label: number, { speaking, given }: FlowSums): Homes {
+  const labels = speaking.filter((other) => other !== label);
+  let sum = 0;
+  return {
+    labels,
+    sums: Float64Array.from(labels, (other) => {
+      sum += given[other]!;
+      return sum;
+    }),
+  };
+}
+
+/** Where some poison of a class is seen after purification: at home, or still in the class. */
+function drawnRow(
+  label: number,
+  homes: Homes,
+  poison: number,
+  rate: number,
+  draw: number,
+): Map<number, number> {
+  const random = new RandomStream(randomKey(label, 'power'), draw);
+  const row = new Map<number, number>();
+  for (let n = 0; n < poison; n++) {
+    const seen = random.uniform() < rate ? drawnHome(homes, random.uniform()) : label;
+    row.set(seen, (row.get(seen) ?? 0) + 1);
+  }
+  return row;
+}
+
+/** @param point in [0, 1) */
+function drawnHome({ labels, sums }: Homes, point: number): number {
+  const at = point * sums.at(-1)!;
+  let [low, high] = [0, sums.length - 1];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if (sums[middle]! > at) high = middle;
+    else low = middle + 1;
+  }
+  return labels[low]!;
+}
+
+/** What the flow test says of a class with so much poison more. */
+function poisonedFinding(
   label: number,
   table: FlowTable,
   sums: FlowSums,
-  share: number,
-  rate: number,
-  level: number,
-  draw: number,
-): boolean {
-  const homes = sums.speaking.filter((other) => other !== label);
-  const weights = homes.map((other) => sums.given[other]!);
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
-  if (total === 0) return false;
-  const poison = Math.round((share / (1 - share)) * sums.given[label]!);
-  const random = new RandomStream(randomKey(label, 'power'), draw);
-  const row: MutableCells = {};
+  more: ReadonlyMap<number, number>,
+  poison: number,
+) {
+  const { counts, known = counts } = table;
   const seen = [...sums.seen];
-  for (let n = 0; n < poison; n++) {
-    const home = random.uniform() < rate ? homes[drawn(weights, total * random.uniform())]! : label;
-    addCell(row, label, home);
-    seen[home]!++;
-  }
-  const added = (list: readonly number[]) => list.map((count, at) => (at === label ? count + poison : count));
-  const given = added(sums.given);
-  const known = added(sums.known);
-  const { counts, known: knownCells = counts } = table;
-  const poisoned = { ...table, counts: plusRow(counts, label, row), known: plusRow(knownCells, label, row) };
-  const finding = flowOf(label, poisoned, { ...sums, seen, given, known });
-  return finding !== undefined && finding.logP <= Math.log(level);
-}
-
-/** Index of the weight that a point of their sum falls into. */
-function drawn(weights: readonly number[], point: number): number {
-  let sum = 0;
-  const found = weights.findIndex((weight) => {
-    sum += weight;
-    return point < sum;
-  });
-  return found < 0 ? weights.length - 1 : found;
-}
-
-/** Cells with counts added to one row. */
-function plusRow(cells: Cells, label: number, more: Cells): Cells {
-  const row: Record<number, number> = { ...cells[label] };
-  for (const [column, count] of Object.entries(more[label] ?? {})) {
-    row[Number(column)] = (row[Number(column)] ?? 0) + count;
-  }
-  return { ...cells, [label]: row };
+  for (const [other, count] of more) seen[other]! += count;
+  const plusRow = (cells: Cells): Cells => {
+    const row: Record<number, number> = { ...cells[label] };
+    for (const [other, count] of more) row[other] = (row[other] ?? 0) + count;
+    return { ...cells, [label]: row };
+  };
+  const plus = (list: readonly number[]) => list.with(label, list[label]! + poison);
+  const poisoned = { ...table, counts: plusRow(counts), known: plusRow(known) };
+  return flowOf(label, poisoned, { ...sums, seen, given: plus(sums.given), known: plus(sums.known) });
 }
