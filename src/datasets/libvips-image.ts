@@ -12,9 +12,21 @@ import { type ImageShape, planar } from './sample.ts';
 const GRAY = ['b-w', 'grey16'];
 const COLORS = ['srgb', 'rgb', 'rgb16'];
 const INKS = 'cmyk';
+const KINDS = [
+  ['WebP', /^RIFF.{4}WEBP/s],
+  ['AVIF', /^.{4}ftyp(?:avif|avis|mif1)/s],
+  ['GIF', /^GIF8[79]a/],
+  ['TIFF', /^(?:II[*+]\0|MM\0[*+])/],
+] as const;
 /** What the decoder says of files that some cameras write, and of which no pixel is lost. */
 const HARMLESS =
   /extraneous bytes before marker|unknown JFIF revision|Unknown Adobe color transform|Invalid SOS parameters|^\s*$/;
+
+/** What there is beside JPEG, by its first 12 bytes; undefined for everything else. */
+export function libvipsKind(bytes: Uint8Array): 'WebP' | 'AVIF' | 'GIF' | 'TIFF' | undefined {
+  const start = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 12)).toString('latin1');
+  return KINDS.find(([, pattern]) => pattern.test(start))?.[0];
+}
 
 /**
  * Decodes an image: gray to one channel, everything else to three.

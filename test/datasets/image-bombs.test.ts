@@ -55,7 +55,7 @@ test('a header tells the shape that decoding gives', async () => {
     [ppmOf(1, gray), gray],
   ];
   for (const [file, shape] of files) {
-    expect(shapeInHeader(file)).toEqual(shape);
+    expect(await shapeInHeader(file)).toEqual(shape);
     expect((await decodeImage(file, MAX)).shape).toEqual(shape);
   }
 });
@@ -69,7 +69,7 @@ test('a header that says nothing is nobody’s shape', async () => {
     Buffer.from('P6\n9'),
     Buffer.from('GIF89a'),
   ]) {
-    expect(shapeInHeader(file)).toBeUndefined();
+    expect(await shapeInHeader(file)).toBeUndefined();
   }
   // segments that lead nowhere, one after the other
   expect(shapeInHeader(Buffer.concat([jpeg.subarray(0, 2), Buffer.alloc(2 ** 20, 0xff)]))).toBeUndefined();
