@@ -18,7 +18,7 @@ const FOREIGN = ['__MACOSX', 'lost+found', '@eaDir', '$RECYCLE.BIN', 'System Vol
 const DEPTH = 3;
 /** Files that are no images by their names and are looked into, in a folder that has no others. */
 const LOOKED_INTO = 8;
-const START_BYTES = 12;
+const START_BYTES = 18;
 /** Names in a warning. */
 const NAMED = 5;
 /** A link that leads nowhere led to a file if its name ends like that. */
@@ -105,7 +105,7 @@ async function holdsImages(path: string, growing: boolean, depth = DEPTH): Promi
 async function beginsLikeImage(path: string): Promise<boolean> {
   const read = withRegular(path, (file) => file.read(Buffer.alloc(START_BYTES), 0, START_BYTES, 0));
   return read.then(
-    ({ buffer }) => isImageStart(buffer),
+    ({ buffer, bytesRead }) => isImageStart(buffer.subarray(0, bytesRead)),
     (error: Error) => {
       if (error instanceof UnreadableError) throw error;
       // whoever reads the class is told

@@ -1,8 +1,11 @@
 // What an image's file says of its size before anything of it is decoded, so that one of a foreign shape, or one that
-// would fill the memory, costs nothing but the look at its header. A header may lie: decoders compare again.
+// would fill the memory, costs nothing but the look at its header. A header may lie: decoders compare again. The kinds
+// that libvips alone decodes have headers that libvips reads.
 
 import { hasPngSignature } from 'fast-png';
+import { bmpHeader, hasBmpSignature } from './bmp.ts';
 import { hasJpegSignature } from './jpeg.ts';
+import { libvipsKind, shapeThroughLibvips } from './libvips-image.ts';
 import { hasPnmSignature, pnmHeader } from './pnm.ts';
 import type { ImageShape } from './sample.ts';
 
@@ -11,17 +14,19 @@ const PNG_CHANNELS: Readonly<Record<number, 1 | 3>> = { 0: 1, 2: 3, 3: 3, 4: 1, 
 /** Segments of a JPEG before the one that says its size; thousands are somebody's joke. */
 const MOST_SEGMENTS = 4096;
 
-/** The shape that decoding will give; undefined where the header does not say it. */
-export function shapeInHeader(bytes: Uint8Array): ImageShape | undefined {
+/** The shape that decoding will give; undefined where the header does not say it. A promise only where that needs libvips. */
+export function shapeInHeader(bytes: Uint8Array): ImageShape | undefined | Promise<ImageShape | undefined> {
   if (hasPngSignature(bytes)) return pngShape(bytes);
   if (hasJpegSignature(bytes)) return jpegShape(bytes);
-  const header = hasPnmSignature(bytes) ? pnmHeader(bytes) : undefined;
-  return header && [header.channels, header.height, header.width];
+  const isPnm = hasPnmSignature(bytes);
+  const header = isPnm ? pnmHeader(bytes) : hasBmpSignature(bytes) ? bmpHeader(bytes) : undefined;
+  if (header) return header.width > 0 ? [header.channels, header.height, header.width] : undefined;
+  return libvipsKind(bytes) && shapeThroughLibvips(bytes);
 }
 
 /** Pixels that a header speaks of; 0 where it does not say. */
-export function pixelsInHeader(bytes: Uint8Array): number {
-  const [, height, width] = shapeInHeader(bytes) ?? [0, 0, 0];
+export async function pixelsInHeader(bytes: Uint8Array): Promise<number> {
+  const [, height, width] = (await shapeInHeader(bytes)) ?? [0, 0, 0];
   return height * width;
 }
 

@@ -1,17 +1,22 @@
 // The image files that samples come in, told apart by their first bytes whatever their names say: PNG, JPEG, PPM,
-// PGM. Written images are always PNG.
+// PGM, BMP, WebP, AVIF, GIF (its first frame) and TIFF (its first page). Transparency is dropped from all. Written images are always PNG.
 
 import { hasPngSignature } from 'fast-png';
 import { DataElixirError, SampleError } from '../errors.ts';
 import { readRegular } from '../files/regular-file.ts';
+import { decodeBmp, hasBmpSignature } from './bmp.ts';
 import type { DecodeImage } from './entry.ts';
 import { decodeJpeg, hasJpegSignature } from './jpeg.ts';
+import { decodeThroughLibvips, libvipsKind } from './libvips-image.ts';
 import { decodePng } from './png.ts';
 import { pngHeader } from './png-chunks.ts';
 import { decodeLargePng } from './png-large.ts';
 import { decodePnm, hasPnmSignature } from './pnm.ts';
 
-export const IMAGE_EXTENSIONS: readonly string[] = ['png', 'jpg', 'jpeg', 'ppm', 'pgm'];
+export const IMAGE_EXTENSIONS: readonly string[] = [
+  ...['png', 'jpg', 'jpeg', 'ppm', 'pgm'],
+  ...['webp', 'bmp', 'tif', 'tiff', 'gif', 'avif'],
+];
 /** Of inflated pixels, from where on a PNG is decoded by libvips. */
 const LARGE_PNG = 2 ** 24;
 const MOST_FILE_BYTES = 2 ** 27;
@@ -25,15 +30,19 @@ export const decodeImage: DecodeImage = async (bytes, maxPixels) => {
   }
   if (hasJpegSignature(bytes)) return decodeJpeg(bytes, maxPixels);
   if (hasPnmSignature(bytes)) return decodePnm(bytes, maxPixels);
+  if (hasBmpSignature(bytes)) return decodeBmp(bytes, maxPixels);
+  const kind = libvipsKind(bytes);
+  if (kind) return decodeThroughLibvips(bytes, kind, maxPixels);
   const start = Buffer.from(bytes.subarray(0, 8)).toString('hex');
   throw new SampleError(
-    `expected a PNG, JPEG, PPM or PGM image, found bytes ${start || '(none)'}; convert it to PNG`,
+    `expected a PNG, JPEG, PPM, BMP, WebP, AVIF, GIF or TIFF image, found bytes ${start || '(none)'}; convert it to PNG`,
   );
 };
 
-/** Whether a file that begins so is one of these. */
+/** Whether a file that begins so, with 18 bytes at least, is one of these. */
 export function isImageStart(bytes: Uint8Array): boolean {
-  return hasPngSignature(bytes) || hasJpegSignature(bytes) || hasPnmSignature(bytes);
+  const isOurs = hasPngSignature(bytes) || hasPnmSignature(bytes) || hasBmpSignature(bytes);
+  return isOurs || hasJpegSignature(bytes) || libvipsKind(bytes) !== undefined;
 }
 
 /**

@@ -1,11 +1,9 @@
 // JPEG to 8-bit channel-major images with one or three channels, through sharp, that is libvips and libjpeg-turbo.
 // Pixels come as they are stored: not turned by EXIF, not changed by a color profile, as Pillow and torchvision
-// read them.
+// read them. What the decoder warns of does not refuse an image where no pixel is lost.
 
-import { SampleError } from '../errors.ts';
 import type { Image } from './entry.ts';
-import { loadSharp } from './load-sharp.ts';
-import { type ImageShape, planar } from './sample.ts';
+import { decodeThroughLibvips } from './libvips-image.ts';
 
 /** Whether a file begins like a JPEG. */
 export function hasJpegSignature(bytes: Uint8Array): boolean {
@@ -19,23 +17,6 @@ export function hasJpegSignature(bytes: Uint8Array): boolean {
  * @throws {SampleError} when it is damaged, cut off or too large
  * @throws {EngineError} when sharp is not installed
  */
-export async function decodeJpeg(bytes: Uint8Array, maxPixels: number): Promise<Image> {
-  const sharp = await loadSharp();
-  const image = sharp(bytes, { failOn: 'warning', limitInputPixels: false, ignoreIcc: true });
-  const header = await image.metadata().catch(refuse);
-  if (header.width * header.height > maxPixels) {
-    throw new SampleError(
-      `expected at most ${maxPixels} pixels, found a JPEG header of ${header.width}×${header.height}; ` +
-        'resize the image or raise dataset.maxPixels',
-    );
-  }
-  if (header.channels === 1) image.toColourspace('b-w');
-  const { data, info } = await image.raw().toBuffer({ resolveWithObject: true }).catch(refuse);
-  const shape: ImageShape = [info.channels < 3 ? 1 : 3, info.height, info.width];
-  return { pixels: planar(data, shape, info.channels), shape };
-}
-
-function refuse({ message }: Error): never {
-  const reason = message.trim().split('\n').at(-1);
-  throw new SampleError(`expected a JPEG that decodes, found: ${reason}; fetch or export it again`);
+export function decodeJpeg(bytes: Uint8Array, maxPixels: number): Promise<Image> {
+  return decodeThroughLibvips(bytes, 'JPEG', maxPixels);
 }

@@ -1,4 +1,4 @@
-// sharp, that is libvips, which decodes JPEG and resizes. It is loaded when it is first needed, so that threads and
+// sharp, that is libvips, which decodes JPEG and other kinds, and resizes. It is loaded when it is first needed, so that threads and
 // runs that never need it do not carry it.
 
 import { EngineError } from '../errors.ts';
@@ -13,7 +13,7 @@ export async function loadSharp() {
     return sharp;
   } catch (error) {
     throw new EngineError(
-      `expected sharp to read JPEG and to resize, found: ${(error as Error).message.split('\n')[0]}; run npm install for this machine`,
+      `expected sharp to read images and to resize, found: ${(error as Error).message.split('\n')[0]}; run npm install for this machine`,
     );
   }
 }

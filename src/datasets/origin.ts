@@ -2,13 +2,15 @@
 // it. A sample that leaves as it came leaves with these bytes; one that is repaired keeps all but image and label.
 // An origin is plain data, so that it can wait on disk until its sample is settled.
 
+import { hasBmpSignature } from './bmp.ts';
 import type { Image } from './entry.ts';
+import { libvipsKind } from './libvips-image.ts';
 import { encodePng } from './png.ts';
 import type { ImageSize } from './resize.ts';
 
 export interface Origin {
   /**
-   * The PNG, JPEG, PPM or PGM file as it was; `in line` where it stands in the line of NDJSON. Absent where the source
+   * The image's file as it was; `in line` where it stands in the line of NDJSON. Absent where the source
    * holds bare pixels, or the image has changed.
    */
   readonly image?: Uint8Array | 'in line';
@@ -80,8 +82,10 @@ export function imageFile(
   return { bytes: original, extension: extensionOf(original) };
 }
 
-function extensionOf([first, second]: Uint8Array): string {
+function extensionOf(bytes: Uint8Array): string {
+  const [first, second] = bytes;
   if (first === 0xff) return 'jpg';
   if (first === 0x50) return second === 0x35 ? 'pgm' : 'ppm';
-  return 'png';
+  if (hasBmpSignature(bytes)) return 'bmp';
+  return libvipsKind(bytes)?.toLowerCase() ?? 'png';
 }

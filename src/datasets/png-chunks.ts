@@ -42,6 +42,7 @@ export interface PngHeader {
   readonly depth: number;
   /** Of color. */
   readonly type: number;
+  readonly interlaced: boolean;
   /** Bytes of the inflated image data. */
   readonly dataBytes: number;
 }
@@ -85,36 +86,33 @@ export function pngHeader(bytes: Uint8Array, maxPixels: number): PngHeader {
         'resize the image or raise dataset.maxPixels',
     );
   }
-  const channels = CHANNELS_OF_TYPE[type];
-  const interlaced = view.getUint8(20) === 1;
-  if (channels === undefined || (interlaced && depth < 8)) {
-    const found = channels === undefined ? `color type ${type}` : `interlaced pixels of ${depth} bits`;
+  if (CHANNELS_OF_TYPE[type] === undefined) {
     throw new SampleError(
-      `expected a PNG of a supported kind, found ${found}; export it as 8-bit RGB or gray`,
+      `expected a PNG of a supported kind, found color type ${type}; export it as 8-bit RGB or gray`,
     );
   }
-  const bits = channels * depth;
-  const dataBytes = passesOf(width, height, interlaced)
-    .map(([columns, rows]) => (columns === 0 ? 0 : rows * (1 + Math.ceil((columns * bits) / 8))))
-    .reduce((sum, size) => sum + size, 0);
-  return { width, height, depth, type, dataBytes };
+  const kind = { width, height, depth, type, interlaced: view.getUint8(20) === 1 };
+  return { ...kind, dataBytes: passesOf(kind).reduce((sum, { bytes }) => sum + bytes, 0) };
 }
 
-/** Columns and rows of the image, or of the seven passes of Adam7. */
-function passesOf(
-  width: number,
-  height: number,
-  interlaced: boolean,
-): readonly (readonly [number, number])[] {
-  if (!interlaced) return [[width, height]];
-  const starts = [
-    [0, 0, 8, 8],
-    [4, 0, 8, 8],
-    [0, 4, 4, 8],
-    [2, 0, 4, 4],
-    [0, 2, 2, 4],
-    [1, 0, 2, 2],
-    [0, 1, 1, 2],
-  ] as const;
-  return starts.map(([x, y, dx, dy]) => [Math.ceil((width - x) / dx), Math.ceil((height - y) / dy)] as const);
+/** Left, top, and the steps between columns and rows. */
+const ADAM7 = [
+  [0, 0, 8, 8],
+  [4, 0, 8, 8],
+  [0, 4, 4, 8],
+  [2, 0, 4, 4],
+  [0, 2, 2, 4],
+  [1, 0, 2, 2],
+  [0, 1, 1, 2],
+] as const;
+
+/** The image, or its seven passes of Adam7: where their pixels stand, and the bytes of their inflated rows. */
+export function passesOf({ width, height, depth, type, interlaced }: Omit<PngHeader, 'dataBytes'>) {
+  const bits = CHANNELS_OF_TYPE[type]! * depth;
+  return (interlaced ? ADAM7 : [[0, 0, 1, 1] as const]).map(([left, top, stepX, stepY]) => {
+    const columns = Math.ceil((width - left) / stepX);
+    const rows = Math.ceil((height - top) / stepY);
+    const bytes = columns <= 0 || rows <= 0 ? 0 : rows * (1 + Math.ceil((columns * bits) / 8));
+    return { columns, rows, bytes, left, top, stepX, stepY };
+  });
 }

@@ -5,7 +5,7 @@
 import { SampleError } from '../errors.ts';
 import type { Image } from './entry.ts';
 import { loadSharp } from './load-sharp.ts';
-import { refuseTransparent, roundedTo8 } from './png.ts';
+import { roundedTo8 } from './png.ts';
 import type { PngHeader } from './png-chunks.ts';
 import { type ImageShape, planar } from './sample.ts';
 
@@ -15,7 +15,7 @@ const MOST_BYTES = 2 ** 29;
 /**
  * Decodes a PNG whose header is right.
  *
- * @throws {SampleError} when it is damaged, has transparent pixels, or takes more than half a gigabyte
+ * @throws {SampleError} when it is damaged, or takes more than half a gigabyte
  * @throws {EngineError} when sharp is not installed
  */
 export async function decodeLargePng(bytes: Uint8Array, header: PngHeader): Promise<Image> {
@@ -30,13 +30,13 @@ export async function decodeLargePng(bytes: Uint8Array, header: PngHeader): Prom
   const sharp = await loadSharp();
   const wide = depth === 16;
   const { data, info } = await sharp(bytes, { failOn: 'warning', limitInputPixels: false, ignoreIcc: true })
+    .removeAlpha()
     .toColourspace(`${wide ? (gray ? 'grey16' : 'rgb16') : gray ? 'b-w' : 'srgb'}`)
     .raw({ depth: wide ? 'ushort' : 'uchar' })
     .toBuffer({ resolveWithObject: true })
     .catch(refuse);
   const values = wide ? new Uint16Array(data.buffer, data.byteOffset, data.length / 2) : data;
   const channels = gray ? 1 : 3;
-  if (info.channels !== channels) refuseTransparent(values, info.channels, wide);
   const shape: ImageShape = [channels, height, width];
   return { pixels: planar(wide ? roundedTo8(values) : values, shape, info.channels), shape };
 }

@@ -9,7 +9,15 @@ import { deflateSync, inflateSync } from 'node:zlib';
 import { convertIndexedToRgb, type DecodedPng, decode, encode } from 'fast-png';
 import { SampleError } from '../errors.ts';
 import type { Image } from './entry.ts';
-import { CHANNELS_OF_TYPE, type Chunk, chunksOf, isIntact, type PngHeader, pngHeader } from './png-chunks.ts';
+import {
+  CHANNELS_OF_TYPE,
+  type Chunk,
+  chunksOf,
+  isIntact,
+  type PngHeader,
+  passesOf,
+  pngHeader,
+} from './png-chunks.ts';
 import { type ImageShape, interleave, planar } from './sample.ts';
 
 const SIGNATURE = Buffer.from('89504e470d0a1a0a', 'hex');
@@ -17,8 +25,11 @@ const [GRAY, RGB, INDEXED] = [0, 2, 3];
 /** Of the height in the whole header chunk, and of the bits of a sample in its data. */
 const HEIGHT_AT = 12;
 const DEPTH_AT = 8;
-// other images may carry a palette as a hint for small screens
-const DECODED_CHUNKS = ['IHDR', 'tRNS', 'IDAT', 'IEND'];
+const PALETTE_BYTES = 3 * 256;
+const WIDTH_AT = 8;
+const INTERLACE_AT = 20;
+// other images may carry a palette as a hint for small screens, and nobody asks what is transparent
+const DECODED_CHUNKS = ['IHDR', 'IDAT', 'IEND'];
 const DECODED_CHUNKS_INDEXED = [...DECODED_CHUNKS, 'PLTE'];
 /** Of what zlib puts out at a time: all of a small image, and no more. */
 const [LEAST_CHUNK, MOST_CHUNK] = [64, 1 << 20];
@@ -27,11 +38,11 @@ const STORED_EXTRA = 256;
 
 /**
  * Decodes a PNG. Gray becomes one channel; RGB and palettes become three. 1, 2 and 4 bits are scaled up without
- * loss, 16 bits rounded to 8. Alpha is dropped where every pixel is opaque, otherwise the image is refused:
- * what it would look like depends on a background that nobody named.
+ * loss, 16 bits rounded to 8. Alpha is dropped, and so is a color that stands for transparency: pixels keep the colors
+ * that are stored, as Pillow's `convert("RGB")` gives them to those who train on them. Beyond the end of a palette is black.
  *
  * @param maxPixels more than this are refused from the header alone
- * @throws {SampleError} when it is no PNG, damaged, too large, or has transparent pixels
+ * @throws {SampleError} when it is no PNG, damaged, or too large
  */
 export function decodePng(bytes: Uint8Array, maxPixels: number): Image {
   return decodeAlone(inflatedPng(bytes, maxPixels));
@@ -87,15 +98,54 @@ function inflatedPng(bytes: Uint8Array, maxPixels: number): InflatedPng {
   return { header, chunks: kept.filter((chunk) => chunk.type !== 'IDAT'), data };
 }
 
-function decodeAlone({ chunks, data }: InflatedPng): Image {
+function decodeAlone(png: InflatedPng): Image {
+  const { header, chunks, data } = png;
+  // fast-png knows no other interlaced ones
+  if (header.interlaced && header.depth < 8) return decodePasses(png);
   try {
-    const others = chunks.map(({ whole }) => whole);
+    const others = chunks.map((chunk) => (chunk.type === 'PLTE' ? filledUp(chunk) : chunk.whole));
     return toImage(decode(pngOf(others.slice(0, -1), data, others.at(-1)!), { checkCrc: false }));
   } catch (error) {
     if (error instanceof SampleError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     throw new SampleError(`expected a PNG that decodes, found: ${reason}; fetch or export it again`);
   }
+}
+
+/** The passes of an interlaced image are small images, each with its own rows. */
+function decodePasses({ header, chunks, data }: InflatedPng): Image {
+  const { width, height } = header;
+  const channels = header.type === INDEXED ? 3 : 1;
+  const pixels = new Uint8Array(channels * width * height);
+  let end = 0;
+  for (const pass of passesOf(header)) {
+    const { columns, rows, bytes, left, top, stepX, stepY } = pass;
+    if (bytes === 0) continue;
+    const begin = end;
+    end += bytes;
+    const whole = Buffer.from(chunks[0]!.whole);
+    whole.writeUInt32BE(columns, WIDTH_AT);
+    whole.writeUInt32BE(rows, HEIGHT_AT);
+    whole[INTERLACE_AT] = 0;
+    const image = decodeAlone({
+      header: { ...header, width: columns, height: rows, interlaced: false },
+      chunks: [{ ...chunks[0]!, whole }, ...chunks.slice(1)],
+      data: data.subarray(begin, end),
+    });
+    for (const [i, value] of image.pixels.entries()) {
+      const [x, y, c] = [i % columns, Math.floor(i / columns) % rows, Math.floor(i / (columns * rows))];
+      pixels[(c * height + top + y * stepY) * width + left + x * stepX] = value;
+    }
+  }
+  return { pixels, shape: [channels, height, width] };
+}
+
+/** A palette of as many colors as there may be, as pixels may name any. */
+function filledUp({ data, whole }: Chunk): Uint8Array {
+  const filled = Buffer.alloc(12 + PALETTE_BYTES);
+  filled.writeUInt32BE(PALETTE_BYTES);
+  filled.set(whole.subarray(4, 8 + Math.min(data.length, PALETTE_BYTES)), 4);
+  return filled;
 }
 
 function pngOf(begin: readonly Uint8Array[], data: Uint8Array, end: Uint8Array): Uint8Array {
@@ -201,8 +251,6 @@ function toImage(png: DecodedPng): Image {
   const stored = samples.length / area;
   const channels = stored < 3 ? 1 : 3;
   const wide = png.depth === 16;
-  if (stored !== channels) refuseTransparent(samples, stored, wide);
-  if (png.transparency && !png.palette) checkNoColorKey(samples, stored, png);
   const bytes = wide ? roundedTo8(samples) : samples;
   const shape: ImageShape = [channels, height, width];
   return { pixels: planar(bytes, shape, stored), shape };
@@ -224,23 +272,4 @@ export function roundedTo8(values: ArrayLike<number>): Uint8Array {
   const rounded = new Uint8Array(values.length);
   for (let i = 0; i < rounded.length; i++) rounded[i] = Math.round(values[i]! / 257);
   return rounded;
-}
-
-/** @param stored channels, of which alpha is the last. @throws {SampleError} when not all of it is opaque */
-export function refuseTransparent(samples: ArrayLike<number>, stored: number, wide: boolean): void {
-  const full = wide ? 0xffff : 0xff;
-  for (let i = stored - 1; i < samples.length; i += stored) if (samples[i] !== full) throw transparent();
-}
-
-/** A gray or RGB image may name one color as transparent. */
-function checkNoColorKey(samples: ArrayLike<number>, stored: number, png: DecodedPng): void {
-  const scale = png.depth < 8 ? 255 / (2 ** png.depth - 1) : 1;
-  const key = Array.from(png.transparency!, (value) => value * scale);
-  for (let i = 0; i < samples.length; i += stored) {
-    if (key.every((value, c) => samples[i + c] === value)) throw transparent();
-  }
-}
-
-function transparent(): SampleError {
-  return new SampleError('expected an opaque image, found transparent pixels; flatten it onto a background');
 }

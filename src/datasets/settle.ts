@@ -47,13 +47,16 @@ export async function settleEntry(
 /** Decodes no image whose header shows that it is of another size. */
 function fitting(entry: Entry, expected: Expected, decode: DecodeImage = decodeImage): DecodeImage {
   const [, height, width] = expected.shape;
-  // without a promise of its own: this is done for every image
+  // mostly without a promise of its own: this is done for every image
   return (bytes, maxPixels) => {
+    const decodeFitting = (found: ImageShape | undefined) => {
+      const other = found && (found[1] !== height || found[2] !== width);
+      // larger ones are refused by their decoder, for their size
+      if (other && found[1] * found[2] <= maxPixels) throw otherShape(entry, expected, found);
+      return decode(bytes, maxPixels);
+    };
     const found = shapeInHeader(bytes);
-    const other = found && (found[1] !== height || found[2] !== width);
-    // larger ones are refused by their decoder, for their size
-    if (other && found[1] * found[2] <= maxPixels) throw otherShape(entry, expected, found);
-    return decode(bytes, maxPixels);
+    return found instanceof Promise ? found.then(decodeFitting) : decodeFitting(found);
   };
 }
 
@@ -70,7 +73,7 @@ const LARGE = 2 ** 22;
 /** Large images are decoded and resized one at a time. */
 function oneAtATime(turn: Turn, decode: DecodeImage = decodeImage): DecodeImage {
   return async (bytes, maxPixels) => {
-    if (pixelsInHeader(bytes) > LARGE) await turn.come();
+    if ((await pixelsInHeader(bytes)) > LARGE) await turn.come();
     return decode(bytes, maxPixels);
   };
 }

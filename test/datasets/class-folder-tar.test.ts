@@ -102,7 +102,9 @@ test('what is no usable image is set aside, what is in no class folder passed ov
   ]);
   expect(bad.map((entry) => entry.message)).toEqual([
     expect.stringContaining('expected 72 bytes of PPM pixels, found 39'),
-    expect.stringContaining('expected a PNG, JPEG, PPM or PGM image, found bytes 783b79'),
+    expect.stringContaining(
+      'expected a PNG, JPEG, PPM, BMP, WebP, AVIF, GIF or TIFF image, found bytes 783b79',
+    ),
     expect.stringContaining('expected images of [3,4,6], found [3,5,5]'),
     expect.stringContaining('expected an image of at most 1000 pixels, found 2097152 bytes'),
   ]);

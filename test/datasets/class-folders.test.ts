@@ -136,7 +136,7 @@ test('what is no usable image is set aside', async () => {
   ]);
   expect(bad.map((entry) => entry.message)).toEqual([
     expect.stringContaining('found its end at byte 50'),
-    expect.stringContaining('expected a PNG, JPEG, PPM or PGM image, found bytes'),
+    expect.stringContaining('expected a PNG, JPEG, PPM, BMP, WebP, AVIF, GIF or TIFF image, found bytes'),
     expect.stringContaining('found a folder; put images directly'),
     expect.stringContaining('expected images of [3,5,4], found [3,9,9] at sample a/4'),
   ]);

@@ -51,6 +51,63 @@ test.skipIf(!pythonHas('PIL'))('Pillow decodes to the same pixels', async () => 
   expect(largestDifference(pixels, planar)).toBeLessThanOrEqual(1);
 });
 
+test.each([4, 1, 300])(
+  '%i stray bytes before markers, as some cameras write, cost no image',
+  async (count) => {
+    const bytes = await jpegOf(3, SHAPE);
+    const at = bytes.indexOf(Buffer.from([0xff, 0xdb]));
+    const stray = Buffer.concat([bytes.subarray(0, at), Buffer.alloc(count, 7), bytes.subarray(at)]);
+    expect(await decodeJpeg(stray, LIMIT)).toEqual(await decodeJpeg(bytes, LIMIT));
+    await expect(decodeJpeg(stray.subarray(0, -30), LIMIT)).rejects.toThrow(/expected a JPEG that decodes/);
+  },
+);
+
+/** A JPEG of 8×8 equal pixels of cyan, magenta, yellow and black, inverted as Adobe stores them. ITU T.81 */
+function jpegOfInks(inks: readonly number[]): Buffer {
+  const segment = (marker: number, ...bytes: number[]) => [0xff, marker, 0, bytes.length + 2, ...bytes];
+  // lengths of codes: 12 of four bits for how many bits a mean has, one of a single bit for "nothing more"
+  const counts = (length: number, count: number) =>
+    Array.from({ length: 16 }, (_, i) => (i + 1 === length ? count : 0));
+  const components = [1, 2, 3, 4];
+  const blocks = inks.map((ink) => {
+    const mean = 8 * (255 - ink - 128);
+    const size = mean === 0 ? 0 : 32 - Math.clz32(Math.abs(mean));
+    const bits = mean < 0 ? mean + 2 ** size - 1 : mean;
+    return `${size.toString(2).padStart(4, '0')}${size ? bits.toString(2).padStart(size, '0') : ''}0`;
+  });
+  const scan = blocks
+    .join('')
+    .match(/.{1,8}/g)!
+    .map((bits) => Number.parseInt(bits.padEnd(8, '1'), 2));
+  return Buffer.from([
+    ...[0xff, 0xd8],
+    ...segment(0xee, ...Buffer.from('Adobe'), 0, 100, 0, 0, 0, 0, 0),
+    ...segment(0xdb, 0, ...Array<number>(64).fill(1)),
+    ...segment(0xc0, 8, 0, 8, 0, 8, 4, ...components.flatMap((id) => [id, 0x11, 0])),
+    ...segment(0xc4, 0x00, ...counts(4, 12), ...Array.from({ length: 12 }, (_, i) => i)),
+    ...segment(0xc4, 0x10, ...counts(1, 1), 0),
+    ...segment(0xda, 4, ...components.flatMap((id) => [id, 0]), 0, 63, 0),
+    ...scan.flatMap((byte) => (byte === 0xff ? [0xff, 0] : [byte])),
+    ...[0xff, 0xd9],
+  ]);
+}
+
+test.each([
+  // cyan, magenta, yellow, black, and (1 − ink) · (1 − black) of each
+  [0, 255, 255, 0, [255, 0, 0]],
+  [255, 0, 255, 0, [0, 255, 0]],
+  [255, 255, 0, 0, [0, 0, 255]],
+  [0, 0, 200, 0, [255, 255, 55]],
+  [0, 51, 255, 55, [200, 160, 0]],
+  [10, 20, 30, 255, [0, 0, 0]],
+])('inks %i, %i, %i, %i become %j, without a profile', async (c, m, y, k, color) => {
+  const bytes = jpegOfInks([c, m, y, k]);
+  expect((await sharp(bytes).metadata()).space).toBe('cmyk');
+  const { pixels, shape } = await decodeJpeg(bytes, LIMIT);
+  expect(shape).toEqual([3, 8, 8]);
+  expect([...pixels]).toEqual(color.flatMap((value) => Array<number>(64).fill(value)));
+});
+
 describe('refused', () => {
   test('more pixels than allowed, from the header alone', async () => {
     const bytes = await jpegOf(0, SHAPE);

@@ -119,7 +119,7 @@ test('bad rows are set aside by their number', async () => {
     [1, expect.stringMatching(/a label from 0 to 2, found 3/)],
     [2, expect.stringMatching(/a label from 0 to 2, found -1/)],
     [3, expect.stringMatching(/expected the image's bytes, found only its path x\.png/)],
-    [4, expect.stringMatching(/expected a PNG, JPEG, PPM or PGM image/)],
+    [4, expect.stringMatching(/expected a PNG, JPEG, PPM, BMP, WebP, AVIF, GIF or TIFF image/)],
     [5, expect.stringMatching(/expected the label to be a class index, found null/)],
   ]);
 });

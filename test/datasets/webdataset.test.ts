@@ -121,12 +121,12 @@ describe('bad samples are set aside, the others are read', () => {
     ],
     ['no image', [['bad.cls', '1']], /found only .cls; repack/],
     [
-      'WebP only',
+      'JPEG XL only',
       [
-        ['bad.webp', 'x'],
+        ['bad.jxl', 'x'],
         ['bad.cls', '1'],
       ],
-      /found only .webp and .cls/,
+      /found only .jxl and .cls/,
     ],
     [
       'label in words',
@@ -166,7 +166,7 @@ describe('bad samples are set aside, the others are read', () => {
         ['bad.png', 'not an image'],
         ['bad.cls', '1'],
       ],
-      /expected a PNG, JPEG, PPM or PGM image, found bytes 6e6f742061/,
+      /expected a PNG, JPEG, PPM, BMP, WebP, AVIF, GIF or TIFF image, found bytes 6e6f742061/,
     ],
     [
       'another size',
