@@ -8,6 +8,7 @@ import { parseJson } from '../bounded-json.ts';
 import { UnreadableError, WeightsError } from '../errors.ts';
 import { readText } from '../files/regular-file.ts';
 import type { UNetConfig } from '../networks/unet-config.ts';
+import { withoutPrefixes } from './name-prefixes.ts';
 import { readSafetensors } from './safetensors.ts';
 import { readTorchCheckpoint } from './torch-checkpoint.ts';
 import type { NoiseSchedule, Settings } from './unet-settings.ts';
@@ -102,7 +103,7 @@ export async function readDiffusersFolder(folder: string): Promise<DiffusersUNet
   }
   const weights = file.endsWith('.bin')
     ? await readTorchCheckpoint(file)
-    : (await readSafetensors(file)).weights;
+    : withoutPrefixes((await readSafetensors(file)).weights);
   return {
     config,
     weights: toReferenceNames(weights, config.chMult.length),
