@@ -15,6 +15,7 @@ import { type Description, readDescription } from './description.ts';
 import { readNames } from './file-ids.ts';
 import { readable } from './finished.ts';
 import { INPUT_FORMATS, SHAPES } from './formats.ts';
+import { npzWarning } from './npz.ts';
 import { parquetClassNames } from './parquet.ts';
 import type { Quiet } from './quiet.ts';
 
@@ -148,7 +149,13 @@ async function recogniseFiles(
     );
   }
   const classNames = format === 'parquet' ? await parquetClassNames(files[0]!) : await classNamesIn(folder);
-  return { format: format === 'tar' ? 'webdataset' : format, files, ...(classNames && { classNames }) };
+  const warning = format === 'npz' ? await npzWarning(files[0]!) : undefined;
+  return {
+    format: format === 'tar' ? 'webdataset' : format,
+    files,
+    ...(classNames && { classNames }),
+    ...(warning !== undefined && { warnings: [warning] }),
+  };
 }
 
 async function foldersInTars(files: readonly string[]): Promise<string[]> {
