@@ -188,7 +188,8 @@ export function formatOf(start: Buffer): DatasetFormat | 'tar' | undefined {
   if (start.toString('latin1', 257, 262) === 'ustar') return 'tar';
   if (start.toString('latin1', 0, 4) === 'PK\x03\x04') return 'npz';
   if (start.toString('latin1', 0, 4) === 'PAR1') return 'parquet';
-  if (/^\s*\{/.test(start.toString('latin1'))) return 'ndjson';
+  // perhaps behind a byte order mark
+  if (/^(?:\xef\xbb\xbf)?\s*\{/.test(start.toString('latin1'))) return 'ndjson';
   const idx = start.length > 3 && start.readUInt16BE() === 0 && start[2] === 8 && [3, 4].includes(start[3]!);
   return idx ? 'idx' : undefined;
 }
