@@ -16,6 +16,31 @@ export function parseJson(text: string): unknown {
   return JSON.parse(text);
 }
 
+/** The same of JSON as Python writes it, where NaN and infinities, which are none, may stand for numbers: null here. */
+export function parseLooseJson(text: string): unknown {
+  try {
+    return parseJson(text);
+  } catch (error) {
+    if (!(error instanceof SyntaxError) || !/NaN|Infinity/.test(text)) throw error;
+    return parseJson(withoutNaN(text));
+  }
+}
+
+function withoutNaN(text: string): string {
+  const parts: string[] = [];
+  let from = 0;
+  for (let quote = text.indexOf('"'); quote >= 0; quote = text.indexOf('"', from)) {
+    const end = Math.min(endOfString(text, quote) + 1, text.length);
+    parts.push(nullsIn(text.slice(from, quote)), text.slice(quote, end));
+    from = end;
+  }
+  return parts.join('') + nullsIn(text.slice(from));
+}
+
+function nullsIn(text: string): string {
+  return text.replaceAll(/-?\b(?:NaN|Infinity)\b/g, 'null');
+}
+
 function hasTooMany(text: string): boolean {
   let values = 0;
   for (let at = 0; at < text.length; at++) {

@@ -6,6 +6,7 @@ import { appendFileSync, existsSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Writable } from 'node:stream';
 import type { SettledSample } from '../../streams/records.ts';
+import { parseLooseJson } from '../bounded-json.ts';
 import { type ByteSink, streamSink } from '../datasets/byte-sink.ts';
 import { spliceFields } from '../datasets/json-splice.ts';
 import { lineOf } from '../datasets/ndjson-writer.ts';
@@ -56,7 +57,7 @@ export function releaseLines(store: Pick<SampleStore, 'origin'>): (settled: Sett
 
 /** A line of a source may lack an id, and must not say itself what is to be done with it. */
 function withOperation(line: string, id: string): string {
-  const fields = JSON.parse(line) as Readonly<Record<string, unknown>>;
+  const fields = parseLooseJson(line) as Readonly<Record<string, unknown>>;
   const changes = [{ key: 'op', value: 'release' }];
   return spliceFields(line, fields.id === id ? changes : [{ key: 'id', value: id }, ...changes]);
 }

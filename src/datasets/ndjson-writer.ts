@@ -4,16 +4,17 @@
 
 import { basename, resolve } from 'node:path';
 import type { ByteSink } from './byte-sink.ts';
-import { type Change, spliceFields } from './json-splice.ts';
+import { type Change, spliceFields, valueText } from './json-splice.ts';
 import { imageFile, type Origin, type Rest, textOf } from './origin.ts';
 import type { PartWriter } from './part-writer.ts';
 import type { Sample } from './sample.ts';
 
 /** Writes one file or stream. @param folder that relative paths will start from, where it will stand */
-export function openNdjsonWriter(sink: ByteSink, folder: string): PartWriter {
+export function openNdjsonWriter(sink: ByteSink, folder: string, classNames?: readonly string[]): PartWriter {
   return {
     parts: [basename(sink.name)],
-    write: (sample, origin) => sink.write(Buffer.concat([lineOf(sample, origin, folder), NEWLINE])),
+    write: (sample, origin) =>
+      sink.write(Buffer.concat([lineOf(sample, origin, folder, classNames), NEWLINE])),
     close: () => sink.close(),
   };
 }
@@ -24,15 +25,24 @@ const NEWLINE = Buffer.from('\n');
  * The line of a sample, without its end.
  *
  * @param folder that relative paths in it will start from
+ * @param classNames what stands in the place of labels where they are names
  */
-export function lineOf(sample: Sample, origin: Origin | undefined, folder: string): Uint8Array {
+export function lineOf(
+  sample: Sample,
+  origin: Origin | undefined,
+  folder: string,
+  classNames?: readonly string[],
+): Uint8Array {
   const { id, label } = sample;
   const image = () => Buffer.from(imageFile(sample, origin).bytes).toString('base64');
   if (origin?.rest?.format !== 'ndjson') return Buffer.from(JSON.stringify({ id, label, image: image() }));
   const { line, says } = origin.rest;
   const changes: Change[] = [];
   if (says.id !== undefined && says.id !== id) changes.push({ key: 'id', value: id });
-  if (says.label !== label) changes.push({ key: 'label', value: label });
+  if (says.label !== label) {
+    const isText = valueText(textOf(line), 'label')?.startsWith('"');
+    changes.push({ key: 'label', value: isText ? (classNames?.[label] ?? String(label)) : label });
+  }
   if (!isThere(origin, origin.rest, folder)) {
     const key = says.path === undefined ? 'image' : 'path';
     changes.push({ key, as: 'image', value: image() });

@@ -4,7 +4,7 @@
 // anybody: they name files only where they are allowed to, and a line costs nothing but itself.
 
 import { dirname } from 'node:path';
-import { CHECKED_FROM, MOST_VALUES, parseJson } from '../bounded-json.ts';
+import { CHECKED_FROM, MOST_VALUES, parseLooseJson } from '../bounded-json.ts';
 import { SampleError } from '../errors.ts';
 import { ByteReader } from './byte-reader.ts';
 import { type ByteSource, nameOf } from './byte-stream.ts';
@@ -14,11 +14,13 @@ import { valueText } from './json-splice.ts';
 import type { LabelCensus } from './label-census.ts';
 import { textOf } from './origin.ts';
 import { type FindFile, pathsBelow } from './path-file.ts';
+import { labelIn } from './text-labels.ts';
 
 const BLOCK_BYTES = 1 << 15;
 // for the id, the names of fields, and fields of others
 const ROOM_BYTES = 2 ** 20;
 const NEWLINE = 10;
+const BYTE_ORDER_MARK = Buffer.from('\ufeff');
 /** Other programs stop reading a little deeper than that. */
 const MAX_DEPTH = 100;
 const SHOWN_CHARACTERS = 40;
@@ -30,6 +32,8 @@ export interface NdjsonOptions {
   readonly paths: string | undefined;
   /** Others still write: a last line without its end that is no object yet is left for later. */
   readonly growing?: boolean;
+  /** Of the classes, where labels are names. */
+  readonly classNames?: readonly string[] | undefined;
   /** Number of the first line, where others were read before. */
   readonly first?: number;
 }
@@ -42,7 +46,7 @@ export interface NdjsonOptions {
 export async function* readNdjson(
   file: ByteSource,
   maxPixels: number,
-  { paths, growing = false, first = 0 }: NdjsonOptions,
+  { paths, growing = false, first = 0, classNames }: NdjsonOptions,
 ): AsyncGenerator<Entry, LinesRead> {
   const path = nameOf(file);
   const folder = dirname(path);
@@ -60,7 +64,7 @@ export async function* readNdjson(
         `expected a line of at most ${maxLineBytes(maxPixels)} bytes, found ${line.size}; raise dataset.maxPixels`,
       );
     } else if (line.bytes.some((byte) => byte > 32)) {
-      yield toEntry(line.bytes, place, indexId(index++), { folder, find, maxPixels });
+      yield toEntry(line.bytes, place, indexId(index++), { folder, find, maxPixels, classNames });
     }
   }
   return { lines: index, end };
@@ -77,8 +81,16 @@ export interface LinesRead {
 /** Counts the labels of a file; lines that hold none are passed over. */
 export async function countNdjsonLabels(path: string, maxPixels: number, census: LabelCensus): Promise<void> {
   for await (const line of linesOf(path, maxLineBytes(maxPixels))) {
-    const label = 'bytes' in line && line.bytes ? parse(line.bytes)?.label : undefined;
-    if (isLabel(label)) census.add(label);
+    const label = labelIn('bytes' in line && line.bytes ? parse(line.bytes)?.label : undefined, undefined);
+    if (label !== undefined) census.add(label);
+  }
+}
+
+/** The labels of a file as they stand there, of whatever types. */
+export async function* ndjsonLabels(path: string, maxPixels: number): AsyncGenerator<unknown> {
+  for await (const line of linesOf(path, maxLineBytes(maxPixels))) {
+    const fields = 'bytes' in line && line.bytes ? parse(line.bytes) : undefined;
+    if (fields) yield fields.label;
   }
 }
 
@@ -102,7 +114,10 @@ async function* linesOf(file: ByteSource, maxBytes: number, growing = false): As
     offset,
     end,
     size,
-    bytes: size > maxBytes ? undefined : parts.length === 1 ? parts[0]! : Buffer.concat(parts),
+    bytes:
+      size > maxBytes
+        ? undefined
+        : withoutMark(parts.length === 1 ? parts[0]! : Buffer.concat(parts), offset),
   });
   try {
     for (
@@ -132,6 +147,11 @@ async function* linesOf(file: ByteSource, maxBytes: number, growing = false): As
   }
 }
 
+/** Some editors begin a file with a byte order mark. */
+function withoutMark(line: Buffer, offset: number): Buffer {
+  return offset === 0 && line.indexOf(BYTE_ORDER_MARK) === 0 ? line.subarray(BYTE_ORDER_MARK.length) : line;
+}
+
 function maxLineBytes(maxPixels: number): number {
   return Math.ceil((maxImageBytes(maxPixels) * 4) / 3) + ROOM_BYTES;
 }
@@ -142,13 +162,14 @@ interface Images {
   readonly folder: string;
   readonly find: FindFile;
   readonly maxPixels: number;
+  readonly classNames: readonly string[] | undefined;
 }
 
 function toEntry(
   bytes: Buffer,
   place: { source: string; offset: number },
   index: string,
-  { folder, find, maxPixels }: Images,
+  { folder, find, maxPixels, classNames }: Images,
 ): Entry {
   const fields = parse(bytes);
   if (!fields) {
@@ -166,11 +187,11 @@ function toEntry(
       `expected fields nested at most ${MAX_DEPTH} deep, found more; leave them out`,
     );
   }
-  const { label } = fields;
+  const label = labelIn(fields.label, classNames);
   // what waits to be decoded holds the bytes of the image, not the text that they came in
   const image = imageIn(fields);
   const decode = async (decodeImage: DecodeImage): Promise<LabelledImage> => {
-    if (!isLabel(label)) throw noLabel(label, bytes);
+    if (label === undefined) throw noLabel(fields.label, bytes);
     if ('damage' in image) throw new SampleError(image.damage);
     const inLine = 'bytes' in image;
     const file = inLine ? image.bytes : await readImageFile(await find(image.path), maxPixels, OF_OTHERS);
@@ -181,7 +202,7 @@ function toEntry(
     return { label, ...(await decodeImage(file, maxPixels)), origin };
   };
   const held = !('path' in image) && { held: bytes.length };
-  return { ...place, id: named ?? index, ...(isLabel(label) && { label }), ...held, decode };
+  return { ...place, id: named ?? index, ...(label !== undefined && { label }), ...held, decode };
 }
 
 /** The id of a line as text. A number is taken as it stands there: JavaScript rounds those above 2⁵³. */
@@ -242,7 +263,7 @@ type Fields = Readonly<Record<string, unknown>>;
 
 function parse(bytes: Buffer): Fields | undefined {
   try {
-    const value = parseJson(bytes.toString('utf8'));
+    const value = parseLooseJson(bytes.toString('utf8'));
     return typeof value === 'object' && value !== null && !Array.isArray(value)
       ? (value as Fields)
       : undefined;
@@ -250,8 +271,4 @@ function parse(bytes: Buffer): Fields | undefined {
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }
-}
-
-function isLabel(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
 }

@@ -19,7 +19,7 @@ import { readable } from './finished.ts';
 import { IdSet } from './id-set.ts';
 import { countIdxLabels, labelsBeside, readIdx } from './idx.ts';
 import { LabelCensus, MAX_CLASSES } from './label-census.ts';
-import { countNdjsonLabels, readNdjson } from './ndjson.ts';
+import { countNdjsonLabels, ndjsonLabels, readNdjson } from './ndjson.ts';
 import { countNpzLabels, readNpz } from './npz.ts';
 import { countParquetLabels, readParquet } from './parquet.ts';
 import type { Quiet } from './quiet.ts';
@@ -29,6 +29,7 @@ import type { KnownIds } from './same-stems.ts';
 import type { ImageShape, ReadResult } from './sample.ts';
 import { decodeEntry, type Expected, settleEntry } from './settle.ts';
 import { readShapes } from './shapes.ts';
+import { namesIn } from './text-labels.ts';
 import { readWebDataset } from './webdataset.ts';
 
 /** What phones take: 108 and 134 megapixels are the largest in one file that is no raw one. */
@@ -141,7 +142,7 @@ export async function openDataset(
   const found = recognised.map((part) =>
     clean && part.format === 'backdoorbench' ? { ...part, clean } : part,
   );
-  const parts = nameClasses(found, options.classNames);
+  const parts = await nameTexts(nameClasses(found, options.classNames), options);
   const [first] = parts;
   if (!first || parts.some((part) => part.format !== first.format)) {
     const formats = parts.map((part) => part.format).join(', ') || 'none';
@@ -175,6 +176,18 @@ async function recogniseClean(sources: readonly string[]): Promise<readonly Reco
     `expected a clean dataset in files, whose samples have an order, found class folders at ${sources[unordered]}; ` +
       'name the files of CIFAR, IDX or another format',
   );
+}
+
+/** The class names of files whose labels are names, which only all labels tell. */
+async function nameTexts(parts: Recognised[], options: DatasetOptions): Promise<Recognised[]> {
+  const [first] = parts;
+  if (first?.format !== 'ndjson' || first.classNames) return parts;
+  const maxPixels = options.maxPixels ?? DEFAULT_MAX_PIXELS;
+  const labels = async function* () {
+    for (const file of parts.flatMap(({ files }) => files)) yield* ndjsonLabels(file, maxPixels);
+  };
+  const classNames = await namesIn(labels, options.classNames, first.files[0]!);
+  return classNames ? parts.map((part) => ({ ...part, classNames })) : parts;
 }
 
 async function countClasses(
@@ -327,7 +340,9 @@ function entriesOfFile(part: Recognised, file: string, index: number, options: D
         ? unescaped(readWebDataset(file, maxPixels, growing))
         : readWebDataset(file, maxPixels, growing);
     case 'ndjson':
-      return readNdjson(file, maxPixels, { paths: options.paths ?? dirname(file), growing });
+      return readNdjson(file, maxPixels, {
+        ...{ paths: options.paths ?? dirname(file), growing, classNames: part.classNames },
+      });
     case 'npz':
       return readNpz(file, maxPixels);
     case 'parquet':

@@ -2,6 +2,7 @@
 // it. A sample that leaves as it came leaves with these bytes; one that is repaired keeps all but image and label.
 // An origin is plain data, so that it can wait on disk until its sample is settled.
 
+import { parseLooseJson } from '../bounded-json.ts';
 import { hasBmpSignature } from './bmp.ts';
 import type { Image } from './entry.ts';
 import { libvipsKind } from './libvips-image.ts';
@@ -63,7 +64,7 @@ export function originalImage({ image, rest }: Origin): Uint8Array | undefined {
   if (image !== 'in line') return image;
   if (rest?.format !== 'ndjson')
     throw new Error(`expected a line with an image, found ${rest?.format ?? 'none'}`);
-  const fields = JSON.parse(textOf(rest.line)) as { readonly image: string };
+  const fields = parseLooseJson(textOf(rest.line)) as { readonly image: string };
   return Buffer.from(fields.image, 'base64');
 }
 

@@ -15,6 +15,7 @@ import { type Description, readDescription } from './description.ts';
 import { readNames } from './file-ids.ts';
 import { readable } from './finished.ts';
 import { INPUT_FORMATS, SHAPES } from './formats.ts';
+import { npzWarning } from './npz.ts';
 import { parquetClassNames } from './parquet.ts';
 import type { Quiet } from './quiet.ts';
 
@@ -148,7 +149,13 @@ async function recogniseFiles(
     );
   }
   const classNames = format === 'parquet' ? await parquetClassNames(files[0]!) : await classNamesIn(folder);
-  return { format: format === 'tar' ? 'webdataset' : format, files, ...(classNames && { classNames }) };
+  const warning = format === 'npz' ? await npzWarning(files[0]!) : undefined;
+  return {
+    format: format === 'tar' ? 'webdataset' : format,
+    files,
+    ...(classNames && { classNames }),
+    ...(warning !== undefined && { warnings: [warning] }),
+  };
 }
 
 async function foldersInTars(files: readonly string[]): Promise<string[]> {
@@ -181,7 +188,8 @@ export function formatOf(start: Buffer): DatasetFormat | 'tar' | undefined {
   if (start.toString('latin1', 257, 262) === 'ustar') return 'tar';
   if (start.toString('latin1', 0, 4) === 'PK\x03\x04') return 'npz';
   if (start.toString('latin1', 0, 4) === 'PAR1') return 'parquet';
-  if (/^\s*\{/.test(start.toString('latin1'))) return 'ndjson';
+  // perhaps behind a byte order mark
+  if (/^(?:\xef\xbb\xbf)?\s*\{/.test(start.toString('latin1'))) return 'ndjson';
   const idx = start.length > 3 && start.readUInt16BE() === 0 && start[2] === 8 && [3, 4].includes(start[3]!);
   return idx ? 'idx' : undefined;
 }

@@ -114,7 +114,8 @@ function entriesOf(
   options: DatasetOptions,
 ): AsyncGenerator<Entry> {
   const maxPixels = options.maxPixels ?? DEFAULT_MAX_PIXELS;
-  if (format === 'ndjson') return readNdjson(stream, maxPixels, { paths: options.paths });
+  if (format === 'ndjson')
+    return readNdjson(stream, maxPixels, { paths: options.paths, classNames: options.classNames });
   if (format === 'webdataset') return readWebDataset(stream, maxPixels);
   return readCifarBinary(stream, {
     shape: recordShape(options),

@@ -161,7 +161,7 @@ function checked(parts: PartWriter, options: WriterOptions) {
  * @throws {ConfigError} when the format needs more than a stream
  */
 export function openStreamWriter(name: string, stream: Writable, options: WriterOptions): DatasetWriter {
-  const parts = writerOn(streamSink(name, stream), options.format, '.');
+  const parts = writerOn(streamSink(name, stream), options, '.');
   const { write, count } = checked(parts, options);
   return {
     write,
@@ -210,12 +210,16 @@ function openFileWriter(
     case 'parquet':
       return openParquetWriter(path, classNames?.length === classes ? classNames : undefined);
     default:
-      return writerOn(fileSink(path), format, folder);
+      return writerOn(fileSink(path), options, folder);
   }
 }
 
-function writerOn(sink: ByteSink, format: OutputFormat, folder: string): PartWriter {
-  if (format === 'ndjson') return openNdjsonWriter(sink, folder);
+function writerOn(
+  sink: ByteSink,
+  { format, classNames }: Pick<WriterOptions, 'format' | 'classNames'>,
+  folder: string,
+): PartWriter {
+  if (format === 'ndjson') return openNdjsonWriter(sink, folder, classNames);
   if (format === 'webdataset') return openTarWriter(sink);
   throw new ConfigError(
     `output.format: expected one of ${STREAM_OUTPUTS.join(', ')} for ${sink.name}, found ${format}; ` +

@@ -15,4 +15,14 @@ export interface UNetConfig {
   readonly attnResolutions: readonly number[];
   /** Groups of the group normalisation, at most; a level has the largest number that divides its channels. Published: 32. */
   readonly normGroups?: number;
+  /** Added to the variance of a group before its root is taken. Published: 1e-6. */
+  readonly epsilon?: number;
+  /** Channels of an attention head; one head has all when absent, as published. */
+  readonly headChannels?: number;
+  /** Whether zeros stand on all sides of an image before it is halved; only right and below when absent, as published. */
+  readonly evenPadding?: boolean;
+  /** Whether cosines come before sines in the time embedding; the other way round when absent, as published. */
+  readonly cosFirst?: boolean;
+  /** By how much fewer intervals than frequencies the time embedding counts. Published: 1. */
+  readonly frequencyShift?: number;
 }

@@ -3,13 +3,13 @@
 // names are the port's, so its checkpoints load unchanged. Dropout is left out.
 
 import { ShapeError } from '../errors.ts';
-import type { GraphBuilder, Tensor } from '../graph/graph.ts';
+import type { Tensor } from '../graph/graph.ts';
 import * as op from '../graph/operators.ts';
 import type { Scope } from './scope.ts';
 import { same } from './scope.ts';
 import type { UNetConfig } from './unet-config.ts';
 
-const EPSILON = 1e-6;
+const PUBLISHED_EPSILON = 1e-6;
 const PUBLISHED_GROUPS = 32;
 
 /** What every block needs. */
@@ -28,9 +28,10 @@ export function unet(scope: Scope, x: Tensor, t: Tensor, config: UNetConfig): Te
   const context = { scope, config };
   const levels = config.chMult.length;
   checkSize(x, levels);
-  const embedding = embedTime(scope, t, config.ch);
+  const embedding = embedTime(scope, t, config);
   const hasAttention = (h: Tensor) => config.attnResolutions.includes(h.shape[2]!);
 
+  const halving = config.evenPadding ? same(3, 2) : { stride: 2, padding: [0, 0, 1, 1] as const };
   let h = scope.conv('conv_in', x, config.ch, 3, same(3));
   const skips = [h];
   config.chMult.forEach((multiplier, level) => {
@@ -40,7 +41,7 @@ export function unet(scope: Scope, x: Tensor, t: Tensor, config: UNetConfig): Te
       skips.push(h);
     }
     if (level === levels - 1) return;
-    h = scope.conv(`down.${level}.downsample.conv`, h, h.shape[1]!, 3, { stride: 2, padding: [0, 0, 1, 1] });
+    h = scope.conv(`down.${level}.downsample.conv`, h, h.shape[1]!, 3, halving);
     skips.push(h);
   });
 
@@ -74,16 +75,18 @@ function checkSize(x: Tensor, levels: number): void {
 function normalize({ scope, config }: Context, name: string, x: Tensor): Tensor {
   let groups = Math.min(config.normGroups ?? PUBLISHED_GROUPS, x.shape[1]!);
   while (x.shape[1]! % groups !== 0) groups--;
-  return scope.groupNorm(name, x, groups, EPSILON);
+  return scope.groupNorm(name, x, groups, config.epsilon ?? PUBLISHED_EPSILON);
 }
 
 /** sin and cos of t at geometrically spaced frequencies, then two dense layers: [N] → SiLU of [N, 4·ch]. */
-function embedTime(scope: Scope, t: Tensor, ch: number): Tensor {
+function embedTime(scope: Scope, t: Tensor, { ch, cosFirst, frequencyShift = 1 }: UNetConfig): Tensor {
   const { g } = scope;
   const half = Math.floor(ch / 2);
-  const frequencies = Array.from({ length: half }, (_, i) => Math.exp((-Math.log(10000) * i) / (half - 1)));
+  const intervals = half - frequencyShift;
+  const frequencies = Array.from({ length: half }, (_, i) => Math.exp((-Math.log(10000) * i) / intervals));
   const phase = op.mul(g, op.reshape(g, t, [t.shape[0]!, 1]), g.constant(frequencies, [1, half]));
-  const waves = op.concat(g, [op.sin(g, phase), op.cos(g, phase)], 1);
+  const [sines, cosines] = [op.sin(g, phase), op.cos(g, phase)];
+  const waves = op.concat(g, cosFirst ? [cosines, sines] : [sines, cosines], 1);
   const hidden = op.silu(g, scope.linear('temb.dense.0', waves, 4 * ch));
   return op.silu(g, scope.linear('temb.dense.1', hidden, 4 * ch));
 }
@@ -101,26 +104,23 @@ function residual(context: Context, name: string, x: Tensor, embedding: Tensor, 
   return op.add(g, shortcut, h);
 }
 
-/** Single-head self-attention over the pixels (Vaswani et al. 2017), with a residual connection. */
+/** Self-attention over the pixels (Vaswani et al. 2017), with a residual connection. */
 function attention(context: Context, name: string, x: Tensor): Tensor {
-  const { scope } = context;
+  const { scope, config } = context;
   const { g } = scope;
   const [n, c, height, width] = x.shape as readonly [number, number, number, number];
   const h = normalize(context, `${name}.norm`, x);
-  const project = (part: string) => flatten(g, scope.conv(`${name}.${part}`, h, c, 1, same(1)));
+  const head = config.headChannels ?? c;
+  const heads = head === c ? [] : [c / head];
+  const project = (part: string) =>
+    op.reshape(g, scope.conv(`${name}.${part}`, h, c, 1, same(1)), [n, ...heads, head, height * width]);
   const [q, k, v] = [project('q'), project('k'), project('v')];
   const similarity = op.matmul(g, op.transposeLast(g, q), k);
-  const weights = op.softmax(g, op.mul(g, similarity, g.scalar(1 / Math.sqrt(c))));
+  const weights = op.softmax(g, op.mul(g, similarity, g.scalar(1 / Math.sqrt(head))));
   const mixed = op.matmul(g, v, op.transposeLast(g, weights));
   return op.add(
     g,
     x,
     scope.conv(`${name}.proj_out`, op.reshape(g, mixed, [n, c, height, width]), c, 1, same(1)),
   );
-}
-
-/** [N, C, H, W] → [N, C, H·W]. */
-function flatten(g: GraphBuilder, x: Tensor): Tensor {
-  const [n, c, h, w] = x.shape as readonly [number, number, number, number];
-  return op.reshape(g, x, [n, c, h * w]);
 }

@@ -1,17 +1,14 @@
 // Pipeline folders of Hugging Face's diffusers, such as google/ddpm-cifar10-32: a UNet2DModel in JSON and its
-// weights under other names than the reference's. The names are translated; what UNet2DModel can do and the
-// reference's UNet cannot (other paddings, several heads, other embeddings) is refused by name.
+// weights under other names than the reference's. The names are translated, and what UNet2DModel does otherwise by default
+// than the reference is configured; what it can do and the UNet here cannot (other embeddings and blocks) is refused by name.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseJson } from '../bounded-json.ts';
-import { UnreadableError, WeightsError } from '../errors.ts';
-import { readText } from '../files/regular-file.ts';
+import { WeightsError } from '../errors.ts';
 import type { UNetConfig } from '../networks/unet-config.ts';
-import { readSafetensors } from './safetensors.ts';
-import { readTorchCheckpoint } from './torch-checkpoint.ts';
+import { readDiffusersWeights, readSettingsJson } from './diffusers-files.ts';
 import type { NoiseSchedule, Settings } from './unet-settings.ts';
-import { checkUNetConfig, MOST_SETTINGS_BYTES, noiseScheduleFrom } from './unet-settings.ts';
+import { checkUNetConfig, noiseScheduleFrom } from './unet-settings.ts';
 import type { Weights, WeightTensor } from './weights.ts';
 
 export interface DiffusersUNet {
@@ -21,29 +18,41 @@ export interface DiffusersUNet {
   readonly schedule: NoiseSchedule;
 }
 
-/** What UNet2DModel must be set to so that it computes what the reference computes; absent keys are checked, too. */
+/** What UNet2DModel takes where its configuration says nothing, if that is not checked below. */
+const DEFAULTS: Settings = {
+  attention_head_dim: 8,
+  block_out_channels: [224, 448, 672, 896],
+  down_block_types: ['DownBlock2D', 'AttnDownBlock2D', 'AttnDownBlock2D', 'AttnDownBlock2D'],
+  downsample_padding: 1,
+  flip_sin_to_cos: true,
+  freq_shift: 0,
+  in_channels: 3,
+  layers_per_block: 2,
+  norm_eps: 1e-5,
+  norm_num_groups: 32,
+  out_channels: 3,
+  up_block_types: ['AttnUpBlock2D', 'AttnUpBlock2D', 'AttnUpBlock2D', 'UpBlock2D'],
+};
+
+/** What UNet2DModel must be set to so that the UNet here computes the same; absent keys are checked, too. */
 const REQUIRED: Readonly<Record<string, readonly unknown[]>> = {
-  act_fn: ['silu', 'swish'],
+  act_fn: ['silu', 'swish', undefined],
   add_attention: [true, undefined],
   attn_norm_num_groups: [null, undefined],
   center_input_sample: [false, undefined],
   class_embed_type: [null, undefined],
-  downsample_padding: [0],
+  downsample_padding: [0, 1],
   downsample_type: ['conv', undefined],
-  flip_sin_to_cos: [false],
-  freq_shift: [1],
+  flip_sin_to_cos: [false, true],
+  freq_shift: [1, 0],
   mid_block_scale_factor: [1, undefined],
   mid_block_type: ['UNetMidBlock2D', undefined],
-  norm_eps: [1e-6],
-  norm_num_groups: [32],
   num_class_embeds: [null, undefined],
   resnet_time_scale_shift: ['default', undefined],
   time_embedding_dim: [null, undefined],
   time_embedding_type: ['positional', undefined],
   upsample_type: ['conv', undefined],
 };
-
-const WEIGHT_FILES = ['diffusion_pytorch_model.safetensors', 'diffusion_pytorch_model.bin'];
 
 /** Parts of a residual block and an attention block that are called otherwise; older releases came first. */
 const PARTS: ReadonlyMap<string, string> = new Map(
@@ -87,22 +96,14 @@ const NAME =
 export async function readDiffusersFolder(folder: string): Promise<DiffusersUNet> {
   const unet = existsSync(join(folder, 'unet')) ? join(folder, 'unet') : folder;
   const configPath = join(unet, 'config.json');
-  const config = toUNetConfig(await readJson(configPath), configPath);
+  const config = toUNetConfig(await readSettingsJson(configPath), configPath);
   const scheduler = ['scheduler/scheduler_config.json', 'scheduler_config.json']
     .map((name) => join(folder, name))
     .find((path) => existsSync(path));
-  const schedule = scheduler ? await readJson(scheduler) : {};
+  const schedule = scheduler ? await readSettingsJson(scheduler) : {};
   const predicted = schedule.prediction_type ?? 'epsilon';
   if (predicted !== 'epsilon') throw unsupported(scheduler!, 'prediction_type', 'epsilon', predicted);
-  const file = WEIGHT_FILES.map((name) => join(unet, name)).find((path) => existsSync(path));
-  if (file === undefined) {
-    throw new WeightsError(
-      `expected ${WEIGHT_FILES.join(' or ')} in ${unet}, found neither; fetch the weights (git lfs pull)`,
-    );
-  }
-  const weights = file.endsWith('.bin')
-    ? await readTorchCheckpoint(file)
-    : (await readSafetensors(file)).weights;
+  const weights = await readDiffusersWeights(unet);
   return {
     config,
     weights: toReferenceNames(weights, config.chMult.length),
@@ -157,18 +158,17 @@ function toConvolution({ shape, data }: WeightTensor): WeightTensor {
   return { shape: shape.length === 2 ? [...shape, 1, 1] : shape, data };
 }
 
-function toUNetConfig(settings: Settings, source: string): UNetConfig {
+function toUNetConfig(written: Settings, source: string): UNetConfig {
+  const settings = { ...DEFAULTS, ...written };
   for (const [key, allowed] of Object.entries(REQUIRED)) {
     if (!allowed.includes(settings[key])) throw unsupported(source, key, allowed[0], settings[key]);
   }
   const widths = settings.block_out_channels;
   if (!Array.isArray(widths)) throw unsupported(source, 'block_out_channels', 'a list', widths);
   const attended = attendedLevels(settings, source);
-  const head = settings.attention_head_dim ?? null;
-  const attendedWidths = [...attended.map((level) => widths[level]), widths.at(-1)];
-  if (head !== null && attendedWidths.some((width) => width !== head)) {
-    throw unsupported(source, 'attention_head_dim', null, head);
-  }
+  const groups = settings.norm_num_groups;
+  if (!divides(groups, widths))
+    throw unsupported(source, 'norm_num_groups', 'a divisor of all widths', groups);
   return checkUNetConfig(
     {
       resolution: settings.sample_size,
@@ -178,9 +178,26 @@ function toUNetConfig(settings: Settings, source: string): UNetConfig {
       chMult: widths.map((width) => width / widths[0]),
       numResBlocks: settings.layers_per_block,
       attnResolutions: attended.map((level) => Number(settings.sample_size) / 2 ** level),
+      ...(groups !== 32 && { normGroups: groups }),
+      ...(settings.norm_eps !== 1e-6 && { epsilon: settings.norm_eps }),
+      ...(settings.downsample_padding === 1 && { evenPadding: true }),
+      ...(settings.flip_sin_to_cos === true && { cosFirst: true }),
+      ...(settings.freq_shift === 0 && { frequencyShift: 0 }),
+      ...headsOf(settings, [...attended.map((level) => widths[level]), widths.at(-1)], source),
     },
     source,
   );
+}
+
+/** Channels of a head of the levels of these widths; nothing where each has one. */
+function headsOf({ attention_head_dim: head }: Settings, widths: readonly unknown[], source: string) {
+  if (head === null || widths.every((width) => width === head)) return {};
+  if (divides(head, widths)) return { headChannels: head };
+  throw unsupported(source, 'attention_head_dim', 'null, or a divisor of the widths with attention', head);
+}
+
+function divides(value: unknown, widths: readonly unknown[]): boolean {
+  return widths.every((width) => Number.isInteger(Number(width) / Number(value)));
 }
 
 /** Levels with self-attention, which must be the same on the way down and up. */
@@ -192,20 +209,6 @@ function attendedLevels({ down_block_types: down, up_block_types: up }: Settings
   if (`${down}` !== `${expectedDown}`) throw unsupported(source, 'down_block_types', expectedDown, down);
   if (`${up}` !== `${expectedUp}`) throw unsupported(source, 'up_block_types', expectedUp, up);
   return attends.flatMap((attention, level) => (attention ? [level] : []));
-}
-
-async function readJson(path: string): Promise<Settings> {
-  try {
-    const value = parseJson(await readText(path, MOST_SETTINGS_BYTES));
-    if (typeof value === 'object' && value !== null) return value as Settings;
-  } catch (cause) {
-    if (cause instanceof UnreadableError) throw cause;
-    throw new WeightsError(
-      `expected JSON in ${path}, found none (${(cause as Error).message}); give the folder of a diffusers pipeline`,
-      { cause },
-    );
-  }
-  throw new WeightsError(`expected a JSON object in ${path}, found another value; fetch the file again`);
 }
 
 function unsupported(source: string, key: string, expected: unknown, found: unknown): WeightsError {

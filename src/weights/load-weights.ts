@@ -13,6 +13,7 @@ import type { UNetConfig } from '../networks/unet-config.ts';
 import type { ByteSource } from './byte-source.ts';
 import { withFile } from './byte-source.ts';
 import { readDiffusersFolder } from './diffusers.ts';
+import { withoutPrefixes } from './name-prefixes.ts';
 import { METADATA_KEY, type NetworkDescription, parseNetworkMetadata } from './network-metadata.ts';
 import type { ClassifierSignature, DenoiserSignature } from './onnx-signature.ts';
 import { classifierSignature, denoiserSignature } from './onnx-signature.ts';
@@ -116,7 +117,7 @@ async function readDescribedSafetensors(source: ByteSource): Promise<Content> {
   const { weights, metadata } = await readSafetensorsFrom(source);
   const text = metadata[METADATA_KEY];
   const description = text === undefined ? undefined : parseNetworkMetadata(text, source.name);
-  return { kind: 'weights', weights, description };
+  return { kind: 'weights', weights: withoutPrefixes(weights), description };
 }
 
 function fitted(spec: NetworkSpec, weights: Weights, path: string): Weights {

@@ -300,6 +300,9 @@ const STEPS: Readonly<Record<number, Step>> = {
   135: (m) => m.push(m.popMany(3)), // TUPLE3
   97: (m) => m.append(m.popMany(1)), // APPEND
   101: (m) => m.append(m.popToMark()), // APPENDS
+  // sets, which are lists here
+  143: (m) => m.push([]), // EMPTY_SET
+  144: (m) => m.append(m.popToMark()), // ADDITEMS
   // dictionaries
   125: (m) => m.push(new Map()), // EMPTY_DICT
   115: (m) => m.setItems(m.popMany(2)), // SETITEM
@@ -317,6 +320,7 @@ const STEPS: Readonly<Record<number, Step>> = {
     m.pushGlobal(module!, name!);
   },
   82: (m) => m.reduce(), // REDUCE
+  129: (m) => m.reduce(), // NEWOBJ
   98: (m) => m.build(), // BUILD: the attributes of an object, such as `_metadata` of a state_dict
   81: (m) => m.push(m.rules.persistent(m.pop())), // BINPERSID
 };

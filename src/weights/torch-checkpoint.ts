@@ -6,7 +6,8 @@ import { WeightsError } from '../errors.ts';
 import { sizeOf } from '../graph/graph.ts';
 import type { ByteSource } from './byte-source.ts';
 import { withFile } from './byte-source.ts';
-import { ELEMENT_BYTES, toFloat32 } from './element-types.ts';
+import { toFloat32 } from './element-types.ts';
+import { withoutPrefixes } from './name-prefixes.ts';
 import type { PickleValue } from './pickle.ts';
 import type { TorchFile } from './torch-containers.ts';
 import { openTorchLegacy, openTorchZip } from './torch-containers.ts';
@@ -20,9 +21,6 @@ const KEYS = [
 ];
 const MAX_DEPTH = 4;
 const MAX_LIST = 16;
-
-/** Of DataParallel, torch.compile and Lightning. */
-const PREFIXES = ['module.', '_orig_mod.', 'model.'];
 
 /** First bytes of a zip archive. */
 export function isZip(head: Uint8Array): boolean {
@@ -76,13 +74,6 @@ function findStateDict(value: PickleValue, depth: number): Tensors | undefined {
   return tensors.length > 0 ? new Map(tensors) : undefined;
 }
 
-function withoutPrefixes(tensors: Tensors): Tensors {
-  const names = [...tensors.keys()];
-  const prefix = PREFIXES.find((candidate) => names.every((name) => name.startsWith(candidate)));
-  if (prefix === undefined) return tensors;
-  return withoutPrefixes(new Map([...tensors].map(([name, tensor]) => [name.slice(prefix.length), tensor])));
-}
-
 /** Tensors may share a storage, but not so many that a small file fills the memory. */
 function expectModest(tensors: Tensors, source: ByteSource): void {
   const elements = [...tensors.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
@@ -94,13 +85,13 @@ function expectModest(tensors: Tensors, source: ByteSource): void {
 }
 
 async function readTensor(source: ByteSource, file: TorchFile, tensor: TorchTensor): Promise<Float32Array> {
-  const { storage, offset, shape, stride } = tensor;
+  const { storage, type, offset, shape, stride } = tensor;
   const count = sizeOf(shape);
   if (count === 0) return new Float32Array(0);
   const span = shape.reduce((sum, extent, i) => sum + (extent - 1) * stride[i]!, 1);
-  const size = ELEMENT_BYTES[storage.type];
+  const { size } = storage;
   const bytes = await source.read(file.locate(storage) + offset * size, span * size);
-  const values = toFloat32(storage.type, bytes);
+  const values = toFloat32(type, bytes);
   return isContiguous(shape, stride) ? values : gather(values, shape, stride);
 }
 

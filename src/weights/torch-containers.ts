@@ -5,7 +5,6 @@
 import { fromRandomAccessReaderPromise, RandomAccessReader } from 'yauzl';
 import { WeightsError } from '../errors.ts';
 import type { ByteSource } from './byte-source.ts';
-import { ELEMENT_BYTES } from './element-types.ts';
 import type { PickleRules, PickleValue } from './pickle.ts';
 import { readPickle } from './pickle.ts';
 import type { TorchStorage } from './torch-objects.ts';
@@ -56,9 +55,9 @@ export async function openTorchZip(
   const { value } = readPickle(bytes, 0, rules);
   return {
     value,
-    locate: ({ key, type, count }) => {
+    locate: ({ key, size, count }) => {
       const member = members.get(`${root}data/${key}`);
-      const expected = count * ELEMENT_BYTES[type];
+      const expected = count * size;
       if (member?.length === expected) return member.position;
       throw unreadable(
         source.name,
@@ -127,7 +126,7 @@ async function locateLegacy(
       throw unreadable(source.name, `${storage.count} elements in storage ${storage.key}`, `${count}`);
     }
     positions.set(storage.key, position + 8);
-    position += 8 + count * ELEMENT_BYTES[storage.type];
+    position += 8 + count * storage.size;
   }
   return positions;
 }

@@ -104,11 +104,10 @@ export function inferUNetConfig(weights: Weights, resolution: number, source: st
   );
 }
 
+type Candidate = Partial<Record<keyof UNetConfig, unknown>>;
+
 /** Checks the type and range of every entry. */
-export function checkUNetConfig(
-  candidate: Partial<Record<keyof UNetConfig, unknown>>,
-  source: string,
-): UNetConfig {
+export function checkUNetConfig(candidate: Candidate, source: string): UNetConfig {
   const size = (key: keyof UNetConfig, limit = MAX_SIZE) => {
     const value = candidate[key];
     if (isSize(value, limit)) return value;
@@ -136,6 +135,24 @@ export function checkUNetConfig(
     numResBlocks: size('numResBlocks', MAX_BLOCKS),
     attnResolutions: sizes('attnResolutions', (value): value is number => isSize(value, MAX_SIZE)),
     ...(candidate.normGroups === undefined ? {} : { normGroups: size('normGroups') }),
+    ...(candidate.headChannels === undefined ? {} : { headChannels: size('headChannels') }),
+    ...unlikePublished(candidate, source),
+  };
+}
+
+/** What other libraries do otherwise than the published network. */
+function unlikePublished(candidate: Candidate, source: string) {
+  const { epsilon, evenPadding, cosFirst, frequencyShift } = candidate;
+  const isEpsilon = epsilon === undefined || (typeof epsilon === 'number' && epsilon > 0 && epsilon < 1);
+  if (!isEpsilon) throw wrong(source, 'epsilon between 0 and 1', epsilon);
+  if (frequencyShift !== undefined && frequencyShift !== 0 && frequencyShift !== 1) {
+    throw wrong(source, 'frequencyShift 0 or 1', frequencyShift);
+  }
+  return {
+    ...(epsilon === undefined ? {} : { epsilon }),
+    ...(evenPadding === true && { evenPadding }),
+    ...(cosFirst === true && { cosFirst }),
+    ...(frequencyShift === undefined ? {} : { frequencyShift }),
   };
 }
 

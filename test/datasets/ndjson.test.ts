@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -50,6 +50,57 @@ test('PNG, JPEG and PPM in base64, or in files; other fields are passed over', a
   ] as const) {
     expect(samples[at]!.pixels).toEqual(pixelsOf(i, SHAPE));
   }
+});
+
+describe('labels as others write them', () => {
+  const labelled = (label: unknown, i = 0) =>
+    line({ id: `s${i}`, label, image: pngOf(i, SHAPE).toString('base64') });
+
+  test.each([
+    ['in quotes', labelled('0') + labelled('2', 1), undefined],
+    ['as floats', labelled(0).replace('"label":0', '"label":0.0') + labelled(2, 1), undefined],
+    [
+      'beside NaN',
+      labelled(0).replace('{', '{"score":NaN,"x":[-Infinity,"NaN"],') + labelled(2, 1),
+      undefined,
+    ],
+    ['behind a byte order mark', `\ufeff${labelled(0)}${labelled(2, 1)}`, undefined],
+    ['as names', labelled('ant') + labelled('cat', 1) + labelled('bee', 2), ['ant', 'bee', 'cat']],
+  ])('%s are read', async (_, text, classNames) => {
+    writeFileSync(path, text);
+    const dataset = await openDataset(path);
+    expect(dataset.info.classes).toBe(3);
+    expect(dataset.info.classNames).toEqual(classNames);
+    const { samples, bad } = await readAll(dataset);
+    expect(bad).toEqual([]);
+    expect(samples.slice(0, 2).map(({ label }) => label)).toEqual([0, 2]);
+  });
+
+  test('a repaired name leaves as a name, all else as it came', async () => {
+    const lines = [labelled('ant').replace('{', '{"score":NaN,'), labelled('bee', 1)];
+    writeFileSync(path, lines.join(''));
+    const { info, read } = await openDataset(path);
+    const target = join(root, 'out.ndjson');
+    const { name: _, ...given } = info;
+    const writer = await openWriter(target, { ...given, format: 'ndjson' });
+    for await (const result of read()) {
+      if (result.ok) await writer.write({ ...result.sample, label: 1 }, result.origin);
+    }
+    await writer.close();
+    expect(readFileSync(target, 'utf8')).toBe(lines.join('').replace('ant', 'bee'));
+  });
+
+  test('names of the dataset that it belongs to have the labels that they have there', async () => {
+    writeFileSync(path, labelled('cat'));
+    const { info } = await openDataset(path, { classNames: ['ant', 'bee', 'cat'] });
+    expect(info.classes).toBe(3);
+  });
+
+  test('captions are no classes', async () => {
+    const caption = (_: unknown, i: number) => line({ label: `caption ${i}`, image: '' });
+    writeFileSync(path, Array.from({ length: 1100 }, caption).join(''));
+    await expect(openDataset(path)).rejects.toThrow(/found 1100 different ones in 1100 samples/);
+  });
 });
 
 test('gzip, whatever the name', async () => {

@@ -66,6 +66,32 @@ test('a negative label is set aside', async () => {
   expect(bad[0]!.message).toMatch(/expected a label from 0 to 1, found -1 at sample 00001/);
 });
 
+test.each([
+  ['MedMNIST', ['train_images', 'train_labels']],
+  ['Keras', ['x_train', 'y_train']],
+  ['scikit-learn', ['X_train', 'y_train']],
+  ['arrays without names', ['arr_0', 'arr_1']],
+  ['arrays without names, labels first', ['arr_1', 'arr_0']],
+])('the names of %s', async (_, [first, second]) => {
+  const column = npy('|u1', [3, 1], Uint8Array.of(2, 0, 4));
+  writeFileSync(path, await zip({ [first!]: images, [second!]: column }));
+  const { samples, bad } = await readAll(await openDataset(path));
+  expect(bad).toEqual([]);
+  expect(samples.map(({ label }) => label)).toEqual([2, 0, 4]);
+});
+
+test('of several parts the training set is read, and the others are named', async () => {
+  const warnings: string[] = [];
+  const test = npy('|u1', [1, ...SHAPE], pixelsOf(7, SHAPE));
+  const members = { test_images: test, test_labels: npy('|u1', [1], Uint8Array.of(9)) };
+  writeFileSync(path, await zip({ ...members, train_images: images, train_labels: labels, x: labels }));
+  const dataset = await openDataset(path, { warn: (message) => warnings.push(message) });
+  expect((await readAll(dataset)).samples).toHaveLength(3);
+  expect(warnings).toEqual([
+    `${path} holds test_images beside train_images: only train_images and train_labels are read`,
+  ]);
+});
+
 test('a header that repeats itself is looked at once, not in all ways', async () => {
   const text = "'descr': ''".repeat(400) + "'fortran_order': True".repeat(230);
   const length = Buffer.alloc(4);

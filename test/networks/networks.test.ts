@@ -30,8 +30,17 @@ const smallCnn: ClassifierSpec = {
   kind: 'small-cnn',
   config: { shape: [1, 28, 28], classes: 7, widths: [8, 16, 24] },
 };
+/** As other libraries make it by default. */
+const otherUNet: DenoiserSpec = {
+  kind: 'unet',
+  config: {
+    ...greyUNet.config,
+    ...{ epsilon: 1e-5, headChannels: 8, evenPadding: true, cosFirst: true, frequencyShift: 0 },
+  },
+};
 const SPECS: readonly (readonly [string, NetworkSpec])[] = [
   ['unet', greyUNet],
+  ['unet with heads', otherUNet],
   ['preactresnet18', preActResNet],
   ['small-cnn', smallCnn],
 ];
@@ -135,6 +144,47 @@ describe('inference', () => {
     const late = await executable.run({ x: x!, t: Float32Array.of(140) });
     expect(difference(early.noise!, late.noise!)).toBeGreaterThan(1e-3);
     await executable.dispose();
+  });
+
+  it('of a UNet with heads is that with one where only one of them does anything', async () => {
+    const [head, one] = [8, { kind: 'unet' as const, config: greyUNet.config }];
+    const several = { ...one, config: { ...greyUNet.config, headChannels: head } };
+    const alone = new Map(
+      [...someWeights(one)].map(([name, { shape, data }]) => {
+        const [, part, kind] = /attn.*\.(q|k|v|proj_out)\.(weight|bias)$/.exec(name) ?? [];
+        const width = kind === 'bias' ? 1 : shape[1]!;
+        const isSecond = (channel: number) => channel >= head && channel < 2 * head;
+        if (part === undefined || (part === 'proj_out' && kind === 'bias')) return [name, { shape, data }];
+        const channelOf = (i: number) => (part === 'proj_out' ? i % width : Math.floor(i / width));
+        return [name, { shape, data: data.map((value, i) => (isSecond(channelOf(i)) ? value : 0)) }];
+      }),
+    );
+    // one head divides by the root of all channels
+    const scaled = new Map(
+      [...alone].map(([name, { shape, data }]) => {
+        const by = /attn.*\.q\./.test(name) ? Math.sqrt(shape[0]! / head) : 1;
+        return [name, { shape, data: data.map((value) => value * by) }];
+      }),
+    );
+    const run = (spec: DenoiserSpec, weights: Weights) =>
+      evaluate(new OnnxEngine(), inferenceGraph(spec, 2), feedsOf(spec, 2), { weights });
+    const [found, expected] = [await run(several, alone), await run(one, scaled)];
+    expect(difference(found.noise!, expected.noise!)).toBeLessThan(1e-5);
+    expect(difference(found.noise!, (await run(one, alone)).noise!)).toBeGreaterThan(1e-5);
+  });
+
+  it('of a UNet with cosines first is that with sines first and the columns exchanged', async () => {
+    const weights = someWeights(greyUNet);
+    const { shape, data } = weights.get('temb.dense.0.weight')!;
+    const exchanged = data.map((_, i) => data[i - (i % 24) + (((i % 24) + 12) % 24)]!);
+    const cosFirst = { kind: 'unet' as const, config: { ...greyUNet.config, cosFirst: true } };
+    const run = (spec: DenoiserSpec, given: Weights) =>
+      evaluate(new OnnxEngine(), inferenceGraph(spec, 2), feedsOf(spec, 2), { weights: given });
+    const found = await run(
+      cosFirst,
+      new Map([...weights, ['temb.dense.0.weight', { shape, data: exchanged }]]),
+    );
+    expect(difference(found.noise!, (await run(greyUNet, weights)).noise!)).toBeLessThan(1e-5);
   });
 
   it('of a classifier gives probabilities that sum to 1 and features of the last width', async () => {

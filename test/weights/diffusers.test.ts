@@ -109,6 +109,63 @@ describe('readDiffusersFolder', () => {
     expectSame(weights, reference);
   });
 
+  it('configures what UNet2DModel does by default, and takes its defaults where keys are absent', async () => {
+    const { attention_head_dim: _, downsample_padding: __, flip_sin_to_cos: ___, ...rest } = CONFIG;
+    const { freq_shift: ____, norm_eps: _____, ...tutorial } = rest;
+    const folder = await pipeline(tutorial);
+    await cp(checkpoint, join(folder, 'unet/diffusion_pytorch_model.bin'));
+    const { config } = await readDiffusersFolder(folder);
+    const unlike = { epsilon: 1e-5, headChannels: 8, evenPadding: true, cosFirst: true, frequencyShift: 0 };
+    expect(config).toEqual({ ...UNET, ...unlike });
+  });
+
+  it('reads the variant, or the full precision where both are there', async () => {
+    const reference = await readTorchCheckpoint(checkpoint);
+    const names = toDiffusers(reference, ['to_q', 'to_k', 'to_v', 'to_out.0']);
+    const folder = await pipeline(CONFIG);
+    await writeSafetensors(join(folder, 'unet/diffusion_pytorch_model.fp16.safetensors'), names);
+    expectSame((await readDiffusersFolder(folder)).weights, reference);
+    await writeSafetensors(
+      join(folder, 'unet/diffusion_pytorch_model.safetensors'),
+      new Map([...names].slice(1)),
+    );
+    expect((await readDiffusersFolder(folder)).weights.size).toBe(reference.size - 1);
+  });
+
+  it.each([
+    ['', ''],
+    ['.fp16', '.fp16'],
+  ])('reads shards by their index%s', async (variant) => {
+    const reference = await readTorchCheckpoint(checkpoint);
+    const folder = await pipeline(CONFIG);
+    const map: Record<string, string> = {};
+    const entries = [...toDiffusers(reference, ['to_q', 'to_k', 'to_v', 'to_out.0'])];
+    for (const shard of [0, 1]) {
+      const name = `diffusion_pytorch_model${variant}-0000${shard + 1}-of-00002.safetensors`;
+      const part = entries.filter((_, i) => i % 2 === shard);
+      for (const [weight] of part) map[weight] = name;
+      await writeSafetensors(join(folder, 'unet', name), new Map(part));
+    }
+    const index = join(folder, `unet/diffusion_pytorch_model.safetensors.index${variant}.json`);
+    await writeFile(index, JSON.stringify({ weight_map: map }));
+    expectSame((await readDiffusersFolder(folder)).weights, reference);
+    await writeFile(
+      index,
+      JSON.stringify({ weight_map: { ...map, more: entries[0] && map[entries[0][0]] } }),
+    );
+    await expect(readDiffusersFolder(folder)).rejects.toThrow(/expected more in .* found none/);
+  });
+
+  it.each(['../diffusion_pytorch_model-1.safetensors', '/etc/passwd', 3, 'config.json'])(
+    'opens no file that an index names elsewhere: %s',
+    async (shard) => {
+      const folder = await pipeline(CONFIG);
+      const index = join(folder, 'unet/diffusion_pytorch_model.safetensors.index.json');
+      await writeFile(index, JSON.stringify({ weight_map: { 'conv_in.weight': shard } }));
+      await expect(readDiffusersFolder(folder)).rejects.toThrow(/names of shards beside it/);
+    },
+  );
+
   it('reads .bin weights, and folders without sub-folders', async () => {
     const folder = await pipeline(CONFIG, {}, '.');
     await cp(checkpoint, join(folder, 'diffusion_pytorch_model.bin'));
@@ -131,10 +188,11 @@ describe('readDiffusersFolder', () => {
   );
 
   it.each<[string, object, object, RegExp]>([
-    ['symmetric padding', { downsample_padding: 1 }, {}, /downsample_padding 0 .* found 1/],
-    ['several heads', { attention_head_dim: 8 }, {}, /attention_head_dim null .* found 8/],
-    ['another embedding', { flip_sin_to_cos: true }, {}, /flip_sin_to_cos false/],
-    ['other groups', { norm_num_groups: 8 }, {}, /norm_num_groups 32/],
+    ['wider padding', { downsample_padding: 2 }, {}, /downsample_padding 0 .* found 2/],
+    ['heads that do not fit', { attention_head_dim: 24 }, {}, /attention_head_dim .* found 24/],
+    ['another embedding', { time_embedding_type: 'fourier' }, {}, /time_embedding_type "positional"/],
+    ['groups that do not fit', { norm_num_groups: 24 }, {}, /norm_num_groups .* found 24/],
+    ['an epsilon that is none', { norm_eps: 'small' }, {}, /epsilon between 0 and 1/],
     ['other blocks', { down_block_types: ['ResnetDownsampleBlock2D'] }, {}, /down_block_types/],
     [
       'uneven attention',
@@ -159,7 +217,7 @@ describe('readDiffusersFolder', () => {
       /expected JSON in .*config\.json/,
     );
     await expect(readDiffusersFolder(await pipeline(CONFIG))).rejects.toThrow(
-      /found neither; fetch the weights/,
+      /found none; fetch the weights/,
     );
     const folder = await pipeline(CONFIG);
     await writeFile(join(folder, 'unet/config.json'), 'version https://git-lfs');

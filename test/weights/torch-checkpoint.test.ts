@@ -101,6 +101,43 @@ describe('readTorchCheckpoint', () => {
     expect([...(await readTorchCheckpoint(path)).get('w')!.data]).toEqual([2, 3, 4]);
   });
 
+  const word = (text: string) => `X${String.fromCharCode(text.length)}\x00\x00\x00${text}`;
+
+  it.each([
+    ['a Counter', 'ccollections\nCounter\n(}K\x05K\x01stR'],
+    ['a set of Python 2', 'c__builtin__\nset\n(]K\x05atR'],
+    ['a set of protocol 4', '\x8f(K\x05\x90'],
+    ['a complex number', 'cbuiltins\ncomplex\n(K\x01K\x02tR'],
+    ['bytes that may change', `cbuiltins\nbytearray\n(c_codecs\nencode\n(${word('ab')}${word('latin1')}tRtR`],
+    ['a type of elements', 'ctorch\nfloat8_e4m3fn\n'],
+    ['a layout', `ctorch.serialization\n_get_layout\n(${word('torch.strided')}tR`],
+    ['a tensor without storage', 'ctorch._utils\n_rebuild_meta_tensor_no_storage\n(K\x01tR'],
+    ['quantised elements', tensor(4, 0, [3], [1]).replace('FloatStorage', 'QInt32Storage')],
+  ])('drops what torch.load lets pass with weights only: %s', async (_, value) => {
+    const body = `}(${word('model')}${named(tensor(4, 1, [3], [1]))}${word('x')}${value}u`;
+    const data = Buffer.alloc(8 + 16);
+    data.writeBigInt64LE(4n);
+    data.writeFloatLE(2, 12);
+    const path = await legacy(body, `\x80\x02]X\x01\x00\x00\x00ka.${data.toString('latin1')}`);
+    const weights = await readTorchCheckpoint(path);
+    expect([...weights.keys()]).toEqual(['w']);
+    expect(weights.get('w')!.data[0]).toBe(2);
+  });
+
+  it.each([
+    ['with a parameter made anew', `ctorch.nn.parameter\nParameter\n(${tensor(4, 1, [3], [1])}t\x81`],
+    [
+      'with attributes',
+      `ctorch._tensor\n_rebuild_from_type_v2\n(ctorch._utils\n_rebuild_parameter\nctorch\nTensor\n(${tensor(4, 1, [3], [1])}t}tR`,
+    ],
+  ])('reads a tensor %s', async (_, value) => {
+    const data = Buffer.alloc(8 + 16);
+    data.writeBigInt64LE(4n);
+    data.writeFloatLE(2, 12);
+    const path = await legacy(named(value), `\x80\x02]X\x01\x00\x00\x00ka.${data.toString('latin1')}`);
+    expect((await readTorchCheckpoint(path)).get('w')!.data[0]).toBe(2);
+  });
+
   it.each([
     ['a tensor behind its storage', named(tensor(4, 2, [3], [1])), /\[3\] within its storage of 4 elements/],
     ['a tensor larger than its storage', named(tensor(4, 0, [200, 200], [0, 0])), /within its storage of 4/],
@@ -111,6 +148,12 @@ describe('readTorchCheckpoint', () => {
       named('c__builtin__\neval\n(X\x01\x00\x00\x001tR'),
       /the global __builtin__\.eval/,
     ],
+    [
+      'another call in the place of one that makes a tensor',
+      named('ctorch._tensor\n_rebuild_from_type_v2\n(ccollections\nOrderedDict\nctorch\nTensor\n)}tR'),
+      /a call that makes a tensor/,
+    ],
+    ['a call of a type of elements', named('ctorch\nfloat32\n)R'), /a call of torch\.float32/],
     ['a call of a storage type', named('ctorch\nFloatStorage\n)R'), /a call of torch\.FloatStorage/],
     ['an extension opcode', '\x82\x01', /opcode 0x82/],
     ['an old-style instance', '(i__main__\nx\n', /opcode 0x69/],
