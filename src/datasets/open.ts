@@ -23,6 +23,7 @@ import { countNdjsonLabels, readNdjson } from './ndjson.ts';
 import { countNpzLabels, readNpz } from './npz.ts';
 import { countParquetLabels, readParquet } from './parquet.ts';
 import type { Quiet } from './quiet.ts';
+import { chooseReading, type Reading } from './readings.ts';
 import { type DatasetFormat, type Recognised, recognise, stemOf } from './recognise.ts';
 import type { ImageSize } from './resize.ts';
 import type { KnownIds } from './same-stems.ts';
@@ -136,7 +137,11 @@ export async function openDataset(
   const { format, quiet, growing } = options;
   const sources = typeof source === 'string' ? [source] : await readable(source, quiet);
   const clean = options.clean?.length ? await recogniseClean(options.clean) : undefined;
-  const recognised = await Promise.all(sources.map((path) => recognise(path, { format, quiet, growing })));
+  const choose = (path: string, readings: readonly Reading[]) =>
+    chooseReading(path, readings, growing ?? false, (part) => entriesOf(nameClasses([part]), options));
+  const recognised = await Promise.all(
+    sources.map((path) => recognise(path, { format, quiet, growing, choose })),
+  );
   for (const { warnings = [] } of recognised) for (const text of warnings) options.warn?.(text);
   const found = recognised.map((part) =>
     clean && part.format === 'backdoorbench' ? { ...part, clean } : part,

@@ -17,6 +17,7 @@ import { readable } from './finished.ts';
 import { INPUT_FORMATS, SHAPES } from './formats.ts';
 import { parquetClassNames } from './parquet.ts';
 import type { Quiet } from './quiet.ts';
+import { namesOfFiles, type Reading } from './readings.ts';
 
 export const DATASET_FORMATS = [...INPUT_FORMATS, 'shapes'] as const;
 
@@ -62,6 +63,8 @@ export interface RecogniseOptions {
   readonly quiet?: Quiet | undefined;
   /** Whether a run remembers labels, as `listClassFolders` has it. */
   readonly growing?: boolean | undefined;
+  /** Decides where a folder can be read in more than one way; the first one is taken when absent. */
+  readonly choose?: (source: string, readings: readonly Reading[]) => Promise<Recognised>;
 }
 
 /**
@@ -92,7 +95,7 @@ export function stemOf(source: string): string {
 
 async function recogniseFolder(
   source: string,
-  { format, quiet, growing }: RecogniseOptions,
+  { format, quiet, growing, choose }: RecogniseOptions,
 ): Promise<Recognised> {
   const description = await readDescription(source);
   if (description) {
@@ -112,23 +115,33 @@ async function recogniseFolder(
   }
   const names = (await listFolder(source)).map(({ name }) => name).sort();
   const { folders, warnings } = await listClassFolders(source, growing);
+  const readings: Reading[] = [];
   for (const [pattern, kind] of FILES_IN_FOLDERS) {
     const found = names.filter((name) => pattern.test(name)).map((name) => join(source, name));
     const files = await readable(found, quiet);
     const archived =
       kind === 'tar' && (format === 'webdataset' || (format === 'class-folders' && folders.length === 0));
     const meant = format === undefined || format === kind || archived;
-    if (files.length > 0 && meant) return recogniseFiles(files, source, format ?? kind);
+    if (files.length === 0 || !meant) continue;
+    const read = () => recogniseFiles(files, source, format ?? kind);
+    readings.push({ what: namesOfFiles(files), recognise: read });
   }
-  if (folders.length === 1 && folders[0] === IMAGES_FOLDER) {
+  const onlyImages = folders.length === 1 && folders[0] === IMAGES_FOLDER;
+  if (onlyImages && readings.length === 0) {
     throw new DatasetError(
       `expected a folder for each class in ${source}, found only ${IMAGES_FOLDER}; sort its images into classes`,
     );
   }
-  if (folders.length > 0) return { format: 'class-folders', files: [source], folders, warnings };
+  if (folders.length > 0 && !onlyImages && (format === undefined || format === 'class-folders')) {
+    const found: Recognised = { format: 'class-folders', files: [source], folders, warnings };
+    readings.push({ what: `class folders (${namesOfFiles(folders)})`, recognise: async () => found });
+  }
+  const [first] = readings;
+  if (first && (readings.length === 1 || !choose)) return first.recognise();
+  if (choose && readings.length > 1) return choose(source, readings);
   throw new DatasetError(
-    `expected class folders, files such as .tar or .ndjson, or dataset.json in ${source}, found ${names.length} other files; ` +
-      'name the file itself for IDX and CIFAR',
+    `expected ${format ?? 'class folders, files such as .tar or .ndjson, or dataset.json'} in ${source}, found ` +
+      `${names.length} other files; name the file itself for IDX and CIFAR`,
   );
 }
 
