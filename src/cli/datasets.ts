@@ -105,6 +105,7 @@ async function open(
     ...(classes !== null && { classes }),
     ...(like?.classNames && { classNames: like.classNames }),
     ...channelsOf(settings),
+    cifarLabels: settings.dataset.cifarLabels,
     maxPixels: settings.dataset.maxPixels,
     ...sizing(settings, size),
     ...reachOf(context),

@@ -29,3 +29,6 @@ export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
 
 /** Begins the names of procedural datasets. */
 export const SHAPES = 'shapes:';
+
+/** The two labels that a record of CIFAR-100 has. */
+export const CIFAR_LABELS = ['fine', 'coarse'] as const;

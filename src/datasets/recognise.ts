@@ -52,6 +52,8 @@ export interface Recognised {
   readonly classNames?: readonly string[];
   /** Of results of BackdoorBench: the clean dataset that they belong to. */
   readonly clean?: readonly Recognised[];
+  /** Label bytes of the records of CIFAR binary. */
+  readonly labelBytes?: number;
   /** Of what was passed over, for people. */
   readonly warnings?: readonly string[];
 }
@@ -199,9 +201,9 @@ export function formatOf(start: Buffer): DatasetFormat | 'tar' | undefined {
   return idx ? 'idx' : undefined;
 }
 
-/** CIFAR comes with the names of its classes, one a line, in `batches.meta.txt` beside the data. */
-async function classNamesIn(folder: string): Promise<string[] | undefined> {
-  const path = join(folder, 'batches.meta.txt');
+/** CIFAR comes with the names of its classes, one a line, in a file beside the data. */
+export async function classNamesIn(folder: string, name = 'batches.meta.txt'): Promise<string[] | undefined> {
+  const path = join(folder, name);
   const text = await readText(path, MOST_NAMES_BYTES).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
     if (error instanceof DataElixirError) throw error;
