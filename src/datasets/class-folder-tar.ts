@@ -9,21 +9,49 @@ import { damagedEntry, type Entry } from './entry.ts';
 import { IdSet } from './id-set.ts';
 import { imageStem, isImageName, maxImageBytes, tooManyBytes } from './image.ts';
 import { damagedArchive, linkedMember, readTar, type TarMember } from './tar.ts';
+import { labelField, splitMember } from './webdataset.ts';
+
+/** Of JSON beside an image; a label needs no more. */
+const MOST_JSON_BYTES = 2 ** 20;
 
 /**
- * The class folders of an archive: those that directly hold an image. None as soon as a `.cls` member shows that it
- * is a WebDataset shard.
+ * The class folders of an archive: those that directly hold an image. None as soon as a label beside an image of the
+ * same name, in `.cls` or `.json`, shows that it is a WebDataset shard, whatever folders its keys have.
  */
 export async function listTarClasses(path: string): Promise<string[]> {
   const classes = new Set<string>();
-  for await (const member of readTar(path, () => false)) {
+  const sidecars = new Sidecars();
+  for await (const member of readTar(path, (name, size) => isJson(name) && size <= MOST_JSON_BYTES)) {
     if (member.kind === 'damage') break;
     if (member.kind === 'link') continue;
-    if (/\.cls$/i.test(member.name)) return [];
+    if (/\.cls$/i.test(member.name) || sidecars.show(member)) return [];
     const folder = classOf(member.name);
     if (folder !== undefined && isImageName(member.name)) classes.add(folder);
   }
   return [...classes];
+}
+
+function isJson(name: string): boolean {
+  return /\.json$/i.test(name);
+}
+
+/** The keys of images, and of JSON that holds a label. */
+class Sidecars {
+  readonly #images = new IdSet();
+  readonly #labels = new IdSet();
+
+  /** Whether a member makes a pair with one that was before it. */
+  show({ name, bytes }: TarMember): boolean {
+    const key = splitMember(name)?.key;
+    if (key === undefined) return false;
+    if (isImageName(name)) {
+      this.#images.add(key);
+      return this.#labels.has(key);
+    }
+    if (!bytes || labelField(bytes) === undefined) return false;
+    this.#labels.add(key);
+    return this.#images.has(key);
+  }
 }
 
 /**
