@@ -24,13 +24,14 @@ import { countNdjsonLabels, readNdjson } from './ndjson.ts';
 import { countNpzLabels, readNpz } from './npz.ts';
 import { countParquetLabels, readParquet } from './parquet.ts';
 import type { Quiet } from './quiet.ts';
-import { chooseReading, type Reading } from './readings.ts';
+import { chooseReading, namesOfFiles, type Reading } from './readings.ts';
 import { type DatasetFormat, type Recognised, recognise, stemOf } from './recognise.ts';
 import type { ImageSize } from './resize.ts';
 import type { KnownIds } from './same-stems.ts';
 import type { ImageShape, ReadResult } from './sample.ts';
 import { decodeEntry, type Expected, settleEntry } from './settle.ts';
 import { readShapes } from './shapes.ts';
+import { areSplits, type Split } from './splits.ts';
 import { readWebDataset } from './webdataset.ts';
 
 /** What phones take: 108 and 134 megapixels are the largest in one file that is no raw one. */
@@ -68,6 +69,8 @@ export interface DatasetOptions {
   readonly size?: ImageSize;
   /** Label bytes of a CIFAR binary record: 1, or 2 as in CIFAR-100; the size of the file tells when absent. */
   readonly labelBytes?: number;
+  /** Which of the splits that a source holds is read, in the order in which they are preferred; train when absent. */
+  readonly splits?: readonly Split[];
   /** Which of CIFAR-100's two labels counts; fine when absent. */
   readonly cifarLabels?: CifarLabels;
   /** Convert images to 1 or 3 channels where nothing is lost by it: gray to RGB, gray stored as RGB to gray. */
@@ -137,13 +140,18 @@ export async function openDataset(
   source: string | readonly string[],
   options: DatasetOptions = {},
 ): Promise<Dataset> {
-  const { format, quiet, growing } = options;
+  const { format, quiet, growing, splits } = options;
   const sources = typeof source === 'string' ? [source] : await readable(source, quiet);
+  if (areSplits(sources)) {
+    options.warn?.(
+      `${namesOfFiles(sources)} are of several splits, and all are read, being named one by one`,
+    );
+  }
   const clean = options.clean?.length ? await recogniseClean(options.clean, options) : undefined;
   const choose = (path: string, readings: readonly Reading[]) =>
     chooseReading(path, readings, growing ?? false, (part) => entriesOf(nameClasses([part]), options));
   const recognised = await Promise.all(
-    sources.map((path) => recognise(path, { format, quiet, growing, choose })),
+    sources.map((path) => recognise(path, { format, quiet, growing, choose, ...(splits && { splits }) })),
   );
   for (const { warnings = [] } of recognised) for (const text of warnings) options.warn?.(text);
   const found = await Promise.all(

@@ -15,9 +15,11 @@ import { type Description, readDescription } from './description.ts';
 import { readNames } from './file-ids.ts';
 import { readable } from './finished.ts';
 import { INPUT_FORMATS, SHAPES } from './formats.ts';
+import { isImageName } from './image.ts';
 import { parquetClassNames } from './parquet.ts';
 import type { Quiet } from './quiet.ts';
 import { namesOfFiles, type Reading } from './readings.ts';
+import { areSplits, chooseSplit, type Split } from './splits.ts';
 
 export const DATASET_FORMATS = [...INPUT_FORMATS, 'shapes'] as const;
 
@@ -65,6 +67,8 @@ export interface RecogniseOptions {
   readonly quiet?: Quiet | undefined;
   /** Whether a run remembers labels, as `listClassFolders` has it. */
   readonly growing?: boolean | undefined;
+  /** Of a folder that holds several, in the order in which they are preferred; train when absent. */
+  readonly splits?: readonly Split[];
   /** Decides where a folder can be read in more than one way; the first one is taken when absent. */
   readonly choose?: (source: string, readings: readonly Reading[]) => Promise<Recognised>;
 }
@@ -95,10 +99,8 @@ export function stemOf(source: string): string {
   return basename(source).replace(/(?<=.)\..*$/, '');
 }
 
-async function recogniseFolder(
-  source: string,
-  { format, quiet, growing, choose }: RecogniseOptions,
-): Promise<Recognised> {
+async function recogniseFolder(source: string, options: RecogniseOptions): Promise<Recognised> {
+  const { format, quiet, growing, choose, splits } = options;
   const description = await readDescription(source);
   if (description) {
     const { classNames, parts } = description;
@@ -117,6 +119,9 @@ async function recogniseFolder(
   }
   const names = (await listFolder(source)).map(({ name }) => name).sort();
   const { folders, warnings } = await listClassFolders(source, growing);
+  if (areSplits(folders) && (await haveClasses(source, folders))) {
+    return recogniseSplit(source, folders, options);
+  }
   const readings: Reading[] = [];
   for (const [pattern, kind] of FILES_IN_FOLDERS) {
     const found = names.filter((name) => pattern.test(name)).map((name) => join(source, name));
@@ -125,7 +130,10 @@ async function recogniseFolder(
       kind === 'tar' && (format === 'webdataset' || (format === 'class-folders' && folders.length === 0));
     const meant = format === undefined || format === kind || archived;
     if (files.length === 0 || !meant) continue;
-    const read = () => recogniseFiles(files, source, format ?? kind);
+    const read = async () => {
+      const chosen = chooseSplit(source, files, splits);
+      return withWarnings(await recogniseFiles(chosen.names, source, format ?? kind), chosen.warnings);
+    };
     readings.push({ what: namesOfFiles(files), recognise: read });
   }
   const onlyImages = folders.length === 1 && folders[0] === IMAGES_FOLDER;
@@ -141,10 +149,56 @@ async function recogniseFolder(
   const [first] = readings;
   if (first && (readings.length === 1 || !choose)) return first.recognise();
   if (choose && readings.length > 1) return choose(source, readings);
+  const inner = folders.length === 0 ? await folderOfFiles(source) : undefined;
+  if (inner !== undefined) return recogniseFolder(inner, options);
   throw new DatasetError(
     `expected ${format ?? 'class folders, files such as .tar or .ndjson, or dataset.json'} in ${source}, found ` +
       `${names.length} other files; name the file itself for IDX and CIFAR`,
   );
+}
+
+/** Whether folders hold no images themselves, and one of them classes; others may hold what is not sorted into any. */
+async function haveClasses(source: string, folders: readonly string[]): Promise<boolean> {
+  let have = false;
+  for (const folder of folders) {
+    const path = join(source, folder);
+    if ((await listFolder(path)).some(({ name }) => isImageName(name))) return false;
+    const { folders: classes } = await listClassFolders(path);
+    have ||= classes.some((name) => name !== IMAGES_FOLDER);
+  }
+  return have;
+}
+
+/** One of the folders that splits are kept in. */
+async function recogniseSplit(
+  source: string,
+  folders: readonly string[],
+  options: RecogniseOptions,
+): Promise<Recognised> {
+  const { names, warnings } = chooseSplit(source, folders, options.splits);
+  const [folder, other] = names as [string, string?];
+  if (other !== undefined) {
+    throw new DatasetError(
+      `expected one folder a split in ${source}, found ${folder} and ${other}; name the one that is meant`,
+    );
+  }
+  return withWarnings(await recogniseFolder(join(source, folder), options), warnings);
+}
+
+/** The one folder in a folder, where it holds files of several samples, as `data` does on the Hugging Face hub. */
+async function folderOfFiles(source: string): Promise<string | undefined> {
+  const found = (await listFolder(source)).filter(
+    (entry) => entry.isDirectory() && !entry.name.startsWith('.'),
+  );
+  const [only, other] = found;
+  if (!only || other) return undefined;
+  const path = join(source, only.name);
+  const names = (await listFolder(path)).map(({ name }) => name);
+  return names.some((name) => FILES_IN_FOLDERS.some(([pattern]) => pattern.test(name))) ? path : undefined;
+}
+
+function withWarnings(part: Recognised, warnings: readonly string[]): Recognised {
+  return warnings.length === 0 ? part : { ...part, warnings: [...(part.warnings ?? []), ...warnings] };
 }
 
 /** @param format `tar` leaves it to the archives whether they hold shards or class folders */
