@@ -237,12 +237,23 @@ async function recogniseFile(path: string): Promise<DatasetFormat | 'tar'> {
   if (/\.bin(\.gz|\.zst)?$/.test(path)) return 'cifar-binary';
   const format = formatOf(start);
   if (format) return format;
+  if (isPickle(start)) {
+    throw new DatasetError(
+      `expected a dataset at ${path}, found a Python pickle, as in the Python version of CIFAR; ` +
+        'bring the binary version, or write images in class folders',
+    );
+  }
   const damage = bytes.damage ? ` (${bytes.damage})` : '';
   throw new DatasetError(
     `expected IDX images, a tar archive, NDJSON, .npz, Parquet, CIFAR .bin or a folder, found ${path} beginning with ` +
       `${start.toString('hex', 0, 8) || 'nothing'}${damage}; ` +
       `set dataset.format to one of ${DATASET_FORMATS.join(', ')}`,
   );
+}
+
+/** Of a protocol with a mark at its start, which begins a dictionary, a frame or a mark. */
+function isPickle(start: Buffer): boolean {
+  return start[0] === 0x80 && start[1]! >= 2 && start[1]! <= 5 && [0x7d, 0x95, 0x28].includes(start[2]!);
 }
 
 /** What bytes that begin so hold; undefined where they tell nothing, as those of CIFAR. */
