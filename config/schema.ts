@@ -2,7 +2,7 @@
 // environment, the command line, `--help` and the resolved configuration of a record all come from here.
 // The defaults are this project's own; `config/paper.yaml` holds those of the reference implementation.
 
-import { INPUT_FORMATS, OUTPUT_FORMATS } from '../src/datasets/formats.ts';
+import { CIFAR_LABELS, INPUT_FORMATS, OUTPUT_FORMATS, SPLITS } from '../src/datasets/formats.ts';
 import {
   choice,
   flag,
@@ -110,6 +110,16 @@ export const schema = {
         max: 100_000,
         unit: 'classes',
       },
+    ),
+    split: choice(
+      'Which split is read of a training source that holds several, by the names of its files or folders (train-*.parquet beside test-*.parquet, train/ beside test/). Of dataset.test that is test, else validation.',
+      SPLITS,
+      'train',
+    ),
+    cifarLabels: choice(
+      'Which label of a CIFAR-100 record counts: the fine class out of 100, or the coarse one out of 20.',
+      CIFAR_LABELS,
+      'fine',
     ),
     channels: optionalInteger('Channels to convert images to where nothing is lost by it: 1 or 3.', {
       min: 1,

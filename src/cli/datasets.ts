@@ -14,6 +14,7 @@ import type { ImageSize } from '../datasets/resize.ts';
 import type { KnownIds } from '../datasets/same-stems.ts';
 import type { ImageShape, ReadResult } from '../datasets/sample.ts';
 import { SampleStore } from '../datasets/sample-store.ts';
+import type { Split } from '../datasets/splits.ts';
 import { openStream, type Source, type SourceInfo } from '../datasets/stream.ts';
 import type { WriterOptions } from '../datasets/writer.ts';
 import { ConfigError, DatasetError } from '../errors.ts';
@@ -30,6 +31,8 @@ interface Part {
   readonly limit?: number | null;
   readonly size?: ImageSize;
   readonly growing?: Growing | undefined;
+  /** Of sources that hold several; `dataset.split` when absent. */
+  readonly splits?: readonly Split[];
 }
 
 /** How a dataset is opened that a state follows. */
@@ -64,7 +67,13 @@ export function trainingPaths(context: Opening): Promise<string[]> {
 export async function openTest(context: Context, like?: SourceInfo): Promise<Source | undefined> {
   const { test, name, testLimit } = context.settings.dataset;
   if (test.length === 0) return undefined;
-  return open(context, 'dataset.test', test, { name, limit: testLimit }, like);
+  return open(
+    context,
+    'dataset.test',
+    test,
+    { name, limit: testLimit, splits: ['test', 'validation'] },
+    like,
+  );
 }
 
 /** Images to train a denoiser on. */
@@ -89,7 +98,7 @@ async function open(
   context: Opening,
   option: string,
   sources: readonly string[],
-  { name, offset, limit, size, growing }: Part,
+  { name, offset, limit, size, growing, splits = [context.settings.dataset.split] }: Part,
   like?: SourceInfo,
 ): Promise<Source> {
   if (sources.length === 0) {
@@ -105,6 +114,8 @@ async function open(
     ...(classes !== null && { classes }),
     ...(like?.classNames && { classNames: like.classNames }),
     ...channelsOf(settings),
+    splits,
+    cifarLabels: settings.dataset.cifarLabels,
     maxPixels: settings.dataset.maxPixels,
     ...sizing(settings, size),
     ...reachOf(context),

@@ -1,5 +1,5 @@
 // The binary layout of CIFAR (Krizhevsky 2009): records of one label byte and the pixels, channel after channel,
-// without any header; CIFAR-100 has two label bytes of which the last is the fine class. Other image sizes in
+// without any header; CIFAR-100 has two label bytes, the coarse class and the fine one. Other image sizes in
 // the same layout are read as well. https://www.cs.toronto.edu/~kriz/cifar.html
 
 import { ByteReader } from './byte-reader.ts';
@@ -10,13 +10,15 @@ import type { ImageShape } from './sample.ts';
 export interface CifarLayout {
   /** Size of every image; the format itself does not say. */
   readonly shape: ImageShape;
-  /** Bytes before the pixels; the last one is the label. */
+  /** Bytes before the pixels. */
   readonly labelBytes: number;
+  /** Which of them is the label; the last one when absent. */
+  readonly labelAt?: number;
 }
 
 /** Reads one file or stream, gzipped or not. Bytes after the last whole record make one damaged entry. */
 export async function* readCifarBinary(file: ByteSource, layout: CifarLayout): AsyncGenerator<Entry> {
-  const { shape, labelBytes } = layout;
+  const { shape, labelBytes, labelAt = labelBytes - 1 } = layout;
   const size = labelBytes + shape[0] * shape[1] * shape[2];
   const bytes = new ByteReader(file);
   try {
@@ -31,7 +33,7 @@ export async function* readCifarBinary(file: ByteSource, layout: CifarLayout): A
       yield {
         ...place,
         decode: () => ({
-          label: record[labelBytes - 1]!,
+          label: record[labelAt]!,
           pixels: Uint8Array.from(record.subarray(labelBytes)),
           shape,
         }),

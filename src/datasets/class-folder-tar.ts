@@ -4,26 +4,65 @@
 // samples, in the order of the archive.
 
 import { basename, dirname } from 'node:path/posix';
+import { DatasetError } from '../errors.ts';
 import { IMAGES_FOLDER } from './class-folder-list.ts';
 import { damagedEntry, type Entry } from './entry.ts';
 import { IdSet } from './id-set.ts';
 import { imageStem, isImageName, maxImageBytes, tooManyBytes } from './image.ts';
 import { damagedArchive, linkedMember, readTar, type TarMember } from './tar.ts';
+import { labelField, splitMember } from './webdataset.ts';
+
+/** As the archives of CIFAR name their files, of the binary version or the one for Python. */
+const CIFAR_FILE = /(?:^|\/)cifar-10[^/]*\/(?:data_batch_\d+|test_batch|train|test)(?:\.bin)?$/;
+/** Of JSON beside an image; a label needs no more. */
+const MOST_JSON_BYTES = 2 ** 20;
 
 /**
- * The class folders of an archive: those that directly hold an image. None as soon as a `.cls` member shows that it
- * is a WebDataset shard.
+ * The class folders of an archive: those that directly hold an image. None as soon as a label beside an image of the
+ * same name, in `.cls` or `.json`, shows that it is a WebDataset shard, whatever folders its keys have.
+ *
+ * @throws {DatasetError} when it holds what CIFAR is downloaded as
  */
 export async function listTarClasses(path: string): Promise<string[]> {
   const classes = new Set<string>();
-  for await (const member of readTar(path, () => false)) {
+  const sidecars = new Sidecars();
+  let cifar: string | undefined;
+  for await (const member of readTar(path, (name, size) => isJson(name) && size <= MOST_JSON_BYTES)) {
     if (member.kind === 'damage') break;
     if (member.kind === 'link') continue;
-    if (/\.cls$/i.test(member.name)) return [];
+    if (/\.cls$/i.test(member.name) || sidecars.show(member)) return [];
+    if (CIFAR_FILE.test(member.name)) cifar ??= basename(member.name);
     const folder = classOf(member.name);
     if (folder !== undefined && isImageName(member.name)) classes.add(folder);
   }
-  return [...classes];
+  if (cifar === undefined || classes.size > 0) return [...classes];
+  throw new DatasetError(
+    `expected images in ${path}, found an archive of CIFAR's own files such as ${cifar}; unpack it, and name its ` +
+      'data_batch_*.bin, or train.bin, of the binary version',
+  );
+}
+
+function isJson(name: string): boolean {
+  return /\.json$/i.test(name);
+}
+
+/** The keys of images, and of JSON that holds a label. */
+class Sidecars {
+  readonly #images = new IdSet();
+  readonly #labels = new IdSet();
+
+  /** Whether a member makes a pair with one that was before it. */
+  show({ name, bytes }: TarMember): boolean {
+    const key = splitMember(name)?.key;
+    if (key === undefined) return false;
+    if (isImageName(name)) {
+      this.#images.add(key);
+      return this.#labels.has(key);
+    }
+    if (!bytes || labelField(bytes) === undefined) return false;
+    this.#labels.add(key);
+    return this.#images.has(key);
+  }
 }
 
 /**

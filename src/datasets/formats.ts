@@ -29,3 +29,9 @@ export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
 
 /** Begins the names of procedural datasets. */
 export const SHAPES = 'shapes:';
+
+/** The two labels that a record of CIFAR-100 has. */
+export const CIFAR_LABELS = ['fine', 'coarse'] as const;
+
+/** Parts of a dataset that are kept apart. */
+export const SPLITS = ['train', 'validation', 'test'] as const;

@@ -6,6 +6,7 @@ import { dirname } from 'node:path';
 import { DatasetError, SampleError } from '../errors.ts';
 import { ahead } from './ahead.ts';
 import { overlaid, readAttackResult, readBackdoorBench } from './backdoorbench.ts';
+import { type CifarLabels, cifarClasses, labelAt, withLayout } from './cifar.ts';
 import { readCifarBinary } from './cifar-binary.ts';
 import { readClassFolderTar } from './class-folder-tar.ts';
 import { readClassFolders } from './class-folders.ts';
@@ -23,12 +24,14 @@ import { countNdjsonLabels, ndjsonLabels, readNdjson } from './ndjson.ts';
 import { countNpzLabels, readNpz } from './npz.ts';
 import { countParquetLabels, readParquet } from './parquet.ts';
 import type { Quiet } from './quiet.ts';
+import { chooseReading, namesOfFiles, type Reading } from './readings.ts';
 import { type DatasetFormat, type Recognised, recognise, stemOf } from './recognise.ts';
 import type { ImageSize } from './resize.ts';
 import type { KnownIds } from './same-stems.ts';
 import type { ImageShape, ReadResult } from './sample.ts';
 import { decodeEntry, type Expected, settleEntry } from './settle.ts';
 import { readShapes } from './shapes.ts';
+import { areSplits, type Split } from './splits.ts';
 import { namesIn } from './text-labels.ts';
 import { readWebDataset } from './webdataset.ts';
 
@@ -65,8 +68,12 @@ export interface DatasetOptions {
   readonly resize?: boolean;
   /** Height and width of the dataset with `resize`, where `shape` is not known. */
   readonly size?: ImageSize;
-  /** Label bytes of a CIFAR binary record: 1 (default), 2 for CIFAR-100. */
+  /** Label bytes of a CIFAR binary record: 1, or 2 as in CIFAR-100; the size of the file tells when absent. */
   readonly labelBytes?: number;
+  /** Which of the splits that a source holds is read, in the order in which they are preferred; train when absent. */
+  readonly splits?: readonly Split[];
+  /** Which of CIFAR-100's two labels counts; fine when absent. */
+  readonly cifarLabels?: CifarLabels;
   /** Convert images to 1 or 3 channels where nothing is lost by it: gray to RGB, gray stored as RGB to gray. */
   readonly channels?: 1 | 3;
   /** Samples to pass over at the start, good or bad. */
@@ -134,18 +141,33 @@ export async function openDataset(
   source: string | readonly string[],
   options: DatasetOptions = {},
 ): Promise<Dataset> {
-  const { format, quiet, growing } = options;
+  const { format, quiet, growing, splits } = options;
   const sources = typeof source === 'string' ? [source] : await readable(source, quiet);
-  const clean = options.clean?.length ? await recogniseClean(options.clean) : undefined;
-  const recognised = await Promise.all(sources.map((path) => recognise(path, { format, quiet, growing })));
+  if (areSplits(sources)) {
+    options.warn?.(
+      `${namesOfFiles(sources)} are of several splits, and all are read, being named one by one`,
+    );
+  }
+  const clean = options.clean?.length ? await recogniseClean(options.clean, options) : undefined;
+  const choose = (path: string, readings: readonly Reading[]) =>
+    chooseReading(path, readings, growing ?? false, (part) => entriesOf(nameClasses([part]), options));
+  const recognised = await Promise.all(
+    sources.map((path) => recognise(path, { format, quiet, growing, choose, ...(splits && { splits }) })),
+  );
   for (const { warnings = [] } of recognised) for (const text of warnings) options.warn?.(text);
-  const found = recognised.map((part) =>
-    clean && part.format === 'backdoorbench' ? { ...part, clean } : part,
+  const found = await Promise.all(
+    recognised.map((part) =>
+      clean && part.format === 'backdoorbench' ? { ...part, clean } : withLayout(part, options),
+    ),
   );
   const parts = await nameTexts(nameClasses(found, options.classNames), options);
   const [first] = parts;
-  if (!first || parts.some((part) => part.format !== first.format)) {
-    const formats = parts.map((part) => part.format).join(', ') || 'none';
+  const isOther = ({ format, labelBytes }: Recognised) =>
+    format !== first?.format || labelBytes !== first.labelBytes;
+  if (!first || parts.some(isOther)) {
+    const nameOf = ({ format, labelBytes = 1 }: Recognised) =>
+      labelBytes > 1 ? `${format} of CIFAR-100` : format;
+    const formats = parts.map(nameOf).join(', ') || 'none';
     throw new DatasetError(
       `expected one or more sources of one format, found ${formats}; open them one by one`,
     );
@@ -168,8 +190,11 @@ export async function openDataset(
 }
 
 /** Class folders are read class beside class: nobody knows which of their images is the tenth. */
-async function recogniseClean(sources: readonly string[]): Promise<readonly Recognised[]> {
-  const parts = await Promise.all(sources.map((path) => recognise(path)));
+async function recogniseClean(
+  sources: readonly string[],
+  options: DatasetOptions,
+): Promise<readonly Recognised[]> {
+  const parts = await Promise.all(sources.map(async (path) => withLayout(await recognise(path), options)));
   const unordered = parts.findIndex(({ format, archived }) => format === 'class-folders' && !archived);
   if (unordered < 0) return parts;
   throw new DatasetError(
@@ -195,10 +220,10 @@ async function countClasses(
   sources: readonly string[],
   options: DatasetOptions,
 ): Promise<number> {
-  const [{ format, description, classNames }] = parts as [Recognised];
+  const [{ format, description, classNames, labelBytes }] = parts as [Recognised];
   const told = options.classes ?? description?.classes ?? classNames?.length;
   if (told !== undefined && told > 0) return bounded(told, sources[0]!);
-  if (format === 'cifar-binary') return (options.labelBytes ?? 1) > 1 ? 100 : 10;
+  if (format === 'cifar-binary') return cifarClasses(labelBytes, options);
   const maxPixels = options.maxPixels ?? DEFAULT_MAX_PIXELS;
   const census = new LabelCensus();
   let said = 0;
@@ -333,7 +358,8 @@ function entriesOfFile(part: Recognised, file: string, index: number, options: D
     case 'cifar-binary':
       return readCifarBinary(file, {
         shape: recordShape(options, part.description?.shape),
-        labelBytes: options.labelBytes ?? 1,
+        labelBytes: part.labelBytes ?? 1,
+        labelAt: labelAt(part.labelBytes, options),
       });
     case 'webdataset':
       return part.description

@@ -30,6 +30,9 @@ const MAX_FOOTER_BYTES = 2 ** 26;
 /** A column of a row group takes some forty. */
 const MAX_FOOTER_VALUES = 2 ** 21;
 
+/** What the datasets on the Hugging Face hub call the column of images, where they have several. */
+const IMAGE_COLUMNS: readonly string[] = ['image', 'img'];
+
 /** As they stand in the file, of whatever types. */
 export interface ParquetRow {
   readonly bytes: unknown;
@@ -155,7 +158,10 @@ interface Columns {
 function columnsOf(metadata: FileMetaData, path: string): Columns {
   const columns = childrenOf(metadata, path);
   const named = classLabels(metadata);
-  const image = columns.find(isImage)?.element.name;
+  const image = imageAmong(
+    columns.filter(isImage).map(({ element }) => element.name),
+    path,
+  );
   const numbers = columns.filter(isNumber).map(({ element }) => element.name);
   const label =
     ['label', 'fine_label', 'labels'].find((name) => numbers.includes(name)) ??
@@ -169,6 +175,16 @@ function columnsOf(metadata: FileMetaData, path: string): Columns {
   throw new DatasetError(
     `expected a column of images {bytes, path} and a column "label" of whole numbers in ${path}, ` +
       `found the columns ${found}; write them as Hugging Face datasets does`,
+  );
+}
+
+/** The column that is meant. @throws {DatasetError} where nobody can tell */
+function imageAmong(names: readonly string[], path: string): string | undefined {
+  const meant = IMAGE_COLUMNS.find((name) => names.includes(name)) ?? names[0];
+  if (names.length < 2 || IMAGE_COLUMNS.some((name) => name === meant)) return meant;
+  throw new DatasetError(
+    `expected one column of images, or one called ${IMAGE_COLUMNS.join(' or ')}, in ${path}, ` +
+      `found ${names.join(', ')}; rename the one that is meant`,
   );
 }
 

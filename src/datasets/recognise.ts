@@ -15,9 +15,12 @@ import { type Description, readDescription } from './description.ts';
 import { readNames } from './file-ids.ts';
 import { readable } from './finished.ts';
 import { INPUT_FORMATS, SHAPES } from './formats.ts';
+import { isImageName } from './image.ts';
 import { npzWarning } from './npz.ts';
 import { parquetClassNames } from './parquet.ts';
 import type { Quiet } from './quiet.ts';
+import { namesOfFiles, type Reading } from './readings.ts';
+import { areSplits, chooseSplit, type Split } from './splits.ts';
 
 export const DATASET_FORMATS = [...INPUT_FORMATS, 'shapes'] as const;
 
@@ -52,6 +55,8 @@ export interface Recognised {
   readonly classNames?: readonly string[];
   /** Of results of BackdoorBench: the clean dataset that they belong to. */
   readonly clean?: readonly Recognised[];
+  /** Label bytes of the records of CIFAR binary. */
+  readonly labelBytes?: number;
   /** Of what was passed over, for people. */
   readonly warnings?: readonly string[];
 }
@@ -63,6 +68,10 @@ export interface RecogniseOptions {
   readonly quiet?: Quiet | undefined;
   /** Whether a run remembers labels, as `listClassFolders` has it. */
   readonly growing?: boolean | undefined;
+  /** Of a folder that holds several, in the order in which they are preferred; train when absent. */
+  readonly splits?: readonly Split[];
+  /** Decides where a folder can be read in more than one way; the first one is taken when absent. */
+  readonly choose?: (source: string, readings: readonly Reading[]) => Promise<Recognised>;
 }
 
 /**
@@ -91,10 +100,8 @@ export function stemOf(source: string): string {
   return basename(source).replace(/(?<=.)\..*$/, '');
 }
 
-async function recogniseFolder(
-  source: string,
-  { format, quiet, growing }: RecogniseOptions,
-): Promise<Recognised> {
+async function recogniseFolder(source: string, options: RecogniseOptions): Promise<Recognised> {
+  const { format, quiet, growing, choose, splits } = options;
   const description = await readDescription(source);
   if (description) {
     const { classNames, parts } = description;
@@ -113,24 +120,86 @@ async function recogniseFolder(
   }
   const names = (await listFolder(source)).map(({ name }) => name).sort();
   const { folders, warnings } = await listClassFolders(source, growing);
+  if (areSplits(folders) && (await haveClasses(source, folders))) {
+    return recogniseSplit(source, folders, options);
+  }
+  const readings: Reading[] = [];
   for (const [pattern, kind] of FILES_IN_FOLDERS) {
     const found = names.filter((name) => pattern.test(name)).map((name) => join(source, name));
     const files = await readable(found, quiet);
     const archived =
       kind === 'tar' && (format === 'webdataset' || (format === 'class-folders' && folders.length === 0));
     const meant = format === undefined || format === kind || archived;
-    if (files.length > 0 && meant) return recogniseFiles(files, source, format ?? kind);
+    if (files.length === 0 || !meant) continue;
+    const read = async () => {
+      const chosen = chooseSplit(source, files, splits);
+      return withWarnings(await recogniseFiles(chosen.names, source, format ?? kind), chosen.warnings);
+    };
+    readings.push({ what: namesOfFiles(files), recognise: read });
   }
-  if (folders.length === 1 && folders[0] === IMAGES_FOLDER) {
+  const onlyImages = folders.length === 1 && folders[0] === IMAGES_FOLDER;
+  if (onlyImages && readings.length === 0) {
     throw new DatasetError(
       `expected a folder for each class in ${source}, found only ${IMAGES_FOLDER}; sort its images into classes`,
     );
   }
-  if (folders.length > 0) return { format: 'class-folders', files: [source], folders, warnings };
+  if (folders.length > 0 && !onlyImages && (format === undefined || format === 'class-folders')) {
+    const found: Recognised = { format: 'class-folders', files: [source], folders, warnings };
+    readings.push({ what: `class folders (${namesOfFiles(folders)})`, recognise: async () => found });
+  }
+  const [first] = readings;
+  if (first && (readings.length === 1 || !choose)) return first.recognise();
+  if (choose && readings.length > 1) return choose(source, readings);
+  const inner = folders.length === 0 ? await folderOfFiles(source) : undefined;
+  if (inner !== undefined) return recogniseFolder(inner, options);
   throw new DatasetError(
-    `expected class folders, files such as .tar or .ndjson, or dataset.json in ${source}, found ${names.length} other files; ` +
-      'name the file itself for IDX and CIFAR',
+    `expected ${format ?? 'class folders, files such as .tar or .ndjson, or dataset.json'} in ${source}, found ` +
+      `${names.length} other files; name the file itself for IDX and CIFAR`,
   );
+}
+
+/** Whether folders hold no images themselves, and one of them classes; others may hold what is not sorted into any. */
+async function haveClasses(source: string, folders: readonly string[]): Promise<boolean> {
+  let have = false;
+  for (const folder of folders) {
+    const path = join(source, folder);
+    if ((await listFolder(path)).some(({ name }) => isImageName(name))) return false;
+    const { folders: classes } = await listClassFolders(path);
+    have ||= classes.some((name) => name !== IMAGES_FOLDER);
+  }
+  return have;
+}
+
+/** One of the folders that splits are kept in. */
+async function recogniseSplit(
+  source: string,
+  folders: readonly string[],
+  options: RecogniseOptions,
+): Promise<Recognised> {
+  const { names, warnings } = chooseSplit(source, folders, options.splits);
+  const [folder, other] = names as [string, string?];
+  if (other !== undefined) {
+    throw new DatasetError(
+      `expected one folder a split in ${source}, found ${folder} and ${other}; name the one that is meant`,
+    );
+  }
+  return withWarnings(await recogniseFolder(join(source, folder), options), warnings);
+}
+
+/** The one folder in a folder, where it holds files of several samples, as `data` does on the Hugging Face hub. */
+async function folderOfFiles(source: string): Promise<string | undefined> {
+  const found = (await listFolder(source)).filter(
+    (entry) => entry.isDirectory() && !entry.name.startsWith('.'),
+  );
+  const [only, other] = found;
+  if (!only || other) return undefined;
+  const path = join(source, only.name);
+  const names = (await listFolder(path)).map(({ name }) => name);
+  return names.some((name) => FILES_IN_FOLDERS.some(([pattern]) => pattern.test(name))) ? path : undefined;
+}
+
+function withWarnings(part: Recognised, warnings: readonly string[]): Recognised {
+  return warnings.length === 0 ? part : { ...part, warnings: [...(part.warnings ?? []), ...warnings] };
 }
 
 /** @param format `tar` leaves it to the archives whether they hold shards or class folders */
@@ -175,12 +244,23 @@ async function recogniseFile(path: string): Promise<DatasetFormat | 'tar'> {
   if (/\.bin(\.gz|\.zst)?$/.test(path)) return 'cifar-binary';
   const format = formatOf(start);
   if (format) return format;
+  if (isPickle(start)) {
+    throw new DatasetError(
+      `expected a dataset at ${path}, found a Python pickle, as in the Python version of CIFAR; ` +
+        'bring the binary version, or write images in class folders',
+    );
+  }
   const damage = bytes.damage ? ` (${bytes.damage})` : '';
   throw new DatasetError(
     `expected IDX images, a tar archive, NDJSON, .npz, Parquet, CIFAR .bin or a folder, found ${path} beginning with ` +
       `${start.toString('hex', 0, 8) || 'nothing'}${damage}; ` +
       `set dataset.format to one of ${DATASET_FORMATS.join(', ')}`,
   );
+}
+
+/** Of a protocol with a mark at its start, which begins a dictionary, a frame or a mark. */
+function isPickle(start: Buffer): boolean {
+  return start[0] === 0x80 && start[1]! >= 2 && start[1]! <= 5 && [0x7d, 0x95, 0x28].includes(start[2]!);
 }
 
 /** What bytes that begin so hold; undefined where they tell nothing, as those of CIFAR. */
@@ -194,9 +274,9 @@ export function formatOf(start: Buffer): DatasetFormat | 'tar' | undefined {
   return idx ? 'idx' : undefined;
 }
 
-/** CIFAR comes with the names of its classes, one a line, in `batches.meta.txt` beside the data. */
-async function classNamesIn(folder: string): Promise<string[] | undefined> {
-  const path = join(folder, 'batches.meta.txt');
+/** CIFAR comes with the names of its classes, one a line, in a file beside the data. */
+export async function classNamesIn(folder: string, name = 'batches.meta.txt'): Promise<string[] | undefined> {
+  const path = join(folder, name);
   const text = await readText(path, MOST_NAMES_BYTES).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
     if (error instanceof DataElixirError) throw error;

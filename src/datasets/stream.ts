@@ -5,7 +5,9 @@
 import { DatasetError, SampleError } from '../errors.ts';
 import { readBytes } from './byte-reader.ts';
 import { type ByteStream, buffersOf, peek } from './byte-stream.ts';
+import { cifarClasses, labelAt } from './cifar.ts';
 import { readCifarBinary } from './cifar-binary.ts';
+import { bytesLookedAt, labelBytesOf } from './cifar-layout.ts';
 import { cameAs, recordShape, shapeOf } from './dataset-shape.ts';
 import { distinctEntry } from './distinct.ts';
 import { damagedEntry, type Entry } from './entry.ts';
@@ -53,13 +55,15 @@ export interface Source {
 export async function openStream(
   name: string,
   chunks: AsyncIterable<Uint8Array | string>,
-  options: DatasetOptions = {},
+  given: DatasetOptions = {},
 ): Promise<Source> {
   const { start, bytes } = await peek(readBytes({ name, bytes: buffersOf(chunks) }), START_BYTES);
-  const format = streamFormat(name, start, options.format);
-  const rest = distinct(entriesOf({ name, bytes }, format, options));
+  const format = streamFormat(name, start, given.format);
+  const { options, stream } = await withLayout({ name, bytes }, format, given);
+  const rest = distinct(entriesOf(stream, format, options));
   const { held, found } = await firstGood(name, rest, options);
-  const told = options.classes ?? (format === 'cifar-binary' ? classesOfCifar(options) : undefined);
+  const told =
+    options.classes ?? (format === 'cifar-binary' ? cifarClasses(options.labelBytes, options) : undefined);
   const census = new LabelCensus();
   let ended = false;
   let begun = false;
@@ -85,8 +89,17 @@ export async function openStream(
   };
 }
 
-function classesOfCifar({ labelBytes = 1 }: DatasetOptions): number {
-  return labelBytes > 1 ? 100 : 10;
+/** What the first records of CIFAR say of their labels, where nobody else does. */
+async function withLayout(
+  stream: ByteStream,
+  format: DatasetFormat,
+  options: DatasetOptions,
+): Promise<{ readonly options: DatasetOptions; readonly stream: ByteStream }> {
+  if (format !== 'cifar-binary' || options.labelBytes !== undefined) return { options, stream };
+  const shape = recordShape(options);
+  const { start, bytes } = await peek(stream.bytes, bytesLookedAt(shape));
+  const labelBytes = labelBytesOf(stream.name, { start, size: undefined }, shape, options.classes);
+  return { options: { ...options, labelBytes }, stream: { ...stream, bytes } };
 }
 
 /** Class names of the dataset that this one belongs to. */
@@ -120,6 +133,7 @@ function entriesOf(
   return readCifarBinary(stream, {
     shape: recordShape(options),
     labelBytes: options.labelBytes ?? 1,
+    labelAt: labelAt(options.labelBytes, options),
   });
 }
 

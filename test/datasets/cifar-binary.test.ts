@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { openDataset } from '../../src/datasets/open.ts';
+import { openStream } from '../../src/datasets/stream.ts';
 import { pixelsOf, readAll, temporaryFolder } from './make.ts';
 
 const SHAPE = [3, 32, 32] as const;
@@ -44,6 +45,61 @@ test('two label bytes as in CIFAR-100, and another size', async () => {
   const { samples } = await readAll(dataset);
   expect(samples.map((sample) => sample.label)).toEqual([99, 5]);
   expect(samples[1]!.pixels).toEqual(pixelsOf(1, [1, 4, 4]));
+});
+
+/** As in CIFAR-100: coarse and fine labels. */
+const HUNDRED = records([[0, 50], [19, 99], [7, 0], [7, 1]]); // biome-ignore format: as in the file
+
+test.each([
+  ['a file', 'train.bin', HUNDRED],
+  ['a gzipped one', 'train.bin.gz', gzipSync(HUNDRED)],
+  ['one that is cut off', 'train.bin', HUNDRED.subarray(0, -100)],
+])('CIFAR-100 is told by its size and read by fine labels: %s', async (_, name, bytes) => {
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, name), bytes);
+  writeFileSync(
+    join(folder, 'coarse_label_names.txt'),
+    Array.from({ length: 20 }, (_, i) => `c${i}\n`).join(''),
+  );
+  const dataset = await openDataset(join(folder, name));
+  expect(dataset.info).toMatchObject({ format: 'cifar-binary', classes: 100 });
+  const { samples } = await readAll(dataset);
+  expect(samples.slice(0, 3).map(({ label }) => label)).toEqual([50, 99, 0]);
+  expect(samples[2]!.pixels).toEqual(pixelsOf(2, SHAPE));
+  const coarse = await openDataset(join(folder, name), { cifarLabels: 'coarse' });
+  expect(coarse.info).toMatchObject({ classes: 20 });
+  expect(coarse.info.classNames?.[19]).toBe('c19');
+  expect((await readAll(coarse)).samples.slice(0, 3).map(({ label }) => label)).toEqual([0, 19, 7]);
+});
+
+test('CIFAR-100 on a stream is told by its first labels', async () => {
+  const open = () =>
+    openStream(
+      'stdin',
+      (async function* () {
+        yield HUNDRED;
+      })(),
+      { format: 'cifar-binary' },
+    );
+  const stream = await open();
+  expect(stream.info.classes).toBe(100);
+  const labels = [];
+  for await (const result of stream.read()) labels.push(result.ok && result.sample.label);
+  expect(labels).toEqual([50, 99, 0, 1]);
+});
+
+test('what fills no records and has other labels is refused, as are both layouts together', async () => {
+  const folder = temporaryFolder();
+  const path = join(folder, 'train.bin');
+  writeFileSync(path, records([[200], [201]], [3, 40, 40]));
+  await expect(openDataset(path)).rejects.toThrow(
+    /expected records of 3073 bytes as in CIFAR-10, or of 3074 as in CIFAR-100, in .*, found 9602 bytes/,
+  );
+  writeFileSync(path, records([[1], [2]]));
+  writeFileSync(join(folder, 'hundred.bin'), HUNDRED);
+  await expect(openDataset([path, join(folder, 'hundred.bin')])).rejects.toThrow(
+    /found cifar-binary, cifar-binary of CIFAR-100/,
+  );
 });
 
 test('several shards: ids tell the file, a range goes over their border, equal names are told apart', async () => {

@@ -133,6 +133,44 @@ test('a .cls member makes it a WebDataset shard; the format can also be named', 
   );
 });
 
+test('labels in JSON of the same names make a shard, whatever folders its keys have', async () => {
+  const shard = [0, 1, 2].flatMap((i) => [
+    [`./part-${i & 1}/${i}.ppm`, ppmOf(i, SHAPE)] as const,
+    [`./part-${i & 1}/${i}.json`, `{"label": ${i}}`] as const,
+  ]);
+  const reversed = [0, 1, 2].flatMap((i) => [
+    [`db/${i}.json`, `{"label": ${i}}`] as const,
+    [`db/${i}.png`, pngOf(i, SHAPE)] as const,
+  ]);
+  for (const members of [shard, reversed]) {
+    const dataset = await open(members, { classes: 3 });
+    expect(dataset.info.format).toBe('webdataset');
+    const { samples, bad } = await readAll(dataset);
+    expect(bad).toEqual([]);
+    expect(samples.map(({ label }) => label)).toEqual([0, 1, 2]);
+  }
+});
+
+test('a shard that is not sorted is refused, not read by its folders', async () => {
+  const names = [0, 1, 2];
+  const members = [
+    ...names.map((i) => [`db/${i}.ppm`, ppmOf(i, SHAPE)] as const),
+    ...names.map((i) => [`db/${i}.json`, `{"label": ${i}}`] as const),
+  ];
+  await expect(open(members, { classes: 3 })).rejects.toThrow(/side by side/);
+});
+
+test('JSON without a label, or of another name, leaves class folders what they are', async () => {
+  const dataset = await open([
+    ['a/0.ppm', ppmOf(0, SHAPE)],
+    ['a/0.json', '{"boxes": []}'],
+    ['b/1.ppm', ppmOf(1, SHAPE)],
+    ['b/info.json', '{"label": 7}'],
+  ]);
+  expect(dataset.info.format).toBe('class-folders');
+  expect((await readAll(dataset)).samples.map(({ label }) => label)).toEqual([0, 1]);
+});
+
 test('a folder may hold archives beside class folders: a named format decides', async () => {
   const folder = temporaryFolder();
   writeFileSync(join(folder, '0.tar'), await tar([['a/x.ppm', ppmOf(0, SHAPE)]]));
@@ -140,7 +178,7 @@ test('a folder may hold archives beside class folders: a named format decides', 
   writeFileSync(join(folder, 'b', 'y.ppm'), ppmOf(1, SHAPE));
   const ids = async (options: DatasetOptions) =>
     (await readAll(await openDataset(folder, options))).samples.map((sample) => sample.id);
-  expect(await ids({})).toEqual(['a/x']);
+  await expect(ids({})).rejects.toThrow(/expected one dataset/);
   expect(await ids({ format: 'class-folders' })).toEqual(['b/y']);
 });
 

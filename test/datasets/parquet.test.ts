@@ -109,6 +109,38 @@ test('other names and columns, no paths, equal paths', async () => {
   ]);
 });
 
+test.each([
+  [['thumbnail', 'image'], 1],
+  [['img', 'mask'], 0],
+])('of the columns %j of images the one that is called so is read', async (names, meant) => {
+  const path = join(root, 'data.parquet');
+  writeFileSync(path, withImages(names));
+  const { samples } = await readAll(await openDataset(path));
+  expect(samples.map(({ pixels }) => pixels)).toEqual([pixelsOf(meant, SHAPE)]);
+});
+
+test('of several columns of images without such a name none is guessed', async () => {
+  const path = join(root, 'data.parquet');
+  writeFileSync(path, withImages(['left', 'right']));
+  await expect(openDataset(path)).rejects.toThrow(/called image or img, in .*, found left, right; rename/);
+});
+
+/** A file of one row, whose images are numbered by their columns. */
+function withImages(names: readonly string[]): Buffer {
+  const schema: Schema = [
+    { name: 'schema', num_children: names.length + 1 },
+    ...names.flatMap((name) => [
+      { name, repetition_type: 'OPTIONAL', num_children: 2 } as const,
+      { name: 'bytes', type: 'BYTE_ARRAY', repetition_type: 'OPTIONAL' } as const,
+      { name: 'path', type: 'BYTE_ARRAY', repetition_type: 'OPTIONAL', converted_type: 'UTF8' } as const,
+    ]),
+    { name: 'label', type: 'INT64', repetition_type: 'OPTIONAL' },
+  ];
+  const images = names.map((name, i) => ({ name, data: [{ bytes: pngOf(i, SHAPE), path: null }] }));
+  const columnData: ColumnSource[] = [...images, { name: 'label', data: [1n] }];
+  return Buffer.from(parquetWriteBuffer({ schema, columnData }));
+}
+
 test('bad rows are set aside by their number', async () => {
   const images = [...rows(3), { path: 'x.png' }, { bytes: Buffer.from('no image'), path: null }, ...rows(1)];
   const path = join(root, 'a.parquet');
