@@ -12,7 +12,7 @@ import type { Settings } from '../../config/schema.ts';
 import { ConfigError, DataElixirError, OutputError, recognised } from '../errors.ts';
 import { patience } from '../files/patience.ts';
 import { type CommandLine, parseCommandLine } from './arguments.ts';
-import { type Command, commands } from './commands.ts';
+import { type Command, commands, reads } from './commands.ts';
 import { commandHelp, programHelp } from './help.ts';
 import { Log, type LogLevel } from './log.ts';
 import type { MetricsServer } from './metrics-server.ts';
@@ -98,6 +98,7 @@ async function serve(port: number, host: string, tally: Tally): Promise<MetricsS
 }
 
 function readSettings(command: Command, { config, values, positionals }: CommandLine): Settings {
+  refuseUnread(command, values);
   const args = new Map<string, string | readonly string[]>(values);
   if (positionals.length > 0) {
     if (command.positional === undefined) {
@@ -111,6 +112,17 @@ function readSettings(command: Command, { config, values, positionals }: Command
     readPreset: (name) => readConfig(join(packageRoot, 'config', `${name}.yaml`)),
     ...(config === undefined ? {} : { file: readConfig(locate(config, process.cwd())) }),
   });
+}
+
+/** Files and the environment serve several commands; what is typed is meant for this one. */
+function refuseUnread(command: Command, values: ReadonlyMap<string, string>): void {
+  for (const { path, arg } of options) {
+    if (!values.has(path) || reads(command, path)) continue;
+    const readers = commands.filter((other) => reads(other, path)).map(({ name }) => name);
+    throw new ConfigError(
+      `expected options that ${command.name} reads, found --${arg}, which only ${readers.join(', ')} read; leave it out`,
+    );
+  }
 }
 
 /** Each argument is one value, whatever characters it has. */

@@ -55,6 +55,11 @@ describe('wrong usage ends with 2, one line on stderr and nothing on stdout', ()
     [['run', '--sede', '1'], /unknown option --sede; did you mean "--seed"\?/],
     [['run', '--seed', '-1'], /seed: expected a whole number from 0 to 4294967295, found -1/],
     [['run', 'extra'], /expected no argument after run, found "extra"/],
+    [
+      ['run', '--state', 'x'],
+      /expected options that run reads, found --state, which only purify, merge, state read; leave it out/,
+    ],
+    [['train', '--output-format=npz'], /found --output-format, which only run, purify, poison read/],
     [['run', '--config', 'no/such.yaml'], /cannot read the configuration file .*no\/such\.yaml/],
   ])('%j', async (args, message) => {
     const ended = await dataelixir(args);
