@@ -3,7 +3,7 @@
 // of it into an exit code. Together with its neighbours in this folder it is the only code that knows the
 // process; everything below receives what it needs.
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { type ConfigText, loadSettings, options } from '../../config/load.ts';
@@ -17,7 +17,7 @@ import { commandHelp, programHelp } from './help.ts';
 import { Log, type LogLevel } from './log.ts';
 import type { MetricsServer } from './metrics-server.ts';
 import { refuseOverlaps } from './overlaps.ts';
-import { locate, packageRoot, versions } from './paths.ts';
+import { locate, packageRoot, STANDARD, versions } from './paths.ts';
 import { Tally } from './tally.ts';
 
 /** As shells report programs that a signal ended; Node ignores SIGPIPE, and learns of it by an error. */
@@ -45,6 +45,11 @@ async function main(argv: readonly string[]): Promise<void> {
 function findCommand(name: string): Command {
   const found = commands.find((command) => command.name === name);
   if (found !== undefined) return found;
+  if (name === STANDARD || /[/\\]/.test(name) || existsSync(name)) {
+    throw new ConfigError(
+      `expected a command first, found the path ${name}; to repair a dataset, \`dataelixir purify ${name}\``,
+    );
+  }
   throw new ConfigError(
     `unknown command "${name}"${didYouMean(
       name,

@@ -17,6 +17,7 @@ import { readable } from './finished.ts';
 import { INPUT_FORMATS, SHAPES } from './formats.ts';
 import { parquetClassNames } from './parquet.ts';
 import type { Quiet } from './quiet.ts';
+import { refuseSplits } from './splits.ts';
 
 // files of which a folder may hold several, by their names; an archive may be WebDataset or class folders
 const FILES_IN_FOLDERS: readonly (readonly [RegExp, DatasetFormat | 'tar'])[] = [
@@ -110,6 +111,7 @@ async function recogniseFolder(
   }
   const names = (await listFolder(source)).map(({ name }) => name).sort();
   const { folders, warnings } = await listClassFolders(source, growing);
+  await refuseSplits(source, folders);
   for (const [pattern, kind] of FILES_IN_FOLDERS) {
     const found = names.filter((name) => pattern.test(name)).map((name) => join(source, name));
     const files = await readable(found, quiet);

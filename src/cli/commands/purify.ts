@@ -30,7 +30,7 @@ export async function purify(context: Context): Promise<void> {
   const { settings } = context;
   if (settings.follow.enabled) {
     // before the first file is waited for, which may be long
-    denoiserPath(context, true);
+    await denoiserPath(context, true, false);
     return followSources(context, async (state, pass) => {
       const { verdict, info, teller } = await purifyOnce(context, state, pass);
       teller?.forget();
@@ -66,7 +66,7 @@ async function purifyWith(
   pass: Pass | undefined,
 ): Promise<Outcome> {
   const { settings } = context;
-  const path = denoiserPath(context, true);
+  const path = await denoiserPath(context, true);
   const opened = await openTraining(
     context,
     await sizeFor(context, path),

@@ -37,7 +37,7 @@ export async function run(context: Context): Promise<void> {
 
 async function runWith(context: Context, into: Pick<Purification, 'onWindow' | 'place'>): Promise<void> {
   const { settings, log, stdout, tally } = context;
-  const path = denoiserPath(context, true);
+  const path = await denoiserPath(context, true);
   const dataset = withClasses(await openTraining(context, await sizeFor(context, path)));
   const { info } = dataset;
   const makeAttack = await prepareAttack(context, info);
