@@ -19,6 +19,8 @@ export interface NamedOption {
   readonly arg: string;
   /** Environment variable: `DATAELIXIR_DIFFUSION_ROUNDS`. */
   readonly env: string;
+  /** As its short name on the command line makes it, where there is one: `DATAELIXIR_FAIL_ON`. */
+  readonly shortEnv?: string;
   readonly option: Option<unknown>;
 }
 
@@ -46,12 +48,15 @@ function isOption(node: Option<unknown> | Section): node is Option<unknown> {
 const words = (path: string): string =>
   path.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`).replaceAll('.', '-');
 
+const variable = (arg: string): string => PREFIX + arg.replaceAll('-', '_').toUpperCase();
+
 function collect(section: Section, prefix: string): NamedOption[] {
   return Object.entries(section).flatMap(([name, node]) => {
     const path = prefix + name;
     if (!isOption(node)) return collect(node, `${path}.`);
-    const env = node.env ?? PREFIX + words(path).replaceAll('-', '_').toUpperCase();
-    return [{ path, arg: node.arg ?? words(path), env, option: node }];
+    const env = node.env ?? variable(words(path));
+    const short = node.arg !== undefined && { shortEnv: variable(node.arg) };
+    return [{ path, arg: node.arg ?? words(path), env, ...short, option: node }];
   });
 }
 
@@ -65,9 +70,10 @@ export const options: readonly NamedOption[] = collect(schema, '');
  */
 export function loadSettings({ file, env = {}, args = new Map(), readPreset }: ConfigLayers): Settings {
   checkEnvironment(env);
+  const variables = withLongNames(withoutEmpty(env));
   const values = file === undefined ? {} : parseValues(file);
   const resolve = (preset: object): convict.Config<unknown> => {
-    const config = convict<unknown>(withEnvironment(schema, ''), { env: withoutEmpty(env), args: [] });
+    const config = convict<unknown>(withEnvironment(schema, ''), { env: variables, args: [] });
     config.load(preset);
     config.load(values);
     for (const [path, value] of args) config.set(path, value);
@@ -113,8 +119,19 @@ function withoutEmpty(env: Readonly<Record<string, string | undefined>>): Record
   );
 }
 
+/** @throws {ConfigError} when an option stands under both of its names */
+function withLongNames(env: Readonly<Record<string, string>>): Record<string, string> {
+  const long = options.flatMap(({ env: name, shortEnv }) => {
+    const value = shortEnv === undefined ? undefined : env[shortEnv];
+    if (value === undefined) return [];
+    if (env[name] === undefined) return [[name, value] as const];
+    throw new ConfigError(`expected ${shortEnv} or ${name} in the environment, found both; leave one out`);
+  });
+  return { ...env, ...Object.fromEntries(long) };
+}
+
 function checkEnvironment(env: Readonly<Record<string, string | undefined>>): void {
-  const names = options.map((option) => option.env);
+  const names = options.flatMap(({ env: long, shortEnv }) => [long, shortEnv ?? long]);
   for (const name of Object.keys(env)) {
     if (!name.startsWith(PREFIX) || names.includes(name)) continue;
     throw new ConfigError(`unknown option ${name} in the environment${didYouMean(name, names)}`);

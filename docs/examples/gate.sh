@@ -1,9 +1,10 @@
 #!/bin/sh
 # A step of an ingestion job: purifies a dataset, tries again when the machine is at fault, and lets the job go on only
-# where nothing is poisoned. Usage: gate.sh NAME SOURCE [OPTION...]
+# where nothing is poisoned and something was judged. Usage: gate.sh NAME SOURCE [OPTION...]
 #
-# Exit codes: 0 no poison found, 8 poison found (the repaired dataset is in record/NAME/purified), others as
-# dataelixir gives them. What a killed run left behind is replaced; with `--state DIR` among the options, what it had
+# Exit codes: 0 no poison found and at least one class clean, 8 poison found (the repaired dataset is in
+# record/NAME/purified), 9 nobody could tell (record/NAME/verdict.json has the reasons of each class): no class is clean,
+# or, with `--fail-on undecided` among the options, not every one; others as dataelixir gives them. What a killed run left behind is replaced; with `--state DIR` among the options, what it had
 # worked out already is not worked out again.
 set -u
 
@@ -26,7 +27,15 @@ while :; do
 done
 
 case $verdict in
-  *'"targetLabels":[]'*) exit 0 ;;
+  *'"targetLabels":[]'*) ;;
+  *)
+    echo "gate: $name is poisoned: record/$name/verdict.json" >&2
+    exit 8
+    ;;
 esac
-echo "gate: $name is poisoned: record/$name/verdict.json" >&2
-exit 8
+# only a class with samples can be clean
+case $code$verdict in
+  0*'"state":"clean"'*) exit 0 ;;
+esac
+echo "gate: $name could not be judged, which is not the same as clean: record/$name/verdict.json" >&2
+exit 9

@@ -22,6 +22,15 @@ export interface CommandLine {
 const byArg = new Map(options.map((named) => [named.arg, named]));
 const isFlag = ({ option }: NamedOption): boolean => option.format === 'de-flag';
 
+/** What may follow a flag as its value. */
+const isTruth = (value: string): boolean => value === 'true' || value === 'false';
+
+/** The flag that `no-…` says no to. */
+function deniedBy(name: string): NamedOption | undefined {
+  const named = name.startsWith('no-') ? byArg.get(name.slice('no-'.length)) : undefined;
+  return named && isFlag(named) ? named : undefined;
+}
+
 /**
  * @param argv arguments after the program's name
  * @throws {ConfigError} for an unknown option, or one without its value
@@ -44,16 +53,27 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
   const positionals: string[] = [];
   const own = new Map<string, string>();
   const values = new Map<string, string>();
+  let alone: NamedOption | undefined;
   for (const token of tokens) {
-    if (token.kind === 'positional') positionals.push(token.value);
+    const before = alone;
+    alone = undefined;
+    if (token.kind === 'positional') {
+      if (before && isTruth(token.value)) values.set(before.path, token.value);
+      else positionals.push(token.value);
+    }
     if (token.kind !== 'option') continue;
     const { name, rawName } = token;
     if (name === 'help' || name === 'version') own.set(name, 'true');
     else if (name === 'config') own.set(name, textOf(token));
     else {
       const named = byArg.get(name);
-      if (named === undefined) throw unknownOption(rawName);
-      values.set(named.path, isFlag(named) ? (token.value ?? 'true') : textOf(token));
+      const denied = named === undefined && token.value === undefined ? deniedBy(name) : undefined;
+      if (denied) values.set(denied.path, 'false');
+      else if (named === undefined) throw unknownOption(rawName);
+      else if (isFlag(named)) {
+        values.set(named.path, token.value ?? 'true');
+        if (token.value === undefined) alone = named;
+      } else values.set(named.path, textOf(token));
     }
   }
   const [command, ...rest] = positionals;

@@ -1,7 +1,7 @@
 // Finds the configured denoiser, or trains it and keeps it as a safetensors file that says what network it is. The state of the
 // training stands in a second file beside it, so that a training that was cut off, or was too short, can go on.
 
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Settings } from '../../config/schema.ts';
@@ -17,24 +17,43 @@ import { readSafetensors, writeSafetensors } from '../weights/safetensors.ts';
 import { DDPM_SCHEDULE } from '../weights/unet-settings.ts';
 import type { Pool } from '../workers/pool.ts';
 import type { Context } from './commands.ts';
-import { fillStore, openDenoiserImages, refuseToLog } from './datasets.ts';
-import { type Denoiser, denoiserSize, loadDenoiser, progressOf } from './models.ts';
-import { trainingStatePath } from './paths.ts';
+import { fillStore, openDenoiserImages, openTraining, refuseToLog } from './datasets.ts';
+import { type Denoiser, denoiserShape, denoiserSize, loadDenoiser, progressOf } from './models.ts';
+import { packageRoot, STANDARD, trainingStatePath } from './paths.ts';
 import { checkReplaceable } from './replaceable.ts';
 
+/** Where they lie in the package. */
+const BUNDLED = join('fixtures', 'denoiser');
+
 /**
- * Path of the configured denoiser, checked before any work begins.
+ * Path of the configured denoiser, checked before any work begins. Where there is none, the source is looked at first: whoever
+ * got that wrong, too, is told of it before a denoiser is made for it.
  *
  * @param trainable whether one can be trained on `denoiser.sources` where the file is missing
+ * @param look      whether the source is there to be looked at
  * @throws {ConfigError} when no file is named, or it is missing and cannot be made
  */
-export function denoiserPath({ settings, locate }: Context, trainable: boolean): string {
+export async function denoiserPath(context: Context, trainable: boolean, look = true): Promise<string> {
+  const { settings, locate } = context;
   const { path, sources } = settings.denoiser;
   if (path !== null && (existsSync(locate(path)) || (trainable && sources.length > 0))) return locate(path);
+  const looked = look && !settings.dataset.train.includes(STANDARD) ? await openTraining(context) : undefined;
+  const images = looked ? ` for images of ${looked.info.shape.join('×')}` : '';
   throw new ConfigError(
-    `denoiser.path: expected a denoiser, found ${path === null ? 'none' : `nothing at ${path}`}; ` +
-      'bring one, or make one with `dataelixir train-denoiser`',
+    `denoiser.path: expected a denoiser${images}, found ${path === null ? 'none' : `nothing at ${path}`}; ` +
+      'make one with `dataelixir train-denoiser`, or pass --denoiser-path with your own or one that comes with the program: ' +
+      `${(await bundledDenoisers()).join(', ')}`,
   );
+}
+
+/** The denoisers of the package, each with the images that it is for. */
+async function bundledDenoisers(): Promise<string[]> {
+  const files = readdirSync(join(packageRoot, BUNDLED)).filter((name) => name.endsWith('.safetensors'));
+  const described = files.sort().map(async (name) => {
+    const path = join(BUNDLED, name);
+    return `${path} (${(await denoiserShape(join(packageRoot, path))).join('×')})`;
+  });
+  return Promise.all(described);
 }
 
 /** The denoiser at a path; where there is no such file, one is trained on `denoiser.sources` first. */

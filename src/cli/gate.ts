@@ -23,7 +23,7 @@ export function checkVerdict({ detect }: Settings, { classes }: Pick<Verdict, 'c
   });
   if (found.length === 0) return;
   throw new PoisonError(
-    `expected no label that is ${REFUSED[failOn].join(' or ')} (detect.failOn ${failOn}), found ${found.join('; ')}; ` +
+    `expected no label that is ${REFUSED[failOn].join(' or ')} (--fail-on ${failOn}), found ${found.join('; ')}; ` +
       'all results are written',
   );
 }

@@ -3,8 +3,7 @@
 
 import { type NamedOption, options } from '../../config/load.ts';
 import { describe } from '../../config/options.ts';
-import type { Command } from './commands.ts';
-import { commands } from './commands.ts';
+import { type Command, commands, reads } from './commands.ts';
 
 const EXIT_CODES = `Exit codes:
   0    done
@@ -23,7 +22,9 @@ const EXIT_CODES = `Exit codes:
 
 const PRECEDENCE = `Every option can stand in the YAML file (diffusion.rounds), in the environment
 (DATAELIXIR_DIFFUSION_ROUNDS) and on the command line (--diffusion-rounds); the later one counts.
-Lists are separated by commas in the environment and on the command line.`;
+Lists are separated by commas in the environment and on the command line. What is true or false
+stands alone there (--overwrite), with its value (--overwrite true), or with no- (--no-overwrite).
+On the command line an option that the command does not read is refused.`;
 
 const FILE_OPTIONS = `  --config FILE, -c FILE
       YAML file with options; files of the package, such as config/demo.yaml, are found from anywhere.
@@ -54,8 +55,9 @@ ${EXIT_CODES}
 }
 
 /** Help of one command: only the options that it reads. */
-export function commandHelp({ name, summary, positional, sections }: Command): string {
-  const read = options.filter(({ path }) => !path.includes('.') || sections.includes(path.split('.')[0]!));
+export function commandHelp(command: Command): string {
+  const { name, summary, positional } = command;
+  const read = options.filter(({ path }) => reads(command, path));
   const usage = positional === undefined ? '' : ` [${positional.name}]`;
   const meaning =
     positional === undefined ? '' : `\n${positional.name} stands for the option ${positional.path}.\n`;

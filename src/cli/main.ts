@@ -3,7 +3,7 @@
 // of it into an exit code. Together with its neighbours in this folder it is the only code that knows the
 // process; everything below receives what it needs.
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { type ConfigText, loadSettings, options } from '../../config/load.ts';
@@ -12,12 +12,12 @@ import type { Settings } from '../../config/schema.ts';
 import { ConfigError, DataElixirError, OutputError, recognised } from '../errors.ts';
 import { patience } from '../files/patience.ts';
 import { type CommandLine, parseCommandLine } from './arguments.ts';
-import { type Command, commands } from './commands.ts';
+import { type Command, commands, reads } from './commands.ts';
 import { commandHelp, programHelp } from './help.ts';
 import { Log, type LogLevel } from './log.ts';
 import type { MetricsServer } from './metrics-server.ts';
 import { refuseOverlaps } from './overlaps.ts';
-import { locate, packageRoot, versions } from './paths.ts';
+import { locate, packageRoot, STANDARD, versions } from './paths.ts';
 import { Tally } from './tally.ts';
 
 /** As shells report programs that a signal ended; Node ignores SIGPIPE, and learns of it by an error. */
@@ -45,6 +45,11 @@ async function main(argv: readonly string[]): Promise<void> {
 function findCommand(name: string): Command {
   const found = commands.find((command) => command.name === name);
   if (found !== undefined) return found;
+  if (name === STANDARD || /[/\\]/.test(name) || existsSync(name)) {
+    throw new ConfigError(
+      `expected a command first, found the path ${name}; to repair a dataset, \`dataelixir purify ${name}\``,
+    );
+  }
   throw new ConfigError(
     `unknown command "${name}"${didYouMean(
       name,
@@ -98,6 +103,7 @@ async function serve(port: number, host: string, tally: Tally): Promise<MetricsS
 }
 
 function readSettings(command: Command, { config, values, positionals }: CommandLine): Settings {
+  refuseUnread(command, values);
   const args = new Map<string, string | readonly string[]>(values);
   if (positionals.length > 0) {
     if (command.positional === undefined) {
@@ -111,6 +117,17 @@ function readSettings(command: Command, { config, values, positionals }: Command
     readPreset: (name) => readConfig(join(packageRoot, 'config', `${name}.yaml`)),
     ...(config === undefined ? {} : { file: readConfig(locate(config, process.cwd())) }),
   });
+}
+
+/** Files and the environment serve several commands; what is typed is meant for this one. */
+function refuseUnread(command: Command, values: ReadonlyMap<string, string>): void {
+  for (const { path, arg } of options) {
+    if (!values.has(path) || reads(command, path)) continue;
+    const readers = commands.filter((other) => reads(other, path)).map(({ name }) => name);
+    throw new ConfigError(
+      `expected options that ${command.name} reads, found --${arg}, which only ${readers.join(', ')} read; leave it out`,
+    );
+  }
 }
 
 /** Each argument is one value, whatever characters it has. */

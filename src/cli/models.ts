@@ -115,11 +115,15 @@ export async function loadDenoiser(path: string, shape: ImageShape, tiled = fals
   return { model, schedule: found.schedule };
 }
 
+/** [C, H, W] that a denoiser is made for; null where its file leaves an extent open. */
+export async function denoiserShape(path: string): Promise<readonly (number | null)[]> {
+  const found = await loadDenoiserWeights(path);
+  return found.kind === 'unet' ? imageShape(found) : found.signature.x.shape.slice(1);
+}
+
 /** Height and width that a denoiser is made for; undefined where its file leaves them open. */
 export async function denoiserSize(path: string): Promise<ImageSize | undefined> {
-  const found = await loadDenoiserWeights(path);
-  if (found.kind === 'unet') return [found.config.resolution, found.config.resolution];
-  const [, height, width] = found.signature.x.shape.slice(1);
+  const [, height, width] = await denoiserShape(path);
   return height && width ? [height, width] : undefined;
 }
 

@@ -53,6 +53,6 @@ function rest(
   return damagedEntry(
     { source: place.source, offset: place.offset },
     `expected a record of ${size} bytes as sample ${place.id}, found ${found} and the end of the file` +
-      `${damage && ` (${damage})`}; fetch the file again, or set dataset.shape if its images have another size`,
+      `${damage && ` (${damage})`}; fetch the file again, or convert it if its images have another size`,
   );
 }

@@ -25,7 +25,7 @@ export function labelsBeside(images: string): string {
   const found = named && [plain, `${plain}.gz`, `${plain}.zst`].find((path) => existsSync(path));
   if (found) return found;
   throw new DatasetError(
-    `expected labels for ${images} at ${plain}[.gz|.zst], found none; set dataset.labels`,
+    `expected labels for ${images} at ${plain}[.gz|.zst], found none; put their file there, under that name`,
   );
 }
 

@@ -22,8 +22,6 @@ import type { Quiet } from './quiet.ts';
 import { namesOfFiles, type Reading } from './readings.ts';
 import { areSplits, chooseSplit, type Split } from './splits.ts';
 
-export const DATASET_FORMATS = [...INPUT_FORMATS, 'shapes'] as const;
-
 // files of which a folder may hold several, by their names; an archive may be WebDataset or class folders
 const FILES_IN_FOLDERS: readonly (readonly [RegExp, DatasetFormat | 'tar'])[] = [
   [/\.(tar(\.gz|\.zst)?|tgz)$/, 'tar'],
@@ -37,7 +35,7 @@ const MOST_NAMES_BYTES = 2 ** 20;
 /** So many (decompressed) bytes tell what a file holds. */
 export const START_BYTES = 512;
 
-export type DatasetFormat = (typeof DATASET_FORMATS)[number];
+export type DatasetFormat = (typeof INPUT_FORMATS)[number] | 'shapes';
 
 /** What was found out about one source without decoding a sample. */
 export interface Recognised {
@@ -254,7 +252,7 @@ async function recogniseFile(path: string): Promise<DatasetFormat | 'tar'> {
   throw new DatasetError(
     `expected IDX images, a tar archive, NDJSON, .npz, Parquet, CIFAR .bin or a folder, found ${path} beginning with ` +
       `${start.toString('hex', 0, 8) || 'nothing'}${damage}; ` +
-      `set dataset.format to one of ${DATASET_FORMATS.join(', ')}`,
+      `set dataset.format to one of ${INPUT_FORMATS.join(', ')}`,
   );
 }
 

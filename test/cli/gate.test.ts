@@ -37,7 +37,7 @@ describe('checkVerdict', () => {
   });
 
   it.each([
-    ['poison', ['clean', 'target', 'target'], /found target 1, 2; all results/],
+    ['poison', ['clean', 'target', 'target'], /\(--fail-on poison\), found target 1, 2; all results/],
     ['undecided', ['undecided', 'clean'], /found undecided 0;/],
     ['undecided', ['undecided', 'target'], /found target 1; undecided 0;/],
   ] as const)('%s stops %j', (failOn, states, message) => {

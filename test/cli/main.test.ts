@@ -52,15 +52,36 @@ describe('wrong usage ends with 2, one line on stderr and nothing on stdout', ()
   it.each([
     [['purfy'], /^\[dataelixir\] error: unknown command "purfy"; did you mean "purify"\?\n$/],
     [[], /expected a command, found none/],
+    [['test/cli'], /expected a command first, found the path test\/cli; .*`dataelixir purify test\/cli`/],
+    [['no/such'], /expected a command first, found the path no\/such;/],
     [['run', '--sede', '1'], /unknown option --sede; did you mean "--seed"\?/],
     [['run', '--seed', '-1'], /seed: expected a whole number from 0 to 4294967295, found -1/],
     [['run', 'extra'], /expected no argument after run, found "extra"/],
+    [
+      ['run', '--state', 'x'],
+      /expected options that run reads, found --state, which only purify, merge, state read; leave it out/,
+    ],
+    [['train', '--output-format=npz'], /found --output-format, which only run, purify, poison read/],
     [['run', '--config', 'no/such.yaml'], /cannot read the configuration file .*no\/such\.yaml/],
   ])('%j', async (args, message) => {
     const ended = await dataelixir(args);
     expect(ended).toMatchObject({ code: 2, stdout: '' });
     expect(ended.stderr).toMatch(message);
     expect(ended.stderr.trimEnd().split('\n')).toHaveLength(1);
+  });
+
+  it('a denoiser that is missing, with those that can be had, after the source was looked at', async () => {
+    const ended = await dataelixir(['purify', 'shapes:train']);
+    expect(ended).toMatchObject({ code: 2, stdout: '' });
+    expect(ended.stderr).toContain('expected a denoiser for images of 3×32×32, found none');
+    const named = [...ended.stderr.matchAll(/(\S+\.safetensors) \((\d+×\d+×\d+)\)/g)];
+    expect(named.map(([, path]) => path)).toEqual(
+      ['cifar10', 'fashion-mnist', 'shapes'].map((name) => `fixtures/denoiser/${name}.safetensors`),
+    );
+    expect(named.map(([, , shape]) => shape)).toEqual(['3×32×32', '1×28×28', '3×32×32']);
+    const nowhere = await dataelixir(['purify', 'nowhere', '--denoiser-path', 'missing.safetensors']);
+    expect(nowhere).toMatchObject({ code: 3, stdout: '' });
+    expect(nowhere.stderr).toMatch(/expected a dataset at .*nowhere/);
   });
 
   it('in the environment', async () => {

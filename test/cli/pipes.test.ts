@@ -27,6 +27,17 @@ const linesOf = (text: string) =>
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line));
 
+describe('run -', () => {
+  it('gives nothing but the dataset to stdout, and its table to the log', async () => {
+    const few = ['--dataset-classes', '4', '--classifier-epochs', '1', '--save-folder-name', 'experiment'];
+    const ended = await call(['run', '--dataset-train', '-', ...OBSERVED, ...few], tinySamples(12));
+    expect(ended).toMatchObject({ code: 0 });
+    expect(linesOf(ended.stdout).length).toBeGreaterThan(0);
+    expect(ended.stderr).toMatch(/^\[run\] flagged labels: /m);
+    expect(ended.stderr).toMatch(/^\[run\] cost: /m);
+  });
+});
+
 describe('purify -', () => {
   it('passes a dataset on, with the verdict and the manifest in the record', async () => {
     const ended = await call(['purify', '-', ...OBSERVED, '--save-folder-name', 'piped'], tinySamples(40));

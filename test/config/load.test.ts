@@ -70,6 +70,12 @@ describe('precedence', () => {
 
   it('takes DATAELIXIR_DATA as root of the data', () => {
     expect(load('', { env: { DATAELIXIR_DATA: '/data' } }).dataset.root).toBe('/data');
+    expect(load('', { env: { DATAELIXIR_FAIL_ON: 'poison' } }).detect.failOn).toBe('poison');
+    expect(load('', { env: { DATAELIXIR_DETECT_FAIL_ON: 'poison' } }).detect.failOn).toBe('poison');
+    const both = { DATAELIXIR_STATE: 'a', DATAELIXIR_STATE_PATH: 'b' };
+    expect(messageOf(() => load('', { env: both }))).toMatch(
+      /expected DATAELIXIR_STATE or DATAELIXIR_STATE_PATH in the environment, found both/,
+    );
   });
 
   it('reads the resolved configuration of a record again', () => {

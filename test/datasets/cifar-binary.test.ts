@@ -126,7 +126,7 @@ test('a truncated file: whole records, then one entry with its place', async () 
       offset: 2 * 3073,
       message:
         'expected a record of 3073 bytes as sample 00002, found 100 and the end of the file; ' +
-        'fetch the file again, or set dataset.shape if its images have another size',
+        'fetch the file again, or convert it if its images have another size',
     },
   ]);
 });

@@ -184,7 +184,7 @@ describe('damaged files', () => {
     images = join(folder, 'alone-images-idx3-ubyte');
     writeFileSync(images, imageBytes(1));
     await expect(openDataset(images)).rejects.toThrow(
-      /alone-labels-idx1-ubyte\[.gz\|.zst\], found none; set dataset.labels/,
+      /alone-labels-idx1-ubyte\[.gz\|.zst\], found none; put their file there/,
     );
   });
 });

@@ -76,22 +76,45 @@ describe('gate.sh', () => {
   ];
 
   it('lets a dataset pass in which nothing is found, and stops one in which something is', async () => {
-    const clean = await run('sh', gate('clean', 'datasets/batch', ...rest()));
-    expect(clean).toMatchObject({ code: 0, stdout: '' });
-    // a threshold of nothing flags whatever stands out at all, to an observer that has learned something
-    const strict =
-      '--detect-rule divergence --detect-threshold 0 --detect-sides two-sided --detect-minority 2';
+    // an observer that has learned something
     const learned = '--observer-path= --classifier-epochs 12 --diffusion-steps 2 --diffusion-keep 2';
-    const options = [...rest(), ...strict.split(' '), ...learned.split(' ')];
-    const poisoned = await run('sh', gate('poisoned', 'datasets/batch', ...options));
+    const paper = '--detect-rule divergence --detect-sides two-sided --detect-minority 2 --detect-threshold';
+    const options = [...rest(), ...learned.split(' '), ...paper.split(' ')];
+    const clean = await run('sh', gate('clean', 'datasets/batch', ...options, '1e6'));
+    expect(clean).toMatchObject({ code: 0, stdout: '' });
+    // a threshold of nothing flags whatever stands out at all
+    const poisoned = await run('sh', gate('poisoned', 'datasets/batch', ...options, '0'));
     expect(poisoned.stderr).toContain('gate: poisoned is poisoned');
     expect(poisoned.code).toBe(8);
+  });
+
+  it('stops a dataset of which nobody can tell', async () => {
+    const ended = await run('sh', gate('dark', 'datasets/batch', ...rest()));
+    expect(ended.stderr).toContain('gate: dark could not be judged');
+    expect(ended.code).toBe(9);
+  });
+
+  it.each([
+    ['[]', ['clean', 'undecided'], 0, 0],
+    ['[]', ['undecided', 'undecided'], 0, 9],
+    ['[]', [], 0, 9],
+    // --fail-on undecided
+    ['[]', ['clean', 'undecided'], 8, 9],
+    ['[1]', ['clean', 'target'], 0, 8],
+  ])('with targets %s and classes %j, code %d becomes %d', async (targets, states, code, expected) => {
+    const classes = JSON.stringify(states.map((state, label) => ({ label, state })));
+    const tool = join(folder, 'told.sh');
+    writeFileSync(tool, `echo '{"targetLabels":${targets},"classes":${classes}}'; exit ${code}`);
+    expect((await run('sh', gate('told', 'any'), { DATAELIXIR: `sh ${tool}` })).code).toBe(expected);
   });
 
   it('tries again what fails by accident, and at once gives up what cannot succeed', async () => {
     const flaky = join(folder, 'flaky.sh');
     const count = `n=$(($(cat ${folder}/count 2>/dev/null || echo 0) + 1)); echo $n > ${folder}/count`;
-    writeFileSync(flaky, `${count}; [ $n -ge 3 ] || exit 5; echo '{"targetLabels":[]}'`);
+    writeFileSync(
+      flaky,
+      `${count}; [ $n -ge 3 ] || exit 5; echo '{"targetLabels":[],"classes":[{"state":"clean"}]}'`,
+    );
     const again = await run('sh', gate('flaky', 'any'), { DATAELIXIR: `sh ${flaky}`, PAUSE: '0' });
     expect(again.code).toBe(0);
     expect(again.stderr).toBe('gate: ended with 5, 2 tries left\ngate: ended with 5, 1 tries left\n');

@@ -5,7 +5,6 @@ import type { DatasetInfo } from '../../datasets/open.ts';
 import { SampleStore } from '../../datasets/sample-store.ts';
 import type { Source } from '../../datasets/stream.ts';
 import type { Verdict } from '../../defense/verdict/verdict.ts';
-import { ConfigError } from '../../errors.ts';
 import { Positions } from '../../state/positions.ts';
 import type { State } from '../../state/state.ts';
 import type { Pool } from '../../workers/pool.ts';
@@ -19,7 +18,7 @@ import { checkVerdict } from '../gate.ts';
 import { identityOf, RunMemory, withState } from '../memory.ts';
 import { classesOf, loadClassifier, trainedBefore, trainOn } from '../models.ts';
 import { toStandardOutput } from '../paths.ts';
-import { type Purification, type Purified, purifyInto, withOutput } from '../purification.ts';
+import { checkTerminal, type Purification, type Purified, purifyInto, withOutput } from '../purification.ts';
 import { costOf, createRecord, recordFolder } from '../record.ts';
 import { withWindows } from '../windows.ts';
 import { StageClock, withPool, withScratch } from '../workspace.ts';
@@ -31,7 +30,7 @@ export async function purify(context: Context): Promise<void> {
   const { settings } = context;
   if (settings.follow.enabled) {
     // before the first file is waited for, which may be long
-    denoiserPath(context, true);
+    await denoiserPath(context, true, false);
     return followSources(context, async (state, pass) => {
       const { verdict, info, teller } = await purifyOnce(context, state, pass);
       teller?.forget();
@@ -67,7 +66,7 @@ async function purifyWith(
   pass: Pass | undefined,
 ): Promise<Outcome> {
   const { settings } = context;
-  const path = denoiserPath(context, true);
+  const path = await denoiserPath(context, true);
   const opened = await openTraining(
     context,
     await sizeFor(context, path),
@@ -169,14 +168,6 @@ async function finish(
     `${written} written, ${dropped} dropped, ${quarantine.count} quarantined${corrected}: ${record.folder}`,
   );
   if (!toStandardOutput(context)) stdout.write(`${JSON.stringify(verdict)}\n`);
-}
-
-/** Images are nothing for a screen. */
-function checkTerminal(context: Context): void {
-  if (!toStandardOutput(context) || !('isTTY' in context.stdout && context.stdout.isTTY)) return;
-  throw new ConfigError(
-    'output.path: expected stdout to be a pipe or a file, found a terminal; redirect it or set output.path',
-  );
 }
 
 /** A store that is full where the observer is to be trained on it, else with the observer and a source to fill it from. */

@@ -20,7 +20,8 @@ import { denoiserPath, prepareDenoiser, sizeFor } from '../denoiser.ts';
 import { fillTestStores, ratesOf, type TestStores } from '../evaluation.ts';
 import { checkVerdict } from '../gate.ts';
 import { loadClassifier, trainOn, writeOnnx } from '../models.ts';
-import { type Purification, type Purified, purifyInto, withOutput } from '../purification.ts';
+import { toStandardOutput } from '../paths.ts';
+import { checkTerminal, type Purification, type Purified, purifyInto, withOutput } from '../purification.ts';
 import { costOf, createRecord, type OpenRecord } from '../record.ts';
 import { comparison } from '../table.ts';
 import { detectionFigures } from '../truth.ts';
@@ -28,6 +29,7 @@ import { withWindows } from '../windows.ts';
 import { StageClock, withPool, withScratch } from '../workspace.ts';
 
 export async function run(context: Context): Promise<void> {
+  checkTerminal(context);
   await withWindows(context, undefined, (onWindow) =>
     withOutput(context, undefined, (place) => runWith(context, { onWindow, place })),
   );
@@ -35,7 +37,7 @@ export async function run(context: Context): Promise<void> {
 
 async function runWith(context: Context, into: Pick<Purification, 'onWindow' | 'place'>): Promise<void> {
   const { settings, log, stdout, tally } = context;
-  const path = denoiserPath(context, true);
+  const path = await denoiserPath(context, true);
   const dataset = withClasses(await openTraining(context, await sizeFor(context, path)));
   const { info } = dataset;
   const makeAttack = await prepareAttack(context, info);
@@ -79,7 +81,9 @@ async function runWith(context: Context, into: Pick<Purification, 'onWindow' | '
       };
       open.record.finish(metrics);
       log.info('run', `finished: ${open.record.folder}`);
-      stdout.write(comparison(metrics));
+      if (toStandardOutput(context))
+        for (const row of comparison(metrics).trimEnd().split('\n')) log.info('run', row);
+      else stdout.write(comparison(metrics));
       return purified.verdict;
     });
   }, open.record.scratch).finally(() => {

@@ -22,7 +22,7 @@ export async function transitions(context: Context): Promise<void> {
       'observer.path: expected a classifier, found none; make one with `dataelixir train`',
     );
   }
-  const file = denoiserPath(context, false);
+  const file = await denoiserPath(context, false);
   const opened = await openTraining(context, await sizeFor(context, file));
   const observer = await loadClassifier(context.locate(path), opened.info);
   const dataset = withClasses(opened, classesOf(observer));
