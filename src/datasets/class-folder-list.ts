@@ -13,9 +13,9 @@ import { isImageName, isImageStart } from './image.ts';
 export const IMAGES_FOLDER = 'images';
 
 /** What systems put into folders, beside what is hidden. */
-const FOREIGN = ['__MACOSX', 'lost+found', '@eaDir', '$RECYCLE.BIN', 'System Volume Information'];
-/** Levels below a class folder that are searched for an image. */
-const DEPTH = 3;
+export const FOREIGN = ['__MACOSX', 'lost+found', '@eaDir', '$RECYCLE.BIN', 'System Volume Information'];
+/** Levels below a class folder that are searched for images. */
+export const DEPTH = 3;
 /** Files that are no images by their names and are looked into, in a folder that has no others. */
 const LOOKED_INTO = 8;
 const START_BYTES = 18;

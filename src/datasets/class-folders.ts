@@ -1,18 +1,22 @@
-// One folder a class, one image a sample, directly in it or, as in Tiny-ImageNet, in its folder `images`. The classes are interleaved in
+// One folder a class, one image a sample, directly in it, in its folder `images` as in Tiny-ImageNet, or in any folders
+// some levels below, as torchvision reads them. The classes are interleaved in
 // proportion to their sizes, so that any stretch of the stream holds all of them, as windows and online training
 // need. Only file names are kept in memory, as bytes.
 
 import type { Dirent } from 'node:fs';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { DataElixirError, DatasetError } from '../errors.ts';
 import { isLink, listFolder, statIfThere } from '../files/folder.ts';
-import { IMAGES_FOLDER } from './class-folder-list.ts';
+import { DEPTH, FOREIGN, IMAGES_FOLDER } from './class-folder-list.ts';
 import { damagedEntry, type Entry } from './entry.ts';
 import { pathId } from './file-ids.ts';
 import { finished } from './finished.ts';
 import { imageStem, isImageName, readImageFile } from './image.ts';
 import type { Quiet } from './quiet.ts';
 import { calledWhole, type KnownIds } from './same-stems.ts';
+
+/** Names of parts of a dataset, each of which holds classes. */
+const SPLIT = /^(?:train(?:ing)?|val(?:id(?:ation)?)?|test(?:ing)?|dev|eval)$/i;
 
 export interface ClassFolderOptions {
   /** Others still write: files that are not finished are left out. */
@@ -37,24 +41,28 @@ export async function* readClassFolders(
   { quiet, known, lacking = false }: ClassFolderOptions = {},
 ): AsyncGenerator<Entry> {
   const queues: Queue[] = [];
+  const above = labels.size === 1 || [...labels.keys()].every((name) => SPLIT.test(name));
   for (const [folder, label] of labels) {
     if (lacking && !(await statIfThere(join(root, folder)))) continue;
-    const { names, ...queue } = await listFiles(root, folder, label, quiet);
+    const { names, ...queue } = await listFiles(root, folder, label, quiet, above);
     if (names.length === 0) continue;
     const whole = known && (await calledWhole(root, queue.folder, names, known));
     const packed = unpack(Buffer.from(names.join('\0')));
     queues.push({ ...queue, count: names.length, names: packed, whole, taken: 0 });
   }
   for (let queue = furthestBehind(queues); queue; queue = furthestBehind(queues)) {
-    const { folder, label, whole } = queue;
-    const name = queue.names.next().value!;
+    const { label, whole } = queue;
+    const path = queue.names.next().value!;
     queue.taken++;
-    const source = join(root, folder, name);
-    const id = whole?.has(name) ? pathId(folder, name) : idOf(folder, imageStem(name));
-    if (name.endsWith('/')) {
+    const source = join(root, queue.folder, path);
+    const { dir, base: name } = posix.parse(path);
+    const folder = dir ? `${queue.folder}/${dir}` : queue.folder;
+    const id = whole?.has(path) ? pathId(folder, name) : idOf(folder, imageStem(name));
+    if (path.endsWith('/')) {
       yield damagedEntry(
         { source, offset: 0 },
-        'expected an image file, found a folder; put images directly under it',
+        'expected an image file, found a folder; name the folder of class folders, with images at most ' +
+          `${DEPTH} levels below each`,
       );
     } else {
       // an id that its name says by itself stands for one sample, wherever that is
@@ -84,23 +92,32 @@ interface Queue {
   taken: number;
 }
 
+/** @param above a class without images of its own may be the folder of all classes: what is below is not read */
 async function listFiles(
   root: string,
   folder: string,
   label: number,
   quiet: Quiet | undefined,
-  level = 0,
+  above: boolean,
 ): Promise<Pick<Queue, 'folder' | 'label'> & { readonly names: readonly string[] }> {
-  const path = join(root, folder);
-  const found = await entriesOf(path);
-  if (level === 0 && !found.some((item) => isImageName(item.name)) && (await hasImagesFolder(path, found))) {
-    return listFiles(root, join(folder, IMAGES_FOLDER), label, quiet, 1);
+  const found = await entriesOf(join(root, folder));
+  const direct = found.some((item) => !item.isDirectory() && isImageName(item.name));
+  const images = !direct && (await hasImagesFolder(join(root, folder), found));
+  const path = images ? join(folder, IMAGES_FOLDER) : folder;
+  const depth = above && !direct && !images ? 0 : DEPTH;
+  return { folder: path, label, names: (await filesBelow(join(root, path), quiet, depth)).sort() };
+}
+
+/** Paths of files; those of folders that are too deep end with a slash. Links to folders are not followed. */
+async function filesBelow(path: string, quiet: Quiet | undefined, depth: number): Promise<string[]> {
+  const visible = (await entriesOf(path)).filter(({ name }) => !name.startsWith('.'));
+  const files = visible.filter((item) => !item.isDirectory()).map(({ name }) => name);
+  const names = [...(await finished(path, files, quiet))];
+  for (const { name } of visible.filter((item) => item.isDirectory() && !FOREIGN.includes(item.name))) {
+    const below = depth > 0 ? await filesBelow(join(path, name), quiet, depth - 1) : [''];
+    for (const file of below) names.push(`${name}/${file}`);
   }
-  const visible = found.filter((item) => !item.name.startsWith('.'));
-  const folders = visible.filter((item) => item.isDirectory()).map((item) => `${item.name}/`);
-  const files = visible.filter((item) => !item.isDirectory()).map((item) => item.name);
-  const names = [...folders, ...(await finished(path, files, quiet))].sort();
-  return { folder, label, names };
+  return names;
 }
 
 async function entriesOf(path: string): Promise<Dirent[]> {

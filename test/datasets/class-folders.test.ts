@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { beforeEach, expect, test } from 'vitest';
 import { type DatasetOptions, openDataset } from '../../src/datasets/open.ts';
+import { openWriter } from '../../src/datasets/writer.ts';
 import { jpegOf, pixelsOf, pngOf, ppmOf, readAll, temporaryFolder } from './make.ts';
 
 const SHAPE = [3, 5, 4] as const;
@@ -123,7 +124,7 @@ test('what is no usable image is set aside', async () => {
   put('a/0.png', pngOf(0, SHAPE));
   put('a/1.png', pngOf(1, SHAPE).subarray(0, 50));
   put('a/2.jpg', 'ÿØÿ');
-  put('a/3/x.png', pngOf(1, SHAPE));
+  put('a/3/x/y/z/x.png', pngOf(1, SHAPE));
   put('a/4.png', pngOf(4, [3, 9, 9]));
   put('a/.DS_Store', 'hidden');
   const { samples, bad } = await readAll(await openDataset(root));
@@ -131,16 +132,51 @@ test('what is no usable image is set aside', async () => {
   expect(bad.map(({ id, source, offset }) => [id, source, offset])).toEqual([
     ['a/1', join(root, 'a/1.png'), 0],
     ['a/2', join(root, 'a/2.jpg'), 0],
-    [undefined, join(root, 'a/3/'), 0],
+    [undefined, join(root, 'a/3/x/y/z/'), 0],
     ['a/4', join(root, 'a/4.png'), 0],
   ]);
   expect(bad.map((entry) => entry.message)).toEqual([
     expect.stringContaining('found its end at byte 50'),
     expect.stringContaining('expected a PNG, JPEG, PPM, BMP, WebP, AVIF, GIF or TIFF image, found bytes'),
-    expect.stringContaining('found a folder; put images directly'),
+    expect.stringContaining('found a folder; name the folder of class folders'),
     expect.stringContaining('expected images of [3,5,4], found [3,9,9] at sample a/4'),
   ]);
 });
+
+test('images in folders of a class are its images, and leave with ids that read back', async () => {
+  put('a/0.png', pngOf(0, SHAPE));
+  put('a/day/0.png', pngOf(1, SHAPE));
+  put('a/day/late/0.PNG', pngOf(2, SHAPE));
+  put('a/.hidden/0.png', pngOf(3, SHAPE));
+  put('a/__MACOSX/0.png', pngOf(3, SHAPE));
+  put('b/day/0.png', pngOf(4, SHAPE));
+  const { samples, bad } = await readAll(await openDataset(root));
+  expect(bad).toEqual([]);
+  expect(samples.map(({ id, label, pixels }) => [id, label, pixels]).sort()).toEqual([
+    ['a/0', 0, pixelsOf(0, SHAPE)],
+    ['a/day/0', 0, pixelsOf(1, SHAPE)],
+    ['a/day/late/0', 0, pixelsOf(2, SHAPE)],
+    ['b/day/0', 1, pixelsOf(4, SHAPE)],
+  ]);
+  const out = join(temporaryFolder(), 'out');
+  const dataset = await openDataset(root);
+  const writer = await openWriter(out, { ...dataset.info, format: 'class-folders' });
+  for await (const result of dataset.read()) if (result.ok) await writer.write(result.sample, result.origin);
+  await writer.close();
+  const again = await readAll(await openDataset(out));
+  expect(again.samples.map(({ id }) => id).sort()).toEqual(['a/0', 'a/day/0', 'a/day/late/0', 'b/day/0']);
+});
+
+test.each([[['all']], [['train', 'val', 'test']]])(
+  'folders %j that hold folders alone may be above the classes, and are not read',
+  async (names) => {
+    for (const [i, name] of names.entries()) {
+      put(`${name}/a/0.png`, pngOf(i, SHAPE));
+      put(`${name}/b/0.png`, pngOf(i + 5, SHAPE));
+    }
+    await expect(openDataset(root).then(readAll)).rejects.toThrow(/found a folder; name the folder of class/);
+  },
+);
 
 test("Tiny-ImageNet's extra level", async () => {
   put('n02/images/n02_0.JPEG', await jpegOf(2, SHAPE));
