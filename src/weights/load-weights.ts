@@ -15,8 +15,10 @@ import { withFile } from './byte-source.ts';
 import { readDiffusersFolder } from './diffusers.ts';
 import { withoutPrefixes } from './name-prefixes.ts';
 import { METADATA_KEY, type NetworkDescription, parseNetworkMetadata } from './network-metadata.ts';
+import { withOwnWeights } from './onnx-external.ts';
 import type { ClassifierSignature, DenoiserSignature } from './onnx-signature.ts';
 import { classifierSignature, denoiserSignature } from './onnx-signature.ts';
+import { openZeroExtents } from './onnx-survey.ts';
 import { readSafetensorsFrom } from './safetensors.ts';
 import { isZip, readTorchCheckpointFrom } from './torch-checkpoint.ts';
 import type { NoiseSchedule, Settings } from './unet-settings.ts';
@@ -105,12 +107,18 @@ async function readContent(path: string): Promise<Content> {
       return { kind: 'weights', weights: await readTorchCheckpointFrom(source), description: undefined };
     }
     // field 1 of ModelProto, the IR version
-    if (head[0] === 0x08) return { kind: 'onnx', bytes: await source.readShared() };
+    if (head[0] === 0x08) return { kind: 'onnx', bytes: await readOnnx(source) };
     throw new WeightsError(
       `expected a PyTorch checkpoint, safetensors, ONNX or a diffusers folder at ${path}, found a file that starts ` +
         `with ${Buffer.from(head).toString('hex') || 'nothing'}; convert it to one of these`,
     );
   });
+}
+
+async function readOnnx(source: ByteSource): Promise<SharedArrayBuffer> {
+  const bytes = await withOwnWeights(await source.readShared(), source.name);
+  openZeroExtents(new Uint8Array(bytes), source.name);
+  return bytes;
 }
 
 async function readDescribedSafetensors(source: ByteSource): Promise<Content> {

@@ -4,7 +4,7 @@
 
 import { WeightsError } from '../errors.ts';
 import { decodeModel } from './onnx-proto.ts';
-import type { OnnxValueInfo } from './onnx-schema.ts';
+import type { OnnxDimension, OnnxValueInfo } from './onnx-schema.ts';
 import { ELEMENT_TYPES } from './onnx-schema.ts';
 import { surveyModel } from './onnx-survey.ts';
 
@@ -96,7 +96,12 @@ function toPort({ name, type }: OnnxValueInfo, source: string): Port {
       `expected a tensor of known rank and type for ${name} in ${source}, found none; export the model with shapes`,
     );
   }
-  return { name, type: element, shape: tensor.shape.dim.map(({ dimValue }) => dimValue || null) };
+  return { name, type: element, shape: tensor.shape.dim.map(extentOf) };
+}
+
+/** Some exporters write −1 or 0 for an extent that is open. */
+function extentOf({ dimValue = 0 }: OnnxDimension): number | null {
+  return dimValue > 0 ? dimValue : null;
 }
 
 function isImages(port: Port): boolean {
