@@ -5,7 +5,7 @@ import { type Pullable, pulled } from '../../streams/operators/pulled.ts';
 import type { TransitionRecord } from '../../streams/records.ts';
 import { detectionOf } from '../cli/rules.ts';
 import type { Verdict } from '../defense/verdict/verdict.ts';
-import { type Options, settingsOf } from './options.ts';
+import { checkPullable, type Options, settingsOf } from './options.ts';
 
 export interface DetectOptions extends Options {
   /** Called after each `detect.window` records with the verdict on all so far. */
@@ -20,8 +20,10 @@ export interface DetectOptions extends Options {
  *                        the reason of the signal when that aborts
  */
 export async function detect(records: Pullable<TransitionRecord>, options: DetectOptions): Promise<Verdict> {
+  checkPullable(records, 'transition records');
+  const settings = settingsOf(options);
   const { classes, signal, onEstimate } = options;
-  const detection = detectionOf(settingsOf(options), classes);
+  const detection = detectionOf(settings, classes);
   const tell = onEstimate ? ({ verdict }: { verdict: Verdict }) => onEstimate(verdict) : () => undefined;
   return judgeRecords(numbered(pulled(records, signal)), detection, tell, signal);
 }

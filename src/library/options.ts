@@ -4,31 +4,35 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadSettings } from '../../config/load.ts';
-import type { Settings } from '../../config/schema.ts';
+import { type Settings, schema } from '../../config/schema.ts';
 import { packageRoot } from '../cli/paths.ts';
+import { ConfigError } from '../errors.ts';
 
 type PartialOf<T> = { readonly [K in keyof T]?: T[K] extends object ? DeepPartial<T[K]> : T[K] };
 type DeepPartial<T> = T extends readonly unknown[] ? T : PartialOf<T>;
 
+/** What a program may set; the rest of the schema is of the command line alone. */
+const TAKEN = [
+  'preset',
+  'seed',
+  'engine',
+  'tfjsBackend',
+  'executionProvider',
+  'workers',
+  'isolation',
+  'inFlight',
+  'classifier',
+  'benign',
+  'diffusion',
+  'detect',
+  'repair',
+] as const satisfies readonly (keyof Settings)[];
+
+/** Of these sections, what only the command line does. */
+const COMMAND_LINE_ONLY = ['detect.failOn', 'detect.windows'];
+
 /** Options by section, as a YAML file has them: `{ diffusion: { rounds: 3 }, workers: 2 }`. */
-export type PartialSettings = DeepPartial<
-  Pick<
-    Settings,
-    | 'preset'
-    | 'seed'
-    | 'engine'
-    | 'tfjsBackend'
-    | 'executionProvider'
-    | 'workers'
-    | 'isolation'
-    | 'inFlight'
-    | 'classifier'
-    | 'benign'
-    | 'diffusion'
-    | 'detect'
-    | 'repair'
-  >
->;
+export type PartialSettings = DeepPartial<Pick<Settings, (typeof TAKEN)[number]>>;
 
 /** What every function of the library takes. */
 export interface Options {
@@ -40,8 +44,13 @@ export interface Options {
   readonly signal?: AbortSignal;
 }
 
-/** All settings. @throws {ConfigError} for an option that does not exist, has the wrong type or is out of range */
-export function settingsOf({ classes, settings }: Options): Settings {
+/** All settings. @throws {ConfigError} for an option that does not exist here, has the wrong type or is out of range */
+export function settingsOf(options: Options): Settings {
+  if (typeof options !== 'object' || options === null) {
+    throw new ConfigError(`expected options, found ${String(options)}; pass at least { classes }`);
+  }
+  const { classes, settings } = options;
+  refuseUntaken(settings ?? {});
   const given = { ...settings, dataset: { classes } };
   return loadSettings({
     file: { name: 'settings', text: JSON.stringify(given) },
@@ -50,4 +59,31 @@ export function settingsOf({ classes, settings }: Options): Settings {
       return { name: path, text: readFileSync(path, 'utf8') };
     },
   });
+}
+
+/** Programs need not be TypeScript. What the schema does not know is refused with all other options of that kind. */
+function refuseUntaken(settings: object): void {
+  const names = Object.entries(settings).flatMap(([name, value]) =>
+    Object.hasOwn(schema, name) && !TAKEN.some((taken) => taken === name)
+      ? [name]
+      : Object.keys(value ?? {})
+          .map((option) => `${name}.${option}`)
+          .filter((path) => COMMAND_LINE_ONLY.includes(path)),
+  );
+  if (names.length === 0) return;
+  throw new ConfigError(
+    `settings: expected ${TAKEN.join(', ')}, found ${names.join(', ')}, which only the command line reads; ` +
+      'leave it out (the number of classes stands beside the settings)',
+  );
+}
+
+/** @throws {ConfigError} when items cannot be pulled from a value */
+export function checkPullable(source: unknown, what: string): void {
+  const isObject = (typeof source === 'object' && source !== null) || typeof source === 'function';
+  if (isObject && (Symbol.asyncIterator in source || Symbol.iterator in source || 'subscribe' in source))
+    return;
+  const found = source === null ? 'null' : isObject ? 'an object without items' : typeof source;
+  throw new ConfigError(
+    `expected ${what} as an array, iterable, stream or observable, found ${found}; pass one`,
+  );
 }

@@ -21,7 +21,7 @@ import type { Verdict } from '../defense/verdict/verdict.ts';
 import { trainClassifier } from '../training/train-classifier.ts';
 import type { Pool } from '../workers/pool.ts';
 import type { ClassifierRef } from '../workers/protocol.ts';
-import { type Options, settingsOf } from './options.ts';
+import { checkPullable, type Options, settingsOf } from './options.ts';
 import { openSamples, type Samples } from './samples.ts';
 
 export interface PurifyOptions extends Options {
@@ -91,6 +91,7 @@ export function purify(
   samples: Pullable<Sample>,
   options: PurifyOptions,
 ): AsyncGenerator<PurifyEvent, void, undefined> {
+  checkPullable(samples, 'samples');
   const settings = settingsOf(options);
   return emitted(
     (emit, signal) =>

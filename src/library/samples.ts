@@ -75,12 +75,25 @@ function faultOf(
     return `expected a shape of [1 or 3 channels, height, width], found [${shape}] at sample ${id}`;
   }
   if (!(pixels instanceof Uint8Array) || pixels.length !== channels * height * width) {
-    return `expected ${channels * height * width} pixels in a Uint8Array, found ${pixels?.length} at sample ${id}`;
+    return `expected ${channels * height * width} pixels in a Uint8Array, found ${foundIn(pixels)} at sample ${id}`;
   }
   if (expected?.some((extent, i) => extent !== shape[i])) {
     return `expected images of [${expected}], found [${shape}] at sample ${id}; resize it`;
   }
   return ids.add(id) ? undefined : `expected every sample to have its own id, found ${id} again`;
+}
+
+/** Values of other types may be as many as there should be. */
+function foundIn(pixels: unknown): string {
+  if (pixels instanceof Uint8Array) return `${pixels.length}`;
+  const { length } = (pixels ?? []) as { readonly length?: unknown };
+  const type =
+    pixels === null
+      ? 'null'
+      : typeof pixels === 'object'
+        ? `${pixels.constructor?.name ?? 'an object'}`
+        : typeof pixels;
+  return typeof length === 'number' && length > 0 ? `${length} in ${type}` : type;
 }
 
 function isExtent(value: number | undefined): value is number {

@@ -9,7 +9,7 @@ import { planOf } from '../cli/rules.ts';
 import { withPool } from '../cli/workspace.ts';
 import type { Sample } from '../datasets/sample.ts';
 import { PoolRunner } from '../workers/pool-runner.ts';
-import { type Options, settingsOf } from './options.ts';
+import { checkPullable, type Options, settingsOf } from './options.ts';
 import type { RefusedEvent } from './purify.ts';
 import { openSamples } from './samples.ts';
 
@@ -35,6 +35,7 @@ export function transitions(
   samples: Pullable<Sample>,
   options: TransitionsOptions,
 ): AsyncGenerator<TransitionsEvent, void, undefined> {
+  checkPullable(samples, 'samples');
   const settings = settingsOf(options);
   const { classes } = options;
   return emitted(

@@ -32,6 +32,9 @@ export async function* emitted<T extends object>(
   );
   try {
     for await (const item of pipe) yield item as T;
+  } catch (error) {
+    // workers that were sent away fail in words of their own
+    throw signal?.aborted ? signal.reason : error;
   } finally {
     left.abort();
     await done;

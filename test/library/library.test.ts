@@ -146,6 +146,22 @@ describe('purify', () => {
     expect(open.filter((link) => link.startsWith(folder))).toEqual([]);
   });
 
+  it.each([new Error('enough'), 'enough'])(
+    'ends with the reason where it is aborted while the observer trains',
+    async (reason) => {
+      const stop = new AbortController();
+      const long = { ...settings, classifier: { ...settings?.classifier, epochs: 10_000 } };
+      const last = (async function* () {
+        yield* samples;
+        setTimeout(() => stop.abort(reason), 300);
+      })();
+      const ended = await all(purify(last, { ...options, settings: long, signal: stop.signal })).catch(
+        (error: unknown) => error,
+      );
+      expect(ended).toBe(reason);
+    },
+  );
+
   it('ends a source that is quiet when aborted', async () => {
     const stop = new AbortController();
     let left = false;
@@ -158,6 +174,29 @@ describe('purify', () => {
     });
     await expect(all(purify(quiet, { ...options, signal: stop.signal }))).rejects.toThrow('enough');
     expect(left).toBe(true);
+  });
+
+  it('takes only what it knows, and says so', async () => {
+    const call =
+      (given: unknown, more: object = {}) =>
+      () =>
+        purify(given as Sample[], { ...options, ...more });
+    for (const given of [undefined, null, 5, 'text', {}]) expect(call(given)).toThrow(ConfigError);
+    expect(call(undefined)).toThrow(/expected samples as an array, .*found undefined/);
+    expect(() => purify(samples, undefined as unknown as PurifyOptions)).toThrow(ConfigError);
+    await expect(detect(undefined as unknown as TransitionRecord[], { classes: 3 })).rejects.toThrow(
+      ConfigError,
+    );
+    expect(() => transitions(undefined as unknown as Sample[], { ...options, ...models })).toThrow(
+      ConfigError,
+    );
+    expect(call(samples, { settings: { dataset: { limit: 5 } } })).toThrow(
+      /found dataset, which only the command line/,
+    );
+    expect(call(samples, { settings: { detect: { failOn: 'poison' } } })).toThrow(
+      /found detect.failOn, which/,
+    );
+    expect(call(samples, { settings: { dateset: {} } })).toThrow(/unknown option "dateset"/);
   });
 
   it('tells what is wrong before and while it works', async () => {
