@@ -39,6 +39,11 @@ export interface RunnerOptions extends Purifier {
 /** Failures that concern the data of a batch, such as that workers die of it; any other ends the run. */
 const DATA_FAILURES = new Set(['sample', 'shape', 'worker']);
 
+const KINDS: readonly CandidateKind[] = ['sample', 'canary'];
+
+/** Of the n-th sample of a batch. */
+type KindOf = (n: number) => CandidateKind;
+
 export class PoolRunner implements Runner {
   readonly concurrency: number;
   readonly #pool: Pool;
@@ -70,7 +75,7 @@ export class PoolRunner implements Runner {
     return outcomeOf(async () => ({
       samples: batch,
       perSample: rounds * keep,
-      images: await this.#candidates(batch, kind),
+      images: await this.#candidates(batch, () => kind),
     }));
   }
 
@@ -113,10 +118,10 @@ export class PoolRunner implements Runner {
   async restore(batch: readonly Restoration[]): Promise<Outcome<readonly Repaired[]>> {
     const { observer } = this.#options;
     return outcomeOf(async () => {
-      const emptied = batch.map(withoutTrigger);
       // images with a hole filled exist for this repair alone
-      const kind = batch.some(({ mask }) => mask) ? 'canary' : 'sample';
-      const candidates = await this.#candidates(emptied, kind);
+      const candidates = await this.#candidates(batch.map(withoutTrigger), (n) =>
+        batch[n]!.mask ? 'canary' : 'sample',
+      );
       const { pixels, labels } = await this.#pool.run<'restore'>({
         kind: 'restore',
         observer,
@@ -149,32 +154,44 @@ export class PoolRunner implements Runner {
   }
 
   /** uint8 [N, perSample, C, H, W]: kept ones, and the others made and kept. */
-  #candidates(batch: readonly Sample[], kind: CandidateKind = 'sample'): Promise<Uint8Array> {
+  #candidates(batch: readonly Sample[], kindOf: KindOf = () => 'sample'): Promise<Uint8Array> {
     const { cache } = this.#options;
-    const made = cache ? this.#findOrMake(cache, batch, kind) : this.#make(batch);
+    const made = cache ? this.#findOrMake(cache, batch, kindOf) : this.#make(batch);
     this.#making.add(made);
     return made.finally(() => this.#making.delete(made));
   }
 
-  async #findOrMake(
-    cache: CandidateCache,
-    batch: readonly Sample[],
-    kind: CandidateKind,
-  ): Promise<Uint8Array> {
-    const found = [...(await cache.find(batch, kind))];
+  async #findOrMake(cache: CandidateCache, batch: readonly Sample[], kindOf: KindOf): Promise<Uint8Array> {
+    const found = new Array<Uint8Array | undefined>(batch.length);
+    const kinds = KINDS.map((kind) => ({
+      kind,
+      places: batch.flatMap((_, n) => (kindOf(n) === kind ? [n] : [])),
+    }));
+    for (const { kind, places } of kinds.filter((one) => one.places.length > 0)) {
+      const kept = await cache.find(
+        places.map((n) => batch[n]!),
+        kind,
+      );
+      places.forEach((n, i) => {
+        found[n] = kept[i];
+      });
+    }
     const missing = batch.flatMap((_, n) => (found[n] ? [] : [n]));
     if (missing.length > 0) {
-      const samples = missing.map((n) => batch[n]!);
-      const made = await this.#make(samples);
+      const made = await this.#make(missing.map((n) => batch[n]!));
       const size = made.length / missing.length;
       missing.forEach((n, i) => {
         found[n] = made.subarray(i * size, (i + 1) * size);
       });
-      await cache.keep(
-        samples,
-        missing.map((n) => found[n]!),
-        kind,
-      );
+      for (const kind of KINDS) {
+        const places = missing.filter((n) => kindOf(n) === kind);
+        if (places.length === 0) continue;
+        await cache.keep(
+          places.map((n) => batch[n]!),
+          places.map((n) => found[n]!),
+          kind,
+        );
+      }
     }
     const size = found[0]!.length;
     const all = new Uint8Array(batch.length * size);

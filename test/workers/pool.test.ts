@@ -10,7 +10,7 @@ import { classifierSignature, denoiserSignature } from '../../src/weights/onnx-s
 import { DDPM_SCHEDULE } from '../../src/weights/unet-settings.ts';
 import { packWeights } from '../../src/weights/weights.ts';
 import type { Pool } from '../../src/workers/pool.ts';
-import { PoolRunner, pack } from '../../src/workers/pool-runner.ts';
+import { type CandidateCache, PoolRunner, pack } from '../../src/workers/pool-runner.ts';
 import type { DenoiserRef, NetworkRef } from '../../src/workers/protocol.ts';
 import { testPool } from '../support/pools.ts';
 import { tinyUnet } from '../support/tiny-models.ts';
@@ -210,6 +210,36 @@ describe('Pool', () => {
       code: 'engine',
       message: expect.stringContaining('found'),
     });
+  });
+
+  it('makes no candidates again that it kept, in batches of which some have a place to fill', async () => {
+    const kept = new Map<string, Uint8Array>();
+    const cache: CandidateCache = {
+      find: async (batch, kind) => batch.map(({ id }) => kept.get(`${kind} ${id}`)),
+      keep: async (batch, candidates, kind) =>
+        batch.forEach(({ id }, n) => void kept.set(`${kind} ${id}`, candidates[n]!.slice())),
+    };
+    const runner = new PoolRunner(testPool(1), {
+      denoiser,
+      schedule: DDPM_SCHEDULE,
+      plan,
+      observer,
+      quantile: 0.8,
+      cache,
+    });
+    const [whole, holed] = [samples[0]!, samples[1]!];
+    await runner.diffuse([whole, holed]);
+    const calls = runner.denoiserCalls;
+    const mixed = [
+      { sample: holed, mask: new Uint8Array(1024).fill(1, 0, 9) },
+      { sample: whole, mask: undefined },
+    ];
+    const cached = await runner.restore(mixed);
+    expect(runner.denoiserCalls - calls).toBe(calls / 2);
+    expect([...kept.keys()].sort()).toEqual(
+      [`canary ${holed.id}`, `sample ${holed.id}`, `sample ${whole.id}`].sort(),
+    );
+    expect(cached).toEqual(await runnerOn(testPool(1)).restore(mixed));
   });
 
   it('refuses networks whose numbers are none, as an error of the weights', async () => {
