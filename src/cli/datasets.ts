@@ -1,6 +1,5 @@
 // The datasets of the configuration: where they are, what part of them is meant, and how they get into a store.
 
-import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { addAbortSignal, type Readable } from 'node:stream';
 import { isDynamicPattern } from 'tinyglobby';
@@ -18,6 +17,7 @@ import type { Split } from '../datasets/splits.ts';
 import { openStream, type Source, type SourceInfo } from '../datasets/stream.ts';
 import type { WriterOptions } from '../datasets/writer.ts';
 import { ConfigError, DatasetError } from '../errors.ts';
+import { statIfThereNow } from '../files/folder.ts';
 import type { Positions } from '../state/positions.ts';
 import { threadDecoder } from '../workers/thread-decoder.ts';
 import type { Context } from './commands.ts';
@@ -145,7 +145,7 @@ async function open(
 export function reachOf({ settings: { dataset } }: Opening): Pick<DatasetOptions, 'paths'> {
   if (dataset.paths === null) return {};
   const paths = resolve(dataset.paths);
-  if (statSync(paths, { throwIfNoEntry: false })?.isDirectory()) return { paths };
+  if (statIfThereNow(paths)?.isDirectory()) return { paths };
   throw new ConfigError(`dataset.paths: expected a folder, found none at ${paths}; check the path`);
 }
 
@@ -178,7 +178,7 @@ function optionsOf(
 }
 
 function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+  return statIfThereNow(path)?.isFile() ?? false;
 }
 
 /** Standard input is one stream, read once. */

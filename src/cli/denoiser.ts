@@ -108,6 +108,8 @@ export async function trainDenoiserTo(
   const { settings, log } = context;
   const spec = denoiserSpec(settings, store.shape);
   const state = new StateFile(path, spec);
+  // what stands there was looked at before
+  const replace = existsSync(path);
   const resume = settings.denoiser.resume ? await state.read() : undefined;
   await state.checkReplaceable();
   if (resume !== undefined) log.info('denoiser', `going on after step ${resume.step}`);
@@ -117,7 +119,7 @@ export async function trainDenoiserTo(
     checkpoint: { every: settings.denoiser.checkpointEvery, save: (checkpoint) => state.write(checkpoint) },
     onProgress: progressOf(log, 'denoiser'),
   });
-  await writeSafetensors(path, weights, networkMetadata(spec, DDPM_SCHEDULE));
+  await writeSafetensors(path, weights, networkMetadata(spec, DDPM_SCHEDULE), replace);
   log.info('denoiser', `written to ${path}`);
 }
 
@@ -151,6 +153,8 @@ function denoiserTraining({ denoiser, seed }: Settings): DenoiserTraining {
 class StateFile {
   readonly #path: string;
   readonly #spec: DenoiserSpec;
+  /** Whether what stands there is the state of a training. */
+  #isThere = false;
 
   constructor(weightsPath: string, spec: DenoiserSpec) {
     this.#path = trainingStatePath(weightsPath);
@@ -158,14 +162,19 @@ class StateFile {
   }
 
   async write({ step, vectors }: DenoiserCheckpoint): Promise<void> {
-    await writeSafetensors(this.#path, vectors, { step: String(step), ...networkMetadata(this.#spec) });
+    const metadata = { step: String(step), ...networkMetadata(this.#spec) };
+    await writeSafetensors(this.#path, vectors, metadata, this.#isThere);
+    this.#isThere = true;
   }
 
   /** @throws {OutputError} when something else than the state of a training stands at its place */
   async checkReplaceable(): Promise<void> {
     if (!existsSync(this.#path)) return;
     const found = await readSafetensors(this.#path).catch(() => undefined);
-    if (found?.metadata.step !== undefined) return;
+    if (found?.metadata.step !== undefined) {
+      this.#isThere = true;
+      return;
+    }
     throw new OutputError(
       `expected the state of a training or nothing at ${this.#path}, which goes there, found something else; ` +
         'choose another --denoiser-path',

@@ -133,10 +133,14 @@ function tileOf([, ...extents]: readonly (number | null)[], [channels, ...image]
   return [channels, height!, width!];
 }
 
-/** Writes a classifier as an ONNX file that any runtime opens; one that came as ONNX is written as it came. */
-export async function writeOnnx(path: string, model: ClassifierRef): Promise<void> {
+/**
+ * Writes a classifier as an ONNX file that any runtime opens; one that came as ONNX is written as it came.
+ *
+ * @param replace as `replaceFile` has it
+ */
+export async function writeOnnx(path: string, model: ClassifierRef, replace = true): Promise<void> {
   // whoever serves the model may load it at any moment
-  await replaceWith(path, onnxOf(model));
+  await replaceWith(path, onnxOf(model), replace);
 }
 
 /** The same as bytes. */

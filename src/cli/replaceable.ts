@@ -3,18 +3,19 @@
 
 import { statSync } from 'node:fs';
 import type { Settings } from '../../config/schema.ts';
-import { OutputError } from '../errors.ts';
+import { OutputError, writing } from '../errors.ts';
 
 /**
  * @param option that names the file
- * @throws {OutputError} when something is there that must not be replaced
+ * @throws {OutputError} when something is there that must not be replaced, or nothing can be written there
  */
 export function checkReplaceable(
   option: string,
   path: string,
   { overwrite }: Pick<Settings, 'overwrite'>,
 ): void {
-  const found = statSync(path, { throwIfNoEntry: false });
+  // a file on the way there is told of now, not after the work
+  const found = writing(path, () => statSync(path, { throwIfNoEntry: false }));
   if (!found || (found.isFile() && overwrite)) return;
   const remedy = found.isFile() ? 'choose another one or pass --overwrite' : 'choose another one';
   throw new OutputError(`${option}: expected a new file, found ${path} in use; ${remedy}`);

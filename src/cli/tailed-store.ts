@@ -2,7 +2,6 @@
 // what has come since the last one, and finds the others where it left them. The file is read from its beginning when
 // the program starts, and again when another file has taken its place.
 
-import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDynamicPattern } from 'tinyglobby';
 import type { Settings } from '../../config/schema.ts';
@@ -14,6 +13,7 @@ import { SampleStore } from '../datasets/sample-store.ts';
 import type { SourceInfo } from '../datasets/stream.ts';
 import { Tail } from '../datasets/tail.ts';
 import { DatasetError } from '../errors.ts';
+import { statIfThereNow } from '../files/folder.ts';
 import { Positions } from '../state/positions.ts';
 import type { Context } from './commands.ts';
 import { channelsOf, reachOf, takeIn } from './datasets.ts';
@@ -31,7 +31,7 @@ export function growingFile({ dataset }: Settings, paths: readonly string[]): st
   const [path] = paths;
   if (path === undefined || paths.length > 1 || train.some((source) => isDynamicPattern(source))) return;
   const grows = NDJSON.test(path) || TAR.test(path);
-  const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  const isFolder = statIfThereNow(path)?.isDirectory() ?? false;
   return grows && !isFolder && offset === 0 && limit === null ? path : undefined;
 }
 

@@ -5,7 +5,7 @@ import { closeSync, createWriteStream, fstatSync, openSync, readSync, statSync }
 import { resolve } from 'node:path';
 import type { Estimate } from '../../streams/stages/detect.ts';
 import type { Verdict } from '../defense/verdict/verdict.ts';
-import { ConfigError, OutputError } from '../errors.ts';
+import { ConfigError, OutputError, writing } from '../errors.ts';
 import type { State } from '../state/state.ts';
 import type { Context } from './commands.ts';
 
@@ -75,7 +75,7 @@ async function openTarget(
 
 /** Overwriting is asked for where a record is replaced: that goes for its windows, and for no other file. */
 function checkFree(path: string, overwrite: boolean): void {
-  if (!statSync(path, { throwIfNoEntry: false })?.isFile()) return;
+  if (!writing(path, () => statSync(path, { throwIfNoEntry: false }))?.isFile()) return;
   const ours = holdsWindows(path);
   if (ours && overwrite) return;
   const remedy = ours ? 'choose another one or pass --overwrite' : 'choose another one';

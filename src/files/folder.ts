@@ -1,7 +1,7 @@
 // Folders of sources, listed. A listing that is cut short would look like files that are gone, so that what may pass is
 // waited for here as well.
 
-import type { Dirent, Stats } from 'node:fs';
+import { type Dirent, type Stats, statSync } from 'node:fs';
 import { lstat, opendir, readdir, realpath, stat } from 'node:fs/promises';
 import { patience } from './patience.ts';
 
@@ -23,6 +23,15 @@ export function statOf(path: string): Promise<Stats> {
 /** The same; undefined where there is nothing, or a link that leads nowhere. */
 export function statIfThere(path: string): Promise<Stats | undefined> {
   return statOf(path).catch(absent(undefined));
+}
+
+/** The same at once, for what is asked before any work. */
+export function statIfThereNow(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch (error) {
+    return absent(undefined)(error as NodeJS.ErrnoException);
+  }
 }
 
 /** Whether a path is a link, wherever it leads. */

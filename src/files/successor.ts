@@ -5,6 +5,7 @@
 import type { Stats } from 'node:fs';
 import {
   copyFile,
+  link,
   lstat,
   mkdir,
   mkdtemp,
@@ -160,18 +161,24 @@ async function keepAside(old: string, target: string): Promise<string> {
 /**
  * Writes a file beside its place, puts it on disk, and gives it its name: no reader and no crash sees half of it.
  *
- * @throws {OutputError} when the disk refuses it
+ * @param replace whether a file that stands there is replaced, also one that comes while this one is written
+ * @throws {OutputError} when something stands there that is not replaced, or the disk refuses it
  */
-export async function replaceFile(place: string, write: (path: string) => Promise<void>): Promise<void> {
+export async function replaceFile(
+  place: string,
+  write: (path: string) => Promise<void>,
+  replace = true,
+): Promise<void> {
   const put = async () => {
     const target = await realPlace(place);
-    if ((await statsOf(target))?.isFile() === false) throw inUse(target);
+    const stands = await statsOf(target);
+    if (stands && !(replace && stands.isFile())) throw inUse(target);
     const folder = await makeFolderBeside(dirname(target), basename(target));
     try {
       const path = join(folder, 'new');
       await write(path);
       await syncFile(path);
-      await rename(path, target);
+      await (replace ? rename(path, target) : nameFirst(path, target));
       await syncFolder(dirname(target));
     } finally {
       await removeWorkFolder(folder);
@@ -181,8 +188,16 @@ export async function replaceFile(place: string, write: (path: string) => Promis
 }
 
 /** The same for bytes that are there. */
-export function replaceWith(place: string, content: Uint8Array | string): Promise<void> {
-  return replaceFile(place, (path) => writeFile(path, content));
+export function replaceWith(place: string, content: Uint8Array | string, replace = true): Promise<void> {
+  return replaceFile(place, (path) => writeFile(path, content), replace);
+}
+
+/** Gives a file a name that nobody has, in one step where the disk knows files of several names. */
+async function nameFirst(path: string, target: string): Promise<void> {
+  await link(path, target).catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EEXIST' || (await statsOf(target))) throw inUse(target);
+    await rename(path, target);
+  });
 }
 
 /** @throws {OutputError} when something stands there that may not be replaced */

@@ -2,7 +2,7 @@
 // checksums; a batch is there whole or not at all), the operating system frees its lock when a process dies, however
 // it dies, and keys lie in order, so that two generations of a table are compared as streams.
 
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { StateError } from '../errors.ts';
@@ -21,15 +21,13 @@ export const LOCK = 'LOCK';
 const MOST_OPEN_FILES = 64;
 
 /**
- * Opens the database in a folder, or begins one where there is no folder or an empty one.
+ * Opens the database in a folder that is a state's, or begins one.
  *
  * @param place where its files are, if that is not the folder, by whose name it is known
- * @throws {StateError} when another process uses it, it is damaged, or the folder holds something else
+ * @throws {StateError} when another process uses it, or it is damaged
  */
 export async function openDatabase(folder: string, place = folder): Promise<Database> {
   try {
-    if (!holdsDatabase(place)) checkFree(place, 'a state or an empty folder');
-    mkdirSync(place, { recursive: true });
     const database: Database = new ClassicLevel(place, {
       valueEncoding: 'view',
       maxOpenFiles: MOST_OPEN_FILES,
@@ -59,11 +57,18 @@ export function holdsDatabase(folder: string): boolean {
 
 /** @throws {StateError} when something stands in the folder */
 export function checkFree(folder: string, expected = 'a new or an empty folder'): void {
-  const found = existsSync(folder) ? readdirSync(folder) : [];
-  if (found.length === 0) return;
-  throw new StateError(
-    `expected ${expected} at ${folder}, found "${found[0]}" in it; choose another --state`,
-  );
+  let found: string | undefined;
+  try {
+    const stands = statSync(folder, { throwIfNoEntry: false });
+    if (stands?.isDirectory()) {
+      const [first] = readdirSync(folder);
+      found = first && `"${first}" in it`;
+    } else if (stands) found = 'a file';
+  } catch (error) {
+    throw refusal(folder, error as Error);
+  }
+  if (found)
+    throw new StateError(`expected ${expected} at ${folder}, found ${found}; choose another --state`);
 }
 
 /** What a state says in place of its disk or its database; what it said already stays as it is. */

@@ -10,12 +10,12 @@ import { isDeepStrictEqual } from 'node:util';
 import { StateError } from '../errors.ts';
 import { CandidateStore } from './candidates.ts';
 import { type Database, holdsDatabase, JSON_VALUE, openDatabase, paired, rangeOf } from './database.ts';
+import { claimFolder, META } from './mark.ts';
 import { isWritable, snapshotOf } from './snapshot.ts';
 import { ValueLog } from './value-log.ts';
 
 /** Layout of what is stored; a state with another one is of another version. */
 const FORMAT = 2;
-const META = 'meta';
 /** Keys of how far sources were read begin so, after the run's. */
 export const POSITION = 'position/';
 
@@ -73,6 +73,7 @@ export class State {
 
   /** @param place where the files of the state are */
   static async #openAt(folder: string, version: string, place: string): Promise<State> {
+    await claimFolder(folder, place);
     const database = await openDatabase(folder, place);
     let values: ValueLog | undefined;
     try {
@@ -83,7 +84,6 @@ export class State {
             `${meta.version}; use that version, or choose another --state`,
         );
       }
-      if (meta === undefined) await checkOurs(folder, database);
       values = await ValueLog.open(place, place !== folder);
       const fresh: Meta = { format: FORMAT, version, classes: 0, slot: 'a', run: 0 };
       const state = new State(folder, database, values, version, meta ?? fresh);
@@ -251,15 +251,6 @@ export class State {
   #clear(prefix: string): Promise<void> {
     return this.database.clear(rangeOf(prefix));
   }
-}
-
-/** @throws {StateError} when the database holds something, which is not a state's */
-async function checkOurs(folder: string, database: Database): Promise<void> {
-  const [key] = await database.keys({ limit: 1 }).all();
-  if (key === undefined) return;
-  throw new StateError(
-    `expected a state at ${folder}, found the database of another program; choose another --state`,
-  );
 }
 
 /** In words: what one has instead of the other. */

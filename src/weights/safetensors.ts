@@ -80,8 +80,9 @@ export async function writeSafetensors(
   path: string,
   weights: Weights,
   metadata: Readonly<Record<string, string>> = {},
+  replace = true,
 ): Promise<void> {
-  await replaceFile(path, async (beside) => {
+  const write = async (beside: string) => {
     const handle = await open(beside, 'wx');
     try {
       await handle.writeFile(encodeHeader(weights, metadata));
@@ -91,7 +92,8 @@ export async function writeSafetensors(
     } finally {
       await handle.close();
     }
-  });
+  };
+  await replaceFile(path, write, replace);
 }
 
 /** Length and JSON, padded with spaces so that the data starts at a multiple of eight. */

@@ -141,3 +141,19 @@ it('an argument is one source, with a comma in it, too', async () => {
     expect.stringMatching(/expected one MODEL, found a\.onnx b\.onnx/),
   ]);
 });
+
+it('a place on whose way a file stands, or that needs a folder, is refused before the work, whatever the command', async () => {
+  writeFileSync(at('file'), 'mine');
+  const calls = [
+    call('train', 'a.ndjson', '--config', 'config.yaml', '--output-path', 'file/m.onnx'),
+    call('train-denoiser', 'a.ndjson', '--denoiser-path', 'file/d.safetensors', ...TRAIN_DENOISER),
+    call('detect', '--dataset-classes', '3', '--windows', 'file/w.ndjson'),
+    call('poison', 'a.ndjson', '--attack', 'badnet', '--output-path', 'file/poisoned'),
+    call('poison', 'a.ndjson', '--attack', 'badnet', '--output-path', 'file'),
+    call('merge', 'S', 'record', '--state', 'file'),
+    call('merge', 'S', 'record', '--state', 'file/T'),
+  ];
+  const codes = (await Promise.all(calls)).map(({ code }) => code);
+  expect(codes).toEqual([7, 7, 7, 7, 2, 6, 6]);
+  expect(readFileSync(at('file'), 'utf8')).toBe('mine');
+});

@@ -7,7 +7,7 @@ import { initialWeights } from '../../src/training/initial-weights.ts';
 import { networkMetadata } from '../../src/weights/network-metadata.ts';
 import { writeSafetensors } from '../../src/weights/safetensors.ts';
 import { DDPM_SCHEDULE } from '../../src/weights/unet-settings.ts';
-import { pngOf } from '../datasets/make.ts';
+import { pngOf } from '../support/pictures.ts';
 
 const SHAPE = [1, 8, 8] as const;
 const CONFIG = `

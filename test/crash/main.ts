@@ -3,15 +3,14 @@
 // state. What it gives away and what it leaves in the state must be the bytes of a run that nobody disturbed.
 // One JSON object on stdout, a line a kill on stderr; exit code 1 where anything differs.
 
-import { spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { RandomStream, randomKey } from '../../src/math/random.ts';
 import { State } from '../../src/state/state.ts';
 import { SOURCE } from '../cli/program.ts';
+import { runChild } from './child.ts';
 
 const CONFIG = `
 seed: 5
@@ -30,33 +29,11 @@ const at = (...parts: string[]) => join(folder, ...parts);
 /** Runs to the end, or until it is killed. @returns whether it was */
 async function purify(limit: number, name: string, killAfter?: number): Promise<boolean> {
   const args = ['purify', '--config', 'config.yaml', '--dataset-limit', `${limit}`];
-  const child = spawn(process.execPath, [...SOURCE, ...args, '--state', name, '--save-folder-name', name], {
-    cwd: folder,
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  const ended = new Promise<NodeJS.Signals | null>((done, failed) => {
-    child.once('close', (code, signal) => {
-      if (code !== 0 && signal !== 'SIGKILL') failed(new Error(`run ${name} ended with exit code ${code}`));
-      else done(signal);
-    });
-  });
-  const control = new AbortController();
-  const killed = killAfter === undefined ? undefined : kill(child, killAfter, control.signal);
-  const signal = await ended;
-  control.abort();
-  await killed;
-  return signal === 'SIGKILL';
-}
-
-async function kill(
-  child: ReturnType<typeof spawn>,
-  milliseconds: number,
-  signal: AbortSignal,
-): Promise<void> {
-  await setTimeout(milliseconds, undefined, { signal }).then(
-    () => child.kill('SIGKILL'),
-    () => undefined,
-  );
+  const kill = killAfter === undefined ? undefined : ({ signal: 'SIGKILL', after: killAfter } as const);
+  const options = { cwd: folder, entry: SOURCE, kill };
+  const end = await runChild([...args, '--state', name, '--save-folder-name', name], options);
+  if (end.code === 0 || end.signal === 'SIGKILL') return end.signal !== null;
+  throw new Error(`run ${name} ended with exit code ${end.code}: ${end.stderr}`);
 }
 
 /** What a run gave away, but for seconds, paths and log, and what it left in its state: by name. */

@@ -5,12 +5,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deflateSync } from 'node:zlib';
-import { encode } from 'fast-png';
 import sharp from 'sharp';
 import { pack } from 'tar-stream';
 import { afterEach } from 'vitest';
 import type { Dataset } from '../../src/datasets/open.ts';
 import type { ImageShape, Quarantined, Sample } from '../../src/datasets/sample.ts';
+import { pixelsOf } from '../support/pictures.ts';
+
+// biome-ignore lint/performance/noBarrelFile: scripts take them from there, where no test runner is needed
+export { pixelsOf, pngOf } from '../support/pictures.ts';
 
 const made: string[] = [];
 afterEach(() => {
@@ -22,26 +25,6 @@ export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'dataelixir-datasets-'));
   made.push(folder);
   return folder;
-}
-
-/** Channel-major pixels of sample `i`; no two of the first hundreds are equal. */
-export function pixelsOf(i: number, [channels, height, width]: ImageShape): Uint8Array {
-  return Uint8Array.from(
-    { length: channels * height * width },
-    (_, at) => (i * 37 + at * 11 + (at >> 4) * i) & 0xff,
-  );
-}
-
-/** A PNG of `pixelsOf(i, shape)`, encoded without this project's code. */
-export function pngOf(i: number, shape: ImageShape): Buffer {
-  const [channels, height, width] = shape;
-  const planar = pixelsOf(i, shape);
-  const area = height * width;
-  const data = Uint8Array.from(
-    planar,
-    (_, at) => planar[(at % channels) * area + Math.floor(at / channels)]!,
-  );
-  return Buffer.from(encode({ width, height, channels, depth: 8, data }));
 }
 
 /** Channel-major pixels of image `i` that JPEG keeps nearly as they are. */

@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { OutputError } from '../../src/errors.ts';
-import { replaceWith, Successor } from '../../src/files/successor.ts';
+import { replaceFile, replaceWith, Successor } from '../../src/files/successor.ts';
 import { bury } from '../support/dead-owner.ts';
 
 let root: string;
@@ -126,4 +126,17 @@ it('a file appears whole, and devices and folders stay what they are', async () 
   await expect(replaceWith(at('folder'), 'x')).rejects.toThrow(OutputError);
   await expect(replaceWith('/dev/null', 'x')).rejects.toThrow(OutputError);
   await expect(replaceWith(at('none/model.onnx'), 'x')).rejects.toThrow(OutputError);
+});
+
+it('gives a file a name that is free, and leaves another one that comes while it is written', async () => {
+  await replaceWith(at('model'), 'first', false);
+  await expect(replaceWith(at('model'), 'second', false)).rejects.toThrow(/model in use/);
+  const late = async (path: string) => {
+    writeFileSync(path, 'third');
+    writeFileSync(at('late'), 'precious');
+  };
+  await expect(replaceFile(at('late'), late, false)).rejects.toThrow(OutputError);
+  expect([text('model'), text('late')]).toEqual(['first', 'precious']);
+  await replaceFile(at('late'), late);
+  expect([text('late'), readdirSync(root).sort()]).toEqual(['third', ['late', 'model']]);
 });

@@ -14,14 +14,54 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true }));
 
-it('is not made in the database of another program', async () => {
+/** Every file in a folder, by name. */
+function bytesIn(folder: string): Map<string, string> {
+  const names = readdirSync(at(folder)).sort();
+  return new Map(names.map((name) => [name, readFileSync(at(folder, name), 'base64')]));
+}
+
+it.each([
+  ['of another program', 'run/b/theirs'],
+  // which a state has, too, but with something else under it
+  ['of another program with like keys', 'meta'],
+  ['that is empty', undefined],
+])('leaves a database %s as it is, to the byte', async (_, key) => {
   const theirs = new ClassicLevel(at('theirs'));
-  await theirs.put('run/b/theirs', 'precious');
-  await theirs.close();
-  await expect(State.open(at('theirs'), 'test')).rejects.toThrow(StateError);
   await theirs.open();
-  expect(await theirs.iterator().all()).toEqual([['run/b/theirs', 'precious']]);
+  if (key !== undefined) await theirs.put(key, 'precious');
   await theirs.close();
+  writeFileSync(at('theirs/values'), 'precious');
+  const before = bytesIn('theirs');
+  await expect(State.open(at('theirs'), 'test')).rejects.toThrow(StateError);
+  await expect(State.openThere(at('theirs'), 'test')).rejects.toThrow(/database of another program/);
+  expect(bytesIn('theirs')).toEqual(before);
+});
+
+it('leaves what only has the name of a database as it is', async () => {
+  mkdirSync(at('theirs'));
+  for (const name of ['CURRENT', 'LOG']) writeFileSync(at('theirs', name), 'precious');
+  const before = bytesIn('theirs');
+  await expect(State.open(at('theirs'), 'test')).rejects.toThrow(StateError);
+  expect(bytesIn('theirs')).toEqual(before);
+});
+
+it('is known where an earlier version made it, and begun where a run was killed before the database', async () => {
+  const state = await State.open(at('old'), 'test');
+  await state.bind({ denoiser: 'x' }, 2);
+  await state.close();
+  rmSync(at('old/dataelixir.json'));
+  for (let n = 0; n < 2; n++) {
+    const again = await State.open(at('old'), 'test');
+    expect(again.identity).toEqual({ denoiser: 'x' });
+    await again.close();
+    expect(readFileSync(at('old/dataelixir.json'), 'utf8')).toBe('{"dataelixir":"state"}\n');
+  }
+  mkdirSync(at('begun'));
+  writeFileSync(at('begun/dataelixir.json'), '{"data');
+  await (await State.open(at('begun'), 'test')).close();
+  mkdirSync(at('theirs'));
+  writeFileSync(at('theirs/dataelixir.json'), 'precious');
+  await expect(State.open(at('theirs'), 'test')).rejects.toThrow(/found "dataelixir.json" in it/);
 });
 
 it('is merged beside its place under a name of its own', async () => {

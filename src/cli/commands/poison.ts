@@ -1,7 +1,7 @@
 // `poison`: a folder with the poisoned dataset (`train/`), what only the attacker knows (`truth.ndjson`), and, where
 // a test set is named, its triggered images for the attack success rate (`triggered/`).
 
-import { existsSync, readdirSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Journal } from '../../../streams/operators/journal.ts';
@@ -13,7 +13,7 @@ import type { Sample } from '../../datasets/sample.ts';
 import type { SampleStore } from '../../datasets/sample-store.ts';
 import type { Source } from '../../datasets/stream.ts';
 import { openWriter } from '../../datasets/writer.ts';
-import { ConfigError, unwritten } from '../../errors.ts';
+import { ConfigError, unwritten, writing } from '../../errors.ts';
 import { claim, isWorkName } from '../../files/work-folder.ts';
 import { poisoned, prepareAttack } from '../attack.ts';
 import type { Context } from '../commands.ts';
@@ -78,7 +78,11 @@ async function writePoisoned(
 }
 
 function checkEmpty(path: string): void {
-  if (!existsSync(path) || readdirSync(path).every(isWorkName)) return;
+  const isFree = () => {
+    const found = statSync(path, { throwIfNoEntry: false });
+    return !found || (found.isDirectory() && readdirSync(path).every(isWorkName));
+  };
+  if (writing(path, isFree)) return;
   throw new ConfigError(`output.path: expected a new or empty folder, found ${path} in use; choose another`);
 }
 

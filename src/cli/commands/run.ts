@@ -10,6 +10,7 @@ import type { Attack } from '../../attacks/poison.ts';
 import type { Truth } from '../../attacks/truth.ts';
 import type { DatasetInfo } from '../../datasets/open.ts';
 import { SampleStore } from '../../datasets/sample-store.ts';
+import { unwritten } from '../../errors.ts';
 import type { Metrics } from '../../state/record.ts';
 import type { Pool } from '../../workers/pool.ts';
 import type { ClassifierRef } from '../../workers/protocol.ts';
@@ -147,8 +148,12 @@ async function cleanModel(
   if (clean === null) return trainOn(pool, context, 'clean', store, info);
   const path = context.locate(clean);
   if (!existsSync(path)) {
-    await mkdir(dirname(path), { recursive: true });
-    await writeOnnx(path, await trainOn(pool, context, 'clean', store, info));
+    await mkdir(dirname(path), { recursive: true }).catch(unwritten(path));
+    const model = await trainOn(pool, context, 'clean', store, info);
+    await writeOnnx(path, model, false).catch((error: Error) => {
+      // another run on the same data was faster
+      if (!existsSync(path)) throw error;
+    });
   }
   return loadClassifier(path, info);
 }

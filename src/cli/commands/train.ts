@@ -22,7 +22,7 @@ export async function train(context: Context): Promise<void> {
     const test = await openTest(context, dataset.info);
     await withPool(context, async (pool) => {
       const model = await trainOn(pool, context, 'train', store, dataset.info);
-      await writeOnnx(path, model);
+      await writeOnnx(path, model, settings.overwrite);
       log.info('train', `written to ${path}`);
       if (test === undefined) return;
       const images = await fillStore(context, join(scratch, 'test'), test, refuseToLog(context));
