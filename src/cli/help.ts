@@ -15,6 +15,7 @@ const EXIT_CODES = `Exit codes:
   6    state in use, of another purification or of a later version
   7    output in use, or refused by the disk
   8    poison found, with --fail-on
+  75   something could not be read that may pass; run it again
   129  hung up (SIGHUP)
   130  interrupted (SIGINT)
   141  the reader of stdout ended early (EPIPE)

@@ -15,9 +15,6 @@ import { imageStem, isImageName, readImageFile } from './image.ts';
 import type { Quiet } from './quiet.ts';
 import { calledWhole, type KnownIds } from './same-stems.ts';
 
-/** Names of parts of a dataset, each of which holds classes. */
-const SPLIT = /^(?:train(?:ing)?|val(?:id(?:ation)?)?|test(?:ing)?|dev|eval)$/i;
-
 export interface ClassFolderOptions {
   /** Others still write: files that are not finished are left out. */
   readonly quiet?: Quiet | undefined;
@@ -41,7 +38,7 @@ export async function* readClassFolders(
   { quiet, known, lacking = false }: ClassFolderOptions = {},
 ): AsyncGenerator<Entry> {
   const queues: Queue[] = [];
-  const above = labels.size === 1 || [...labels.keys()].every((name) => SPLIT.test(name));
+  const above = labels.size === 1;
   for (const [folder, label] of labels) {
     if (lacking && !(await statIfThere(join(root, folder)))) continue;
     const { names, ...queue } = await listFiles(root, folder, label, quiet, above);
