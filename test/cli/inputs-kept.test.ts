@@ -74,6 +74,7 @@ it('train writes over no source, and over another file only with --overwrite', a
   expect([readFileSync(at('a.ndjson')), readFileSync(at('mine.onnx'), 'utf8')]).toEqual([source, 'mine']);
   expect(await train('--output-path', 'mine.onnx', '--overwrite')).toMatchObject({ code: 0 });
   expect(statSync(at('mine.onnx')).size).toBeGreaterThan(100);
+  expect(await train('--output-path', 'deep/new/mine.onnx')).toMatchObject({ code: 0 });
 });
 
 it('train-denoiser replaces weights only where it is told to, and goes on from a state of its own', async () => {

@@ -39,13 +39,14 @@ export function drawCall(random: RandomStream, arena: Arena): Call {
 class Draw {
   readonly random: RandomStream;
   readonly #paths: readonly string[];
-  /** Folders of all that look like a state. */
+  /** Folders of databases that no run made. */
   readonly #databases: readonly string[];
 
   constructor(random: RandomStream, arena: Arena) {
     this.random = random;
     this.#paths = ['.', ...pathsIn(arena.root)];
-    this.#databases = this.#paths.filter((path) => basename(path) === 'CURRENT').map(dirname);
+    const databases = this.#paths.filter((path) => basename(path) === 'CURRENT').map(dirname);
+    this.#databases = databases.filter((path) => !['S', 'T'].includes(path));
   }
 
   chance(share: number): boolean {
@@ -59,7 +60,7 @@ class Draw {
 
   /** What is read: mostly what is meant for it. */
   input(...usual: readonly string[]): string {
-    if (this.chance(0.85)) return pick(this.random, usual);
+    if (this.chance(0.93)) return pick(this.random, usual);
     return this.chance(0.8) ? this.any() : join(this.any(), pick(this.random, NEW));
   }
 
@@ -76,14 +77,11 @@ class Draw {
     ])();
   }
 
-  /** One of a state: those of earlier runs know where these wrote. */
+  /** A state of an earlier run, which knows where that wrote, somebody's database, or another place. */
   state(): string {
     const { random } = this;
-    return this.chance(0.5)
-      ? pick(random, ['S', 'S', 'T'])
-      : this.chance(0.4)
-        ? pick(random, this.#databases)
-        : this.output('new', 'empty');
+    if (this.#databases.length > 0 && this.chance(0.4)) return pick(random, this.#databases);
+    return this.chance(0.6) ? pick(random, ['S', 'S', 'T']) : this.output('new', 'empty');
   }
 
   /** An option, or nothing. */
@@ -92,8 +90,7 @@ class Draw {
   }
 }
 
-const source = (draw: Draw) =>
-  draw.input('data', 'a.ndjson', 'a.ndjson', 'out', 'out.ndjson', 'record/run/purified');
+const source = (draw: Draw) => draw.input('data', 'a.ndjson', 'a.ndjson', 'out', 'out.ndjson');
 const models = (draw: Draw) => [
   ...['--config', draw.input('config.yaml'), '--dataset-classes', '4'],
   ...draw.maybe(0.8, '--observer-path', draw.input('observer.onnx')),

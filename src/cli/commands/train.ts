@@ -1,7 +1,8 @@
 // `train`: a classifier on a dataset as it is, written as an ONNX file that `observer.path` takes.
 
-import { join } from 'node:path';
-import { ConfigError } from '../../errors.ts';
+import { mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { ConfigError, unwritten } from '../../errors.ts';
 import type { Context } from '../commands.ts';
 import { fillStore, openTest, openTraining, refuseToLog, withClasses } from '../datasets.ts';
 import { accuracyOf } from '../evaluation.ts';
@@ -16,6 +17,7 @@ export async function train(context: Context): Promise<void> {
     throw new ConfigError('output.path: expected where to write the ONNX file, found none; set it');
   checkReplaceable('output.path', path, settings);
   const opened = await openTraining(context);
+  await mkdir(dirname(path), { recursive: true }).catch(unwritten(path));
   await withScratch(async (scratch) => {
     const store = await fillStore(context, join(scratch, 'train'), opened, refuseToLog(context));
     const dataset = withClasses(opened);
