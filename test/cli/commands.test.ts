@@ -169,7 +169,7 @@ describe('run', () => {
 
 describe('purify', () => {
   it('needs no ground truth, and gives the same bytes with other numbers of workers and batches', async () => {
-    const observer = ['--observer-path', 'record/badnet/models/observer.onnx', '--dataset-test', ''];
+    const observer = ['--observer-path', 'record/badnet/models/observer.onnx'];
     const one = await call('purify', ...observer, '--save-folder-name', 'one', '--workers', '1');
     const two = ['--save-folder-name', 'two', '--diffusion-batch', '5', '--in-flight', '30'];
     expect(one).toMatchObject({ code: 0 });
