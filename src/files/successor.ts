@@ -2,8 +2,10 @@
 // whole and on disk. Meanwhile nobody else of this program writes there. A file is replaced by one rename; for a folder
 // it takes two, and what stood there is kept until the other one stands: a later run puts it back if it has to.
 
-import type { Stats } from 'node:fs';
+import { constants, type Stats } from 'node:fs';
 import {
+  access,
+  chmod,
   copyFile,
   link,
   lstat,
@@ -109,6 +111,7 @@ export class Successor {
     const { target, path } = this;
     const stands = await statsOf(target);
     if (!stands || (stands.isFile() && !isFolder)) return rename(path, target);
+    if (isFolder) await keepMode(path, target);
     const old = join(this.#claim.folder, OLD);
     await rename(target, old);
     await rename(path, target).catch(async (error: Error) => {
@@ -140,6 +143,18 @@ async function isRemoved(folder: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/**
+ * Gives a folder the mode of the one whose place it takes: who may look into it was somebody's decision.
+ *
+ * @throws {Error} when nothing may be written into that one
+ */
+export async function keepMode(folder: string, target: string): Promise<void> {
+  const stands = await statsOf(target);
+  if (!stands?.isDirectory()) return;
+  await access(target, constants.W_OK);
+  await chmod(folder, stands.mode & 0o7777);
 }
 
 /** Also from one disk to another. */

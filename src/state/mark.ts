@@ -42,19 +42,22 @@ async function isAlone(folder: string): Promise<boolean> {
   return names.length === 1 && names[0] === FILE;
 }
 
-/** @throws {StateError} when the database is not a state's, or cannot be read */
+/** @throws {StateError} when the database is not a state's, or is damaged */
 async function checkCopy(folder: string, place: string): Promise<void> {
   const copy = await snapshotOf(place);
   const database = new ClassicLevel(copy, { createIfMissing: false });
   try {
-    await database.open();
-    const meta = await database.get<string, { format?: unknown }>(META, JSON_VALUE).catch(() => undefined);
+    const read = () => database.get<string, { format?: unknown }>(META, JSON_VALUE);
+    const meta = await database
+      .open()
+      .then(read)
+      .catch(() => undefined);
     if (typeof meta?.format === 'number') return;
   } finally {
     await database.close();
     await rm(copy, { recursive: true, force: true });
   }
   throw new StateError(
-    `expected a state at ${folder}, found the database of another program; choose another --state`,
+    `expected a state at ${folder}, found the database of another program, or a damaged one; choose another --state`,
   );
 }

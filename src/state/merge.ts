@@ -6,6 +6,7 @@ import { mkdir, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { CandidateKind } from '../../streams/runner.ts';
 import { StateError } from '../errors.ts';
+import { keepMode } from '../files/successor.ts';
 import { syncFolder } from '../files/sync.ts';
 import { makeFolderBeside, removeWorkFolder } from '../files/work-folder.ts';
 import { CandidateStore } from './candidates.ts';
@@ -53,6 +54,7 @@ export async function mergeStates(
       const merged = await State.open(temporary, version);
       return fill(merged, parts).finally(() => merged.close());
     });
+    await keepMode(temporary, target).catch(refuse);
     // takes the place of an empty folder, and of nothing else
     await rename(temporary, target).catch((error: Error) => {
       checkFree(target);

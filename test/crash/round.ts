@@ -216,7 +216,10 @@ class Foreign {
     for (const [path, entry] of this.#entries) {
       const now = entryOf(this.#arena.at(path));
       const isFree = this.#lists.has(path) || permitted.includes(this.#arena.at(path));
-      if (now !== entry && !isFree) found.push(`${path}: ${entry}, now ${now}`);
+      if (now === entry) continue;
+      // what a run was told to replace is the run's from then on
+      if (isFree) this.#entries.delete(path);
+      else found.push(`${path}: ${entry}, now ${now}`);
     }
     return found;
   }

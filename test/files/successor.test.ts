@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -7,6 +8,7 @@ import {
   realpathSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -139,4 +141,14 @@ it('gives a file a name that is free, and leaves another one that comes while it
   expect([text('model'), text('late')]).toEqual(['first', 'precious']);
   await replaceFile(at('late'), late);
   expect([text('late'), readdirSync(root).sort()]).toEqual(['third', ['late', 'model']]);
+});
+
+it('leaves a folder open to those to whom it was open', async () => {
+  mkdirSync(at('out'), { mode: 0o700 });
+  const modeOf = (name: string) => statSync(at(name)).mode & 0o777;
+  await put('out', 'first');
+  const first = modeOf('out');
+  chmodSync(at('out'), 0o750);
+  await put('out', 'second', true);
+  expect([first, modeOf('out'), text('out/file')]).toEqual([0o700, 0o750, 'second']);
 });

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
@@ -75,5 +75,8 @@ it('is merged beside its place under a name of its own', async () => {
   writeFileSync(at('out.partial/mine'), 'precious');
   expect(await mergeStates([at('a'), at('b')], at('out'), 'test')).toEqual({ samples: 0, candidates: 0 });
   expect(readFileSync(at('out.partial/mine'), 'utf8')).toBe('precious');
-  expect(readdirSync(root).sort()).toEqual(['a', 'b', 'out', 'out.partial']);
+  mkdirSync(at('closed'), { mode: 0o700 });
+  await mergeStates([at('a'), at('b')], at('closed'), 'test');
+  expect(statSync(at('closed')).mode & 0o777).toBe(0o700);
+  expect(readdirSync(root).sort()).toEqual(['a', 'b', 'closed', 'out', 'out.partial']);
 });
