@@ -1,4 +1,4 @@
-// What came of the worlds: `docs/worlds.json`, one line a world, and the page that it makes.
+// What came of the worlds: `docs/worlds.json`, a line a world, and the page that it makes.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
@@ -27,15 +27,15 @@ export interface WorldEntry extends Pick<World, 'seed' | 'epochs' | 'denoiser' |
 
 export function readWorlds(path: string): readonly WorldEntry[] {
   if (!existsSync(path)) return [];
-  const lines = readFileSync(path, 'utf8').split('\n').filter(Boolean);
-  return lines.map((line) => JSON.parse(line) as WorldEntry);
+  return JSON.parse(readFileSync(path, 'utf8')) as WorldEntry[];
 }
 
 /** Replaces the entry of the same world. */
 export async function addWorld(path: string, entry: WorldEntry): Promise<void> {
   const others = readWorlds(path).filter(({ id }) => id !== entry.id);
   const sorted = [...others, entry].sort((a, b) => kindOf(a).localeCompare(kindOf(b)) || a.seed - b.seed);
-  await writeFile(path, sorted.map((one) => `${JSON.stringify(one)}\n`).join(''));
+  // a line a world, so that changes can be read
+  await writeFile(path, `[\n${sorted.map((one) => JSON.stringify(one)).join(',\n')}\n]\n`);
 }
 
 function kindOf({ id }: WorldEntry): string {
