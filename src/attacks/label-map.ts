@@ -49,6 +49,21 @@ export function cleanLabel(target: number, classes: number): LabelMap {
   };
 }
 
+/** The three maps by name. */
+export type LabelWay = 'all-to-one' | 'all-to-all' | 'clean-label';
+
+/** @throws {ConfigError} when the target is not in [0, classes) and the map has one */
+export function labelMap(way: LabelWay, target: number, classes: number): LabelMap {
+  switch (way) {
+    case 'all-to-one':
+      return allToOne(target, classes);
+    case 'all-to-all':
+      return allToAll(classes);
+    case 'clean-label':
+      return cleanLabel(target, classes);
+  }
+}
+
 function checkTarget(target: number, classes: number): void {
   if (Number.isInteger(target) && target >= 0 && target < classes) return;
   throw new ConfigError(

@@ -9,7 +9,7 @@ import { badnet } from '../attacks/badnet.ts';
 import { blended } from '../attacks/blended.ts';
 import { bpp } from '../attacks/bpp.ts';
 import { ftrojan } from '../attacks/ftrojan.ts';
-import { allToAll, allToOne, cleanLabel, type LabelMap } from '../attacks/label-map.ts';
+import { type LabelMap, labelMap } from '../attacks/label-map.ts';
 import { pictureTrigger } from '../attacks/overlay.ts';
 import { fitPicture, noisePicture, ringsPicture } from '../attacks/picture.ts';
 import { type Attack, type PoisonedSample, poison, selectPoisoned, stampOf } from '../attacks/poison.ts';
@@ -95,7 +95,8 @@ const RECIPES: Readonly<Record<AttackName, Recipe>> = {
 export async function prepareAttack(context: Context, info: DatasetInfo): Promise<MakeAttack | undefined> {
   const { name } = context.settings.attack;
   if (name === 'none') return undefined;
-  const labels = labelMapOf(context.settings.attack, info.classes);
+  const { attack } = context.settings;
+  const labels = labelMap(labelsOf(attack), attack.target, info.classes);
   const make = await RECIPES[name](context, info, labels);
   return async (pool, clean) => ({ labels, ...(await make(pool, clean)) });
 }
@@ -165,15 +166,4 @@ async function readPicture(
 export function labelsOf({ name, labels }: Settings['attack']): NonNullable<Settings['attack']['labels']> {
   const cleanLabelled = name === 'sig' || name === 'label-consistent';
   return labels ?? (cleanLabelled ? 'clean-label' : 'all-to-one');
-}
-
-function labelMapOf(attack: Settings['attack'], classes: number): LabelMap {
-  switch (labelsOf(attack)) {
-    case 'all-to-one':
-      return allToOne(attack.target, classes);
-    case 'all-to-all':
-      return allToAll(classes);
-    case 'clean-label':
-      return cleanLabel(attack.target, classes);
-  }
 }

@@ -8,10 +8,11 @@ import { Residuals } from '../defense/residuals.ts';
 import { OnlineBenignTrainer } from '../training/benign-trainer.ts';
 import { PoolCarrierLearner } from '../training/carrier-learner.ts';
 import type { TrainingProgress } from '../training/train-classifier.ts';
+import type { TrainingMemory } from '../training/train-once.ts';
+import type { WarmMemory } from '../training/train-warm.ts';
 import type { Pool } from '../workers/pool.ts';
-import { PoolRunner } from '../workers/pool-runner.ts';
+import { type CandidateCache, PoolRunner } from '../workers/pool-runner.ts';
 import type { ClassifierRef } from '../workers/protocol.ts';
-import type { RunMemory } from './memory.ts';
 import { classifierSpec, type Denoiser, type Fitting } from './models.ts';
 import { detectionOf, fineTuningOf, planOf, policyOf, trainingOf } from './rules.ts';
 
@@ -24,7 +25,13 @@ export interface MethodInputs {
   readonly settled: SampleStore;
   readonly onProgress: (progress: TrainingProgress) => void;
   /** What earlier runs left. */
-  readonly memory?: Pick<RunMemory, 'candidates' | 'networks' | 'warm'> | undefined;
+  readonly memory?:
+    | {
+        readonly candidates?: CandidateCache | undefined;
+        readonly networks?: TrainingMemory | undefined;
+        readonly warm?: WarmMemory | undefined;
+      }
+    | undefined;
 }
 
 /** Parts of one purification, with runner and trainer as the classes that they are. */

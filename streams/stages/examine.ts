@@ -7,6 +7,7 @@ import type { Sample } from '../../src/datasets/sample.ts';
 import type { TransitionTable } from '../../src/defense/contingency.ts';
 import { type CarrierTest, isCleanLabel, type Knowledge, type Weighty } from '../../src/defense/knowledge.ts';
 import { Naming } from '../../src/defense/naming.ts';
+import type { Residuals } from '../../src/defense/residuals.ts';
 import type { ScoreSample, ScoreTable } from '../../src/defense/score-sample.ts';
 import { locateTrigger, type Trigger } from '../../src/defense/trigger.ts';
 import {
@@ -27,7 +28,12 @@ import {
   stampTest,
   suspicious,
 } from '../../src/defense/verdict/stamp-test.ts';
-import { type ClassVerdict, type Verdict, withCanaries } from '../../src/defense/verdict/verdict.ts';
+import {
+  type ClassVerdict,
+  levelOfTest,
+  type Verdict,
+  withCanaries,
+} from '../../src/defense/verdict/verdict.ts';
 import { ask, labelsOf, mapped } from './ask.ts';
 import {
   type Accused,
@@ -78,8 +84,7 @@ export function examination(parts: ExaminationParts): Examine {
     const table = scores.table();
     if (scores.count === 0) return { verdict: parts.conclude(counts.table(), table, new Map()) };
     const naming = new Naming(table);
-    // stamps are one of two tests
-    const level = parts.falseAlarm / 2;
+    const level = levelOfTest(parts.falseAlarm);
     const trials = await trialsOf(evidence, naming, level, parts);
     const concluded = parts.conclude(counts.table(), table, stampTest(trials, counts.classes, level));
     const checked = withCanaries(concluded, await canariesOf(evidence, naming, parts));
@@ -105,35 +110,47 @@ async function trialsOf(
   // an observer that does not know an image without a stamp says nothing with one
   const known = asked.filter(({ of, answer }) => answer === of.label).slice(0, wanted);
   if (known.length < FEWEST_IMAGES) return [];
-  const before = known.map(({ of }) => of.label);
+  const images = known.map(({ of }) => of);
+  const before = images.map((image) => image.label);
   const labelsWith = async (stamp: Stamp) => {
-    const answers = await ask(
-      known.map(({ of }) => of),
-      parts,
-      (images) => label(images.map((image) => ({ ...image, pixels: stamped(image.pixels, stamp) }))),
+    const answers = await ask(images, parts, (some) =>
+      label(some.map((image) => ({ ...image, pixels: stamped(image.pixels, stamp) }))),
     );
     return answers.map(({ answer }) => answer);
   };
-  const trials: (StampTrial & { readonly stamp: Stamp })[] = [];
+  const trials: Trial[] = [];
   for (let of = 0; of < classes; of++) {
     for (const stamp of stampsOf(parts.residuals, of)) {
       trials.push({ stamp, before, after: await labelsWith(stamp) });
     }
   }
-  const suspects = new Set(suspicious(trials, level));
-  const compared = new Map<number, readonly Purified[]>();
+  const purified = (of: number) => purifiedAgain(of, scores, naming, parts);
+  return withControls(trials, suspicious(trials, level), parts.residuals, purified, labelsWith);
+}
+
+/** A trial whose stamp is at hand. */
+type Trial = StampTrial & { readonly stamp: Stamp };
+
+/** The trials, those of suspects with what came of their controls, where the class has samples enough for any. */
+async function withControls(
+  trials: readonly Trial[],
+  suspects: readonly StampTrial[],
+  residuals: Residuals,
+  purified: (label: number) => Promise<readonly Purified[]>,
+  labelsWith: (stamp: Stamp) => Promise<readonly number[]>,
+): Promise<StampTrial[]> {
+  const samples = new Map<number, readonly Purified[]>();
+  for (const { stamp } of suspects) {
+    if (!samples.has(stamp.label)) samples.set(stamp.label, await purified(stamp.label));
+  }
   const finished: StampTrial[] = [];
   for (const trial of trials) {
-    const { stamp } = trial;
-    if (suspects.has(trial) && !compared.has(stamp.label)) {
-      compared.set(stamp.label, await purifiedAgain(stamp.label, scores, naming, parts));
-    }
-    const samples = compared.get(stamp.label) ?? [];
-    if (!suspects.has(trial) || samples.length < FEWEST_SORTED) {
+    const own = suspects.includes(trial) ? (samples.get(trial.stamp.label) ?? []) : [];
+    if (own.length < FEWEST_SORTED) {
       finished.push(trial);
       continue;
     }
-    const { replica, placebos } = controlsOf(stamp, parts.residuals, samples);
+    const { replica, placebos } = controlsOf(trial.stamp, residuals, own);
     const labels = [];
     for (const placebo of placebos) labels.push(await labelsWith(placebo));
     finished.push({ ...trial, controls: { replica: await labelsWith(replica), placebos: labels } });

@@ -60,6 +60,14 @@ export interface Findings {
   readonly agreement?: Agreement | undefined;
 }
 
+/** Flow and stamp, where images are looked at: the p-values of a class are corrected for both. */
+const TESTS = 2;
+
+/** p-value at which one of the two tests accuses. */
+export function levelOfTest(falseAlarm: number): number {
+  return falseAlarm / TESTS;
+}
+
 /** Fewest samples of a class that can be called clean. */
 const FEWEST = 20;
 
@@ -80,7 +88,7 @@ export function conclude(table: TransitionTable, falseAlarm: number, findings: F
     const stamp = stamps?.get(label);
     const logP = Math.min(
       0,
-      Math.min(flow?.logP ?? 0, stamp?.logP ?? 0) + (stamps === undefined ? 0 : Math.LN2),
+      Math.min(flow?.logP ?? 0, stamp?.logP ?? 0) + (stamps === undefined ? 0 : Math.log(TESTS)),
     );
     const pValue = Math.exp(logP);
     const accused = pValue <= falseAlarm && !guessing;

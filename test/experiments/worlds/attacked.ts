@@ -6,7 +6,7 @@ import { badnet } from '../../../src/attacks/badnet.ts';
 import { blended } from '../../../src/attacks/blended.ts';
 import { bpp } from '../../../src/attacks/bpp.ts';
 import { ftrojan } from '../../../src/attacks/ftrojan.ts';
-import { allToAll, allToOne, cleanLabel, type LabelMap } from '../../../src/attacks/label-map.ts';
+import { type LabelWay, labelMap } from '../../../src/attacks/label-map.ts';
 import { noisePicture, ringsPicture } from '../../../src/attacks/picture.ts';
 import { type Attack, poison, selectPoisoned, stampOf, triggered } from '../../../src/attacks/poison.ts';
 import { sig } from '../../../src/attacks/sig.ts';
@@ -22,7 +22,7 @@ export interface AttackDescription {
   readonly name: string;
   /** Parameters in words. */
   readonly how: string;
-  readonly labels: 'all-to-one' | 'all-to-all' | 'clean-label';
+  readonly labels: LabelWay;
   /** Attacked labels. */
   readonly attacked: readonly number[];
   /** Poisoned samples, and their share of the samples of an attacked class. */
@@ -131,7 +131,7 @@ export async function attackWorld(world: World): Promise<AttackedWorld> {
         : chance < 0.2 && (name === 'badnet' || name === 'blended')
           ? 'clean-label'
           : 'all-to-one';
-  const map = mapOf(labels, target, classes.length);
+  const map = labelMap(labels, target, classes.length);
   const rate =
     labels === 'all-to-one'
       ? Math.exp(between(random, Math.log(0.005), Math.log(0.15)))
@@ -164,9 +164,4 @@ export async function attackWorld(world: World): Promise<AttackedWorld> {
     triggered: shown,
     attack: { name, how, labels, attacked, poisoned, shareOfClass: poisoned / ofClass },
   };
-}
-
-function mapOf(labels: AttackDescription['labels'], target: number, classes: number): LabelMap {
-  if (labels === 'all-to-all') return allToAll(classes);
-  return labels === 'clean-label' ? cleanLabel(target, classes) : allToOne(target, classes);
 }

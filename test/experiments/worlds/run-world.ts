@@ -68,7 +68,7 @@ export async function judgeWorld(
         denoiser,
         settled,
         onProgress: () => undefined,
-        memory: { candidates: cache, networks: undefined, warm: undefined } as never,
+        memory: { candidates: cache },
       });
       const { verdict } = await judge({
         ...method,
@@ -105,7 +105,7 @@ async function rateOf(pool: Pool, observer: ClassifierRef, samples: readonly Sam
 }
 
 /** Candidates of one world in one file. */
-export class FileCache implements CandidateCache {
+class FileCache implements CandidateCache {
   readonly #path: string;
   readonly #kept = new Map<string, Uint8Array>();
   #changed = false;
