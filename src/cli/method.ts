@@ -13,13 +13,12 @@ import type { WarmMemory } from '../training/train-warm.ts';
 import type { Pool } from '../workers/pool.ts';
 import { type CandidateCache, PoolRunner } from '../workers/pool-runner.ts';
 import type { ClassifierRef } from '../workers/protocol.ts';
-import { classifierSpec, type Denoiser, type Fitting } from './models.ts';
+import { classifierSpec, type Denoiser, type Fitting, type Observer } from './models.ts';
 import { detectionOf, fineTuningOf, planOf, policyOf, trainingOf } from './rules.ts';
 
 /** What the configuration does not say. */
-export interface MethodInputs {
+export interface MethodInputs extends Observer {
   readonly info: Fitting;
-  readonly observer: ClassifierRef;
   readonly denoiser: Denoiser;
   /** Empty; the benign model learns from it. */
   readonly settled: SampleStore;
@@ -40,22 +39,21 @@ export type Method = Pick<
   'detection' | 'examination' | 'residuals' | 'policy' | 'inFlight' | 'batch'
 > & { readonly runner: PoolRunner; readonly trainer: OnlineBenignTrainer };
 
-export function methodOf(
-  settings: Settings,
-  pool: Pool,
-  { info, observer, denoiser: { model: denoiser, schedule }, settled, onProgress, memory }: MethodInputs,
-): Method {
-  const { quantile } = settings.repair;
-  const detection = detectionOf(settings, info.classes);
-  return {
-    runner: new PoolRunner(pool, {
-      observer,
+export function methodOf(settings: Settings, pool: Pool, inputs: MethodInputs): Method {
+  const { info, observer, planted, planting, settled, onProgress, memory } = inputs;
+  const { model: denoiser, schedule } = inputs.denoiser;
+  const runnerOf = (network: ClassifierRef) =>
+    new PoolRunner(pool, {
+      observer: network,
       denoiser,
       schedule,
       plan: planOf(settings),
-      quantile,
+      quantile: settings.repair.quantile,
       cache: memory?.candidates,
-    }),
+    });
+  const detection = detectionOf(settings, info.classes);
+  return {
+    runner: runnerOf(observer),
     trainer: new OnlineBenignTrainer(pool, {
       spec: classifierSpec(settings, info),
       training: trainingOf(settings),
@@ -68,6 +66,7 @@ export function methodOf(
     detection,
     examination: detection.examination && {
       ...detection.examination,
+      ...(planted && planting && { planted: { ...planting, runner: runnerOf(planted) } }),
       learner: new PoolCarrierLearner(pool, {
         spec: classifierSpec(settings, { ...info, classes: 2 }),
         training: trainingOf(settings),

@@ -11,8 +11,15 @@ import { WeightsError } from '../errors.ts';
 import { replaceWith } from '../files/successor.ts';
 import { type ClassifierSpec, imageShape, parametersOf } from '../networks/network.ts';
 import { exportOnnx } from '../runtime/export-onnx.ts';
+import { type PlantedObserver, trainPlanted } from '../training/planted-observer.ts';
 import { type TrainingProgress, trainClassifier } from '../training/train-classifier.ts';
-import { type TrainingMemory, trainOnce } from '../training/train-once.ts';
+import {
+  type Lesson,
+  type More,
+  type TrainingMemory,
+  trainInTurn,
+  trainOnce,
+} from '../training/train-once.ts';
 import { trainFrozen, type WarmMemory } from '../training/train-warm.ts';
 import { loadClassifierWeights, loadDenoiserWeights } from '../weights/load-weights.ts';
 import { DDPM_SCHEDULE, type NoiseSchedule } from '../weights/unet-settings.ts';
@@ -21,7 +28,7 @@ import type { Pool } from '../workers/pool.ts';
 import type { ClassifierRef, DenoiserRef } from '../workers/protocol.ts';
 import type { Context } from './commands.ts';
 import type { Log } from './log.ts';
-import { trainingOf } from './rules.ts';
+import { plants, trainingOf } from './rules.ts';
 
 /** What networks have to fit: the images and classes of a dataset. */
 export type Fitting = Pick<DatasetInfo, 'shape' | 'classes'>;
@@ -32,32 +39,50 @@ export function classifierSpec({ classifier }: Settings, { shape, classes }: Fit
 }
 
 /** Trains a classifier as configured on a whole store. */
-export async function trainOn(
+export function trainOn(
   pool: Pool,
   { settings, log }: Context,
   stage: string,
   store: SampleStore,
   info: DatasetInfo,
-  memory?: TrainingMemory,
 ): Promise<ClassifierRef> {
   const spec = classifierSpec(settings, info);
-  if (memory) {
-    const lesson = { spec, store, options: trainingOf(settings) };
-    return trainOnce(memory, pool, lesson, progressOf(log, stage));
-  }
   return trainClassifier(pool, spec, { store }, trainingOf(settings), progressOf(log, stage));
 }
 
-/** The observer as an earlier run trained it; trained now where none did. */
-export function trainedBefore(
+/** An observer; trained here, it may have learned triggers of ours as well. */
+export interface Observer extends Partial<Pick<PlantedObserver, 'planted' | 'planting'>> {
+  readonly observer: ClassifierRef;
+}
+
+/** What a training of an observer may rest on. */
+export interface ObserverMeans {
+  readonly onProgress?: ((progress: TrainingProgress) => void) | undefined;
+  readonly networks?: TrainingMemory | undefined;
+  /** Where the observer is the one that an earlier run trained. */
+  readonly warm?: WarmMemory | undefined;
+}
+
+/** Trains an observer on a whole store, with triggers planted beside it where images are going to be looked at. */
+export async function trainObserver(
   pool: Pool,
-  { settings, log }: Context,
-  memory: WarmMemory,
+  settings: Settings,
   store: SampleStore,
-  info: DatasetInfo,
-): Promise<ClassifierRef> {
+  info: Fitting,
+  { onProgress, networks, warm }: ObserverMeans = {},
+): Promise<Observer> {
   const lesson = { spec: classifierSpec(settings, info), store, options: trainingOf(settings) };
-  return trainFrozen({ memory, pool, onProgress: progressOf(log, 'observer') }, lesson);
+  const once = (one: Lesson) => {
+    const { spec, store, options, start } = one;
+    if (networks) return trainOnce(networks, pool, one, onProgress);
+    return trainClassifier(pool, spec, { store }, options, onProgress, start);
+  };
+  const train = async (one: Lesson, more?: More) => {
+    if (warm) return trainFrozen({ memory: warm, pool, onProgress }, one, more);
+    return (await trainInTurn(once, one, more)).model;
+  };
+  if (!plants(settings)) return { observer: await train(lesson) };
+  return trainPlanted(pool, lesson, settings.classifier.epochs === null, train);
 }
 
 /** Shows the steps of a training and, at its end, the loss. */

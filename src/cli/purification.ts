@@ -31,7 +31,7 @@ import { writerOptions } from './datasets.ts';
 import { writeEvidence } from './evidence.ts';
 import type { RunMemory } from './memory.ts';
 import { methodOf } from './method.ts';
-import { type Denoiser, progressOf, writeOnnx } from './models.ts';
+import { type Denoiser, type Observer, progressOf, writeOnnx } from './models.ts';
 import { MANIFEST_ENDING, toStandardOutput } from './paths.ts';
 import type { OpenRecord } from './record.ts';
 import { estimateTo, reportTo, verdictTo } from './report.ts';
@@ -39,12 +39,11 @@ import type { StageClock } from './workspace.ts';
 
 const MANIFEST = 'manifest.ndjson';
 
-export interface Purification {
+export interface Purification extends Observer {
   readonly info: DatasetInfo;
   /** Left out where `store` holds all samples already. */
   readonly source?: AsyncIterable<ReadResult>;
   readonly store: SampleStore;
-  readonly observer: ClassifierRef;
   readonly denoiser: Denoiser;
   readonly open: OpenRecord;
   /** Folder for temporary files. */

@@ -56,8 +56,9 @@ export function verdictTo(log: Log): (verdict: Verdict) => void {
       const obeyed = stamp ? `, ${stamp.hits} of ${stamp.images} images obey its stamp` : '';
       log.info('detect', `label ${label}: ${state}, p ${pValue.toExponential(1)}, ${flow}${obeyed}`);
     }
-    for (const { trigger, hits, images } of canaries) {
-      log.info('detect', `canary ${trigger}: ${hits} of ${images} would have been sent home`);
+    for (const { trigger, hits, images, learned } of canaries) {
+      const taught = learned === undefined ? '' : `; the observer learned it to ${percent(learned)}`;
+      log.info('detect', `canary ${trigger}: ${hits} of ${images} would have been sent home${taught}`);
     }
   };
 }

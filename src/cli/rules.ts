@@ -51,6 +51,11 @@ export function detectionOf(
   };
 }
 
+/** Whether triggers of ours are planted beside the dataset before an observer is trained: who looks at images asks for them. */
+export function plants({ detect }: Settings): boolean {
+  return detect.rule !== 'divergence' && detect.canaries > 0;
+}
+
 export function policyOf({ detect, repair }: Settings): RepairPolicy {
   const { method, stable, unanimous, mixed, rawAllowed, confidence } = repair;
   return { method, minority: detect.minority, actions: { stable, unanimous, mixed }, rawAllowed, confidence };

@@ -10,17 +10,14 @@ import type { Progress } from '../../streams/progress.ts';
 import { type PurifySummary, runPurification } from '../../streams/purify.ts';
 import type { ManifestEntry, Refuse, Refused } from '../../streams/records.ts';
 import { methodOf } from '../cli/method.ts';
-import { classifierSpec, loadClassifier, loadDenoiser, onnxOf } from '../cli/models.ts';
-import { trainingOf } from '../cli/rules.ts';
+import { loadClassifier, loadDenoiser, type Observer, onnxOf, trainObserver } from '../cli/models.ts';
 import { withPool, withScratch } from '../cli/workspace.ts';
 import type { ImageShape, Quarantined, Sample } from '../datasets/sample.ts';
 import { SampleStore } from '../datasets/sample-store.ts';
 import type { Knowledge } from '../defense/knowledge.ts';
 import type { Trigger } from '../defense/trigger.ts';
 import type { Verdict } from '../defense/verdict/verdict.ts';
-import { trainClassifier } from '../training/train-classifier.ts';
 import type { Pool } from '../workers/pool.ts';
-import type { ClassifierRef } from '../workers/protocol.ts';
 import { checkPullable, type Options, settingsOf } from './options.ts';
 import { openSamples, type Samples } from './samples.ts';
 
@@ -119,7 +116,7 @@ export async function purifyOn(
     await withStores(options.scratch, shape, async (scratch, store, settled) => {
       const found =
         options.observer === undefined
-          ? { observer: await train(pool, settings, opened, store, refuse) }
+          ? await train(pool, settings, opened, store, refuse)
           : { observer: await loadClassifier(options.observer, info), source: opened.source };
       const method = methodOf(settings, pool, {
         ...found,
@@ -178,13 +175,12 @@ async function train(
   { shape, source }: Samples,
   store: SampleStore,
   refuse: Refuse,
-): Promise<ClassifierRef> {
+): Promise<Observer> {
   for await (const result of source) {
     if (result.ok) store.append(result.sample);
     else await refuse(result.quarantined);
   }
-  const spec = classifierSpec(settings, { shape, classes: settings.dataset.classes! });
-  return trainClassifier(pool, spec, { store }, trainingOf(settings));
+  return trainObserver(pool, settings, store, { shape, classes: settings.dataset.classes! });
 }
 
 function evidenceOf({ targetLabels }: Verdict, { triggers, heaviest }: Knowledge): ClassEvidence[] {

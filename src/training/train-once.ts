@@ -55,6 +55,24 @@ export async function trainOnce(
   return model;
 }
 
+/** What may follow a lesson: undefined where nothing has to. */
+export type More = (model: NetworkRef) => Promise<Lesson | undefined>;
+
+/** Does a lesson, and others for as long as something has to follow. @returns the model and the lesson that made it */
+export async function trainInTurn(
+  train: (lesson: Lesson) => Promise<NetworkRef>,
+  first: Lesson,
+  more: More = async () => undefined,
+): Promise<{ readonly model: NetworkRef; readonly last: Lesson }> {
+  let last = first;
+  let model = await train(first);
+  for (let next = await more(model); next; next = await more(model)) {
+    last = next;
+    model = await train(next);
+  }
+  return { model, last };
+}
+
 /** Names a training, and so its result. */
 export function lessonKey({ spec, store, options, start }: Lesson): string {
   const startKey = start ? digest(new Uint8Array(start.values)) : 'fresh';

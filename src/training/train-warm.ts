@@ -10,8 +10,10 @@ import {
   dataKey,
   type Lesson,
   lessonKey,
+  type More,
   networkKey,
   type TrainingMemory,
+  trainInTurn,
   trainOnce,
   weightsOf,
 } from './train-once.ts';
@@ -69,7 +71,7 @@ interface Means {
 }
 
 /** The observer as the first run trained it, or trained now where there is none for these images and classes. */
-export async function trainFrozen({ memory, pool, onProgress }: Means, lesson: Lesson) {
+export async function trainFrozen({ memory, pool, onProgress }: Means, lesson: Lesson, more?: More) {
   const { spec, store } = lesson;
   const past = await pastOf(memory, 'observer', lesson);
   const known = past && (await memory.find(past.first));
@@ -77,8 +79,9 @@ export async function trainFrozen({ memory, pool, onProgress }: Means, lesson: L
     await memory.note('observer', past);
     return modelOf(spec, weightsOf(spec, known));
   }
-  const key = lessonKey(lesson);
-  const model = await trainOnce(memory, pool, lesson, onProgress);
+  const train = (one: Lesson) => trainOnce(memory, pool, one, onProgress);
+  const { model, last } = await trainInTurn(train, lesson, more);
+  const key = lessonKey(last);
   await memory.note('observer', { network: networkKey(spec), data: dataKey(store), first: key, last: key });
   return model;
 }

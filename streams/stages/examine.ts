@@ -3,22 +3,16 @@
 // learned how carriers of the trigger are told. Images are few, and drawn from the sample that the evidence holds
 // anyway.
 
-import type { Sample } from '../../src/datasets/sample.ts';
 import type { TransitionTable } from '../../src/defense/contingency.ts';
 import { type CarrierTest, isCleanLabel, type Knowledge, type Weighty } from '../../src/defense/knowledge.ts';
 import { Naming } from '../../src/defense/naming.ts';
 import type { Residuals } from '../../src/defense/residuals.ts';
-import type { ScoreSample, ScoreTable } from '../../src/defense/score-sample.ts';
+import type { Scored, ScoreSample, ScoreTable } from '../../src/defense/score-sample.ts';
 import { locateTrigger, type Trigger } from '../../src/defense/trigger.ts';
-import {
-  type CanaryFinding,
-  canaryFinding,
-  canaryStamps,
-  removedShare,
-} from '../../src/defense/verdict/canary.ts';
-import { calibratedFlows } from '../../src/defense/verdict/flow-test.ts';
+import { calibratedFlows, type FlowTable, flowSums } from '../../src/defense/verdict/flow-test.ts';
 import { controlsOf, FEWEST_SORTED, type Purified } from '../../src/defense/verdict/placebo.ts';
-import { withPower } from '../../src/defense/verdict/power.ts';
+import { flowPower, type Power, withPower } from '../../src/defense/verdict/power.ts';
+import { fewestLearned, leastOf, stampPower } from '../../src/defense/verdict/stamp-power.ts';
 import {
   type Stamp,
   type StampFinding,
@@ -34,7 +28,9 @@ import {
   type Verdict,
   withCanaries,
 } from '../../src/defense/verdict/verdict.ts';
+import type { Placed, Runner } from '../runner.ts';
 import { ask, labelsOf, mapped } from './ask.ts';
+import { type Canaries, canariesOf, type Planted } from './canaries.ts';
 import {
   type Accused,
   attackEnds,
@@ -50,6 +46,9 @@ import type { Evidence, Examine } from './detect.ts';
 const IMAGES_A_CLASS = 10;
 const ENOUGH_IMAGES = 250;
 const FEWEST_IMAGES = 100;
+
+/** Images that a mixed stamp is laid onto, to see what would have been found. */
+const POWER_IMAGES = 64;
 
 /** Samples of a suspicious class that are purified again for controls, and the bytes of images that they may take. */
 const MOST_COMPARED = 320;
@@ -75,6 +74,8 @@ export interface ExaminationParts extends CarrierParts {
   readonly falseAlarm: number;
   /** Canaries of each kind; 0 for none. */
   readonly canaries: number;
+  /** Where the observer was taught them. */
+  readonly planted?: Planted | undefined;
 }
 
 export function examination(parts: ExaminationParts): Examine {
@@ -85,10 +86,13 @@ export function examination(parts: ExaminationParts): Examine {
     if (scores.count === 0) return { verdict: parts.conclude(counts.table(), table, new Map()) };
     const naming = new Naming(table);
     const level = levelOfTest(parts.falseAlarm);
-    const trials = await trialsOf(evidence, naming, level, parts);
+    const known = await knownImages(scores, parts);
+    const trials = await trialsOf(evidence, known, naming, level, parts);
     const concluded = parts.conclude(counts.table(), table, stampTest(trials, counts.classes, level));
-    const checked = withCanaries(concluded, await canariesOf(evidence, naming, parts));
-    const verdict = withPower(checked, calibratedFlows(table), level);
+    const canaries = await canariesOf(scores, naming, parts);
+    const checked = withCanaries(concluded, canaries.findings);
+    const powers = await powersOf(checked, calibratedFlows(table), canaries, { known, trials, level }, parts);
+    const verdict = withPower(checked, powers);
     const { targetLabels } = verdict;
     if (targetLabels.length === 0) return { verdict };
     const informed = new Naming(table, targetLabels);
@@ -96,36 +100,80 @@ export function examination(parts: ExaminationParts): Examine {
   };
 }
 
+/** Samples that stamps are laid onto: the observer knows them, since of others it says nothing with a stamp either. */
+async function knownImages(
+  scores: ScoreSample,
+  parts: ExaminationParts,
+): Promise<readonly (Scored & Placed)[]> {
+  const wanted = Math.max(ENOUGH_IMAGES, IMAGES_A_CLASS * scores.classes);
+  const asked = await ask(scores.take(4 * wanted), parts, (images) => labelsOf(images, parts.runner));
+  const known = asked.filter(({ of, answer }) => answer === of.label).slice(0, wanted);
+  return known.length < FEWEST_IMAGES ? [] : known.map(({ of }) => of);
+}
+
+/** An observer's labels of images with a stamp. */
+function labelsWith(
+  stamp: Stamp,
+  images: readonly Scored[],
+  observer: Runner,
+  parts: ExaminationParts,
+): Promise<readonly number[]> {
+  return ask(images, parts, (some) =>
+    labelsOf(
+      some.map((image) => ({ ...image, pixels: stamped(image.pixels, stamp) })),
+      observer,
+    ),
+  ).then((answers) => answers.map(({ answer }) => answer));
+}
+
 /** Lays every stamp onto the same images, and controls of the suspicious ones. */
 async function trialsOf(
   { counts, scores }: Evidence,
+  known: readonly Scored[],
   naming: Naming,
   level: number,
   parts: ExaminationParts,
 ): Promise<StampTrial[]> {
-  const { classes } = counts;
-  const wanted = Math.max(ENOUGH_IMAGES, IMAGES_A_CLASS * classes);
-  const label = (images: readonly Sample[]) => labelsOf(images, parts.runner);
-  const asked = await ask(scores.take(4 * wanted), parts, label);
-  // an observer that does not know an image without a stamp says nothing with one
-  const known = asked.filter(({ of, answer }) => answer === of.label).slice(0, wanted);
-  if (known.length < FEWEST_IMAGES) return [];
-  const images = known.map(({ of }) => of);
-  const before = images.map((image) => image.label);
-  const labelsWith = async (stamp: Stamp) => {
-    const answers = await ask(images, parts, (some) =>
-      label(some.map((image) => ({ ...image, pixels: stamped(image.pixels, stamp) }))),
-    );
-    return answers.map(({ answer }) => answer);
-  };
+  if (known.length === 0) return [];
+  const before = known.map(({ label }) => label);
+  const labels = (stamp: Stamp) => labelsWith(stamp, known, parts.runner, parts);
   const trials: Trial[] = [];
-  for (let of = 0; of < classes; of++) {
+  for (let of = 0; of < counts.classes; of++) {
     for (const stamp of stampsOf(parts.residuals, of)) {
-      trials.push({ stamp, before, after: await labelsWith(stamp) });
+      trials.push({ stamp, before, after: await labels(stamp) });
     }
   }
   const purified = (of: number) => purifiedAgain(of, scores, naming, parts);
-  return withControls(trials, suspicious(trials, level), parts.residuals, purified, labelsWith);
+  return withControls(trials, suspicious(trials, level), parts.residuals, purified, labels);
+}
+
+/** What would have been found in each class, by label. */
+async function powersOf(
+  { classes }: Verdict,
+  table: FlowTable,
+  { findings, residuals: canaries }: Canaries,
+  { known, trials, level }: { known: readonly Scored[]; trials: readonly StampTrial[]; level: number },
+  parts: ExaminationParts,
+): Promise<Power[]> {
+  const { residuals, planted } = parts;
+  const sums = flowSums(table);
+  const images = known.slice(0, POWER_IMAGES);
+  const before = images.map(({ label }) => label);
+  const powers: Power[] = [];
+  for (const { label, samples } of classes) {
+    const power = samples === 0 ? {} : { ...flowPower(label, table, sums, findings, level) };
+    for (const kind of planted && samples > 0 ? Object.keys(power) : []) {
+      const k = planted!.kinds.indexOf(kind);
+      const least = fewestLearned(samples, planted!.copied[k]!.length);
+      const labels = (stamp: Stamp) => labelsWith(stamp, images, planted!.runner, parts);
+      const asked = { residuals, canaries, trials, before, labelsWith: labels, level };
+      const flow = power[kind] ?? Number.POSITIVE_INFINITY;
+      const stamp = await stampPower(label, classes.length + k, samples, asked, least, flow);
+      power[kind] = leastOf(stamp ?? flow, least);
+    }
+    powers.push(power);
+  }
+  return powers;
 }
 
 /** A trial whose stamp is at hand. */
@@ -201,37 +249,6 @@ async function knowledgeOf(
   }
   const heaviest = new Map(targetLabels.map((label) => [label, heaviestOf(label, naming, scores)]));
   return { naming, triggers, carriers, overlays, cleanLabel, heaviest };
-}
-
-/** Stamps known triggers on a few images and has them diffused and observed like any others. */
-async function canariesOf(
-  { scores }: Evidence,
-  naming: Naming,
-  parts: ExaminationParts,
-): Promise<CanaryFinding[]> {
-  const findings: CanaryFinding[] = [];
-  for (const [kind, stamp] of Object.entries(canaryStamps(parts.store.shape))) {
-    const answers = await ask(scores.take(parts.canaries), parts, async (images) => {
-      const samples = images.map(({ id, pixels, ...image }) => ({
-        ...image,
-        id: `canary/${kind}/${id}`,
-        pixels: stamp(pixels),
-      }));
-      const candidates = await parts.runner.diffuse(samples, 'canary');
-      const seen = candidates.ok ? await parts.runner.observe(candidates.value) : candidates;
-      return mapped(seen, ({ purified, scores }, i) => ({
-        removed: removedShare(images[i]!.pixels, samples[i]!.pixels, purified),
-        name: naming.nameOf(scores),
-      }));
-    });
-    const canaries = answers.map(({ of, answer: { removed, name } }) => ({
-      removed,
-      recovered: name === naming.nameOf(of.scores),
-    }));
-    const finding = canaryFinding(kind, canaries);
-    if (finding) findings.push(finding);
-  }
-  return findings;
 }
 
 /** The samples of a label that speak against it most. */

@@ -16,7 +16,7 @@ import { denoiserPath, prepareDenoiser, sizeFor } from '../denoiser.ts';
 import { followSources, type Pass } from '../follow.ts';
 import { checkVerdict } from '../gate.ts';
 import { identityOf, RunMemory, withState } from '../memory.ts';
-import { classesOf, loadClassifier, trainedBefore, trainOn } from '../models.ts';
+import { classesOf, loadClassifier, type Observer, progressOf, trainObserver } from '../models.ts';
 import { toStandardOutput } from '../paths.ts';
 import { checkTerminal, type Purification, type Purified, purifyInto, withOutput } from '../purification.ts';
 import { costOf, createRecord, recordFolder } from '../record.ts';
@@ -124,11 +124,8 @@ async function repair(context: Context, pool: Pool, dataset: Source, run: Run): 
   const memory = state && new RunMemory(context, state, { positions, lineOf });
   try {
     await state?.bind(identityOf(context, denoiser, info), info.classes);
-    const observer = await clock.time(
-      'observer',
-      async () => begun.observer ?? (await trainObserver(context, pool, begun, memory)),
-    );
-    const parts = { ...run, ...begun, observer, memory, writer: changes ? openNowhere() : undefined };
+    const found = await clock.time('observer', () => observerOf(context, pool, begun, memory));
+    const parts = { ...run, ...begun, ...found, memory, writer: changes ? openNowhere() : undefined };
     const purified = await purifyInto(context, pool, parts);
     await finish(context, run, { purified, info, samples: store.count, memory });
     return { verdict: purified.verdict, info, teller: run.teller };
@@ -199,14 +196,18 @@ interface Begun extends Pick<Purification, 'store' | 'source' | 'info'> {
   dispose(): void;
 }
 
-/** The observer of these samples; with a state that keeps models warm, the one that was trained first. */
-function trainObserver(
-  context: Context,
+/** The observer that was brought, or that of these samples; with a state that keeps models warm, the one that was trained first. */
+async function observerOf(
+  { settings, log }: Context,
   pool: Pool,
-  { store, info }: Pick<Purification, 'store' | 'info'>,
+  { observer, store, info }: Begun,
   memory: RunMemory | undefined,
-): Promise<ClassifierRef> {
-  return memory?.warm
-    ? trainedBefore(pool, context, memory.warm, store, info)
-    : trainOn(pool, context, 'observer', store, info, memory?.networks);
+): Promise<Observer> {
+  if (observer) return { observer };
+  const onProgress = progressOf(log, 'observer');
+  return trainObserver(pool, settings, store, info, {
+    onProgress,
+    networks: memory?.networks,
+    warm: memory?.warm,
+  });
 }

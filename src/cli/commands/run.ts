@@ -20,7 +20,7 @@ import { fillStore, openTest, openTraining, withClasses } from '../datasets.ts';
 import { denoiserPath, prepareDenoiser, sizeFor } from '../denoiser.ts';
 import { fillTestStores, ratesOf, type TestStores } from '../evaluation.ts';
 import { checkVerdict } from '../gate.ts';
-import { loadClassifier, trainOn, writeOnnx } from '../models.ts';
+import { loadClassifier, type Observer, progressOf, trainObserver, trainOn, writeOnnx } from '../models.ts';
 import { toStandardOutput } from '../paths.ts';
 import { checkTerminal, type Purification, type Purified, purifyInto, withOutput } from '../purification.ts';
 import { costOf, createRecord, type OpenRecord } from '../record.ts';
@@ -58,12 +58,12 @@ async function runWith(context: Context, into: Pick<Purification, 'onWindow' | '
       const observed = await clock.time('poison', () => poisonStore(context, raw, attack, scratch, open));
       const clean =
         attack && stores && (await clock.time('clean', () => cleanModel(pool, context, raw, info)));
-      const observer = await clock.time('observer', () => observerOf(context, pool, observed.store, info));
+      const found = await clock.time('observer', () => observerOf(context, pool, observed.store, info));
       const seen = attack ? asNetworksSee(info) : info;
-      const parts = { info: seen, store: observed.store, observer, denoiser, open, scratch, clock, ...into };
+      const parts = { info: seen, store: observed.store, ...found, denoiser, open, scratch, clock, ...into };
       const purified = await purifyInto(context, pool, parts);
       const rates = await clock.time('evaluate', () =>
-        evaluate(pool, stores, { clean, backdoored: observer, defended: purified.benign }),
+        evaluate(pool, stores, { clean, backdoored: found.observer, defended: purified.benign }),
       );
       const detection = await detectionOf(purified, observed.truth);
       open.quarantine.close();
@@ -163,11 +163,12 @@ async function observerOf(
   pool: Pool,
   store: SampleStore,
   info: DatasetInfo,
-): Promise<ClassifierRef> {
-  const { path } = context.settings.observer;
+): Promise<Observer> {
+  const { settings, log } = context;
+  const { path } = settings.observer;
   return path === null
-    ? trainOn(pool, context, 'observer', store, info)
-    : loadClassifier(context.locate(path), info);
+    ? trainObserver(pool, settings, store, info, { onProgress: progressOf(log, 'observer') })
+    : { observer: await loadClassifier(context.locate(path), info) };
 }
 
 type Models = Readonly<Record<'clean' | 'backdoored' | 'defended', ClassifierRef | undefined>>;

@@ -1,7 +1,8 @@
 // A self-check without ground truth: known triggers are stamped on a few images, and the same observer and denoiser
 // treat them like any others. A canary is hit when purification takes the stamp away and what is left is called what
 // the image is called without it: had the image been poisoned, its label would have gone home. Where few canaries are
-// hit, silence of the tests does not mean that a dataset is clean.
+// hit, silence of the tests does not mean that a dataset is clean. An observer that is trained here has learned the
+// stamps as poison is learned; then it shows as well whether it obeys them.
 
 import type { ImageShape } from '../../datasets/sample.ts';
 import { wilsonInterval } from '../../math/binomial.ts';
@@ -17,6 +18,10 @@ export interface CanaryFinding {
   /** Stamp removed, and label as without it. */
   readonly hits: number;
   readonly rate: number;
+  /** Those of them whose stamp the observer obeyed before it was removed; where it was taught the stamps. */
+  readonly betrayed?: number;
+  /** Share of other images that obey the stamp: how well the observer learned it; where it was taught the stamps. */
+  readonly learned?: number;
   /** 95 % interval of the rate. */
   readonly interval: readonly [low: number, high: number];
 }
@@ -24,16 +29,23 @@ export interface CanaryFinding {
 /** A tenth of the image's side, chequered, a pixel from the top left corner: 3×3 on 28 or 32 pixels. */
 const PATCH_SHARE = 0.1;
 
+/** A quarter of the side, of random colours, a pixel from the bottom right corner: 8×8 on 32 pixels. */
+const LARGE_PATCH_SHARE = 0.25;
+
 /** Weight of the noise picture in a blend (Chen et al. 2017). */
 const BLEND = 0.2;
 
 /** Share of the stamp that must be gone. */
 const REMOVED = 0.5;
 
-/** The stamps for images of one size: a small opaque patch, and a faint picture over all of the image. */
-export function canaryStamps(shape: ImageShape): Readonly<Record<'patch' | 'blend', CanaryStamp>> {
+/** Kinds of stamps. */
+export type CanaryKind = 'patch' | 'large-patch' | 'blend';
+
+/** The stamps for images of one size: a small and a large opaque patch, and a faint picture over all of the image. */
+export function canaryStamps(shape: ImageShape): Readonly<Record<CanaryKind, CanaryStamp>> {
   const [channels, height, width] = shape;
-  const side = Math.max(2, Math.round(PATCH_SHARE * Math.min(height, width)));
+  const sideOf = (share: number) => Math.max(2, Math.round(share * Math.min(height, width)));
+  const [side, large] = [sideOf(PATCH_SHARE), sideOf(LARGE_PATCH_SHARE)];
   const picture = new Float32Array(channels * height * width);
   fillUniform(picture, randomKey(0, 'canary'), 0, 0);
   return {
@@ -43,6 +55,19 @@ export function canaryStamps(shape: ImageShape): Readonly<Record<'patch' | 'blen
         for (let y = 1; y <= Math.min(side, height - 1); y++) {
           for (let x = 1; x <= Math.min(side, width - 1); x++) {
             stamped[(c * height + y) * width + x] = (x + y) % 2 === 0 ? 255 : 0;
+          }
+        }
+      }
+      return stamped;
+    },
+    'large-patch'(pixels) {
+      const stamped = Uint8Array.from(pixels);
+      for (let c = 0; c < channels; c++) {
+        for (let y = Math.max(0, height - 1 - large); y < height - 1; y++) {
+          for (let x = Math.max(0, width - 1 - large); x < width - 1; x++) {
+            const at = (c * height + y) * width + x;
+            // of the same random picture, as far apart as can be
+            stamped[at] = picture[at]! < 0.5 ? 0 : 255;
           }
         }
       }
@@ -73,12 +98,36 @@ export function removedShare(raw: Uint8Array, stamped: Uint8Array, purified: Uin
 export interface Canary {
   readonly removed: number;
   readonly recovered: boolean;
+  /** Whether the observer obeyed the stamp before it was removed; where it was taught the stamps. */
+  readonly obeyed?: boolean;
 }
 
-/** Counts the canaries of one kind; undefined where there are none. */
-export function canaryFinding(trigger: string, canaries: readonly Canary[]): CanaryFinding | undefined {
+/**
+ * Counts the canaries of one kind; undefined where there are none.
+ *
+ * @param learned share of other images that obey the stamp; left out where the observer was not taught it
+ */
+export function canaryFinding(
+  trigger: string,
+  canaries: readonly Canary[],
+  learned?: number,
+): CanaryFinding | undefined {
   const images = canaries.length;
   if (images === 0) return undefined;
-  const hits = canaries.filter(({ removed, recovered }) => recovered && removed >= REMOVED).length;
-  return { trigger, images, hits, rate: hits / images, interval: wilsonInterval(hits, images) };
+  const hit = canaries.filter(({ removed, recovered }) => recovered && removed >= REMOVED);
+  const hits = hit.length;
+  const betrayed = hit.filter(({ obeyed }) => obeyed).length;
+  return {
+    trigger,
+    images,
+    hits,
+    rate: hits / images,
+    ...(learned !== undefined && { betrayed, learned }),
+    interval: wilsonInterval(hits, images),
+  };
+}
+
+/** Share of the canaries of a kind that leave as poison leaves: obeyed before purification, and sent home by it. */
+export function leavingRate({ images, betrayed, rate }: CanaryFinding): number {
+  return betrayed === undefined ? rate : betrayed / images;
 }

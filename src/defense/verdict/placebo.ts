@@ -53,16 +53,19 @@ export function controlsOf(stamp: Stamp, residuals: Residuals, samples: readonly
     const answers = new Map(half.map((one) => [one, answerOf(one, weights)]));
     return half.toSorted((a, b) => answers.get(a)! - answers.get(b)!);
   });
-  const stampOf = (some: readonly Purified[]): Stamp => {
-    const place = averageOf(some).map((value, i) => (stamp.pattern[i] === 0 ? 0 : value));
-    const strength = energyOf(stamp.pattern) / (energyOf(place) || 1);
-    return { ...stamp, pattern: place.map((value) => strength * value) };
-  };
+  const stampOf = (some: readonly Purified[]) => asStrongAs(stamp, averageOf(some));
   const count = (half: readonly Purified[], share: number) => Math.ceil(share * half.length);
   return {
     replica: stampOf(sorted.flatMap((half) => half.slice(-count(half, STRONGEST)))),
     placebos: WEAKEST.map((share) => stampOf(sorted.flatMap((half) => half.slice(0, count(half, share))))),
   };
+}
+
+/** A pattern in the place of a stamp, and as strong. @param pattern float32 [C × H × W] */
+export function asStrongAs(stamp: Stamp, pattern: Float32Array): Stamp {
+  const place = pattern.map((value, i) => (stamp.pattern[i] === 0 ? 0 : value));
+  const strength = energyOf(stamp.pattern) / (energyOf(place) || 1);
+  return { ...stamp, pattern: place.map((value) => strength * value) };
 }
 
 /** float32 [C × H × W]: mean of raw − purified, less the usual. */

@@ -5,41 +5,72 @@
 
 import { RandomStream, randomKey } from '../../math/random.ts';
 import type { Cells } from '../cells.ts';
-import type { CanaryFinding } from './canary.ts';
-import { type FlowSums, type FlowTable, flowOf, flowSums } from './flow-test.ts';
+import { type CanaryFinding, leavingRate } from './canary.ts';
+import { type FlowSums, type FlowTable, flowOf } from './flow-test.ts';
+import type { Reason } from './reasons.ts';
 import type { Verdict } from './verdict.ts';
 
 /** Shares of a class that are tried: where not even half of a class would show, silence says nothing of it. */
-const SHARES = [0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5];
+export const SHARES = [0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5];
 
 /** Draws at a share, and those of them that need not be flagged. */
 const DRAWS = 40;
 const MOST_MISSED = 2;
 
+/** Share of images that obey a stamp from which on an observer has learned it. */
+export const LEARNED = 0.5;
+
 /** Smallest share of poison in a class that would have been flagged, in (0, 1), by kind of canary; null where none. */
 export type Power = Readonly<Record<string, number | null>>;
 
 /**
- * Adds to each class what would have been found in it, and calls none clean in which nothing would.
+ * The power of the flow test in one class.
  *
  * @param level p-value from which on the flow test accuses
  */
-export function withPower(verdict: Verdict, table: FlowTable, level: number): Verdict {
-  const { canaries = [] } = verdict;
-  const sums = flowSums(table);
+export function flowPower(
+  label: number,
+  table: FlowTable,
+  sums: FlowSums,
+  canaries: readonly CanaryFinding[],
+  level: number,
+): Power {
+  return Object.fromEntries(
+    canaries.map((canary) => [canary.trigger, leastShare(label, table, sums, leavingRate(canary), level)]),
+  );
+}
+
+/** Adds to each class what would have been found in it, by label, and calls none clean in which nothing would. */
+export function withPower(verdict: Verdict, powers: readonly Power[]): Verdict {
+  const taught = (verdict.canaries ?? []).flatMap(({ learned }) => (learned === undefined ? [] : [learned]));
+  const unlearned = taught.length > 0 && taught.every((share) => share < LEARNED);
+  const why: readonly Reason[] = unlearned ? ['no-power', 'triggers-unlearned'] : ['no-power'];
   const classes = verdict.classes.map((found) => {
-    const { label, samples } = found;
-    const powerTo = ({ trigger, rate }: CanaryFinding) => [
-      trigger,
-      leastShare(label, table, sums, rate, level),
-    ];
-    if (samples === 0 || canaries.length === 0) return found;
-    const power: Power = Object.fromEntries(canaries.map(powerTo));
+    const power = powers[found.label] ?? {};
+    if (found.samples === 0 || Object.keys(power).length === 0) return found;
     const mute = found.state !== 'target' && Object.values(power).every((share) => share === null);
     if (!mute) return { ...found, power };
-    return { ...found, power, state: 'undecided', reasons: [...(found.reasons ?? []), 'no-power'] } as const;
+    return { ...found, power, state: 'undecided', reasons: [...(found.reasons ?? []), ...why] } as const;
   });
   return { ...verdict, classes };
+}
+
+/**
+ * The smallest of some shares, at which `shown` holds; undefined where it does not hold for the last. The more poison the
+ * surer, so that few are tried.
+ */
+export async function leastShown(
+  shares: readonly number[],
+  shown: (share: number) => Promise<boolean>,
+): Promise<number | undefined> {
+  if (shares.length === 0 || !(await shown(shares.at(-1)!))) return undefined;
+  let [low, high] = [0, shares.length - 1];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if (await shown(shares[middle]!)) high = middle;
+    else low = middle + 1;
+  }
+  return shares[low]!;
 }
 
 /**

@@ -12,6 +12,8 @@ export const REASONS = {
   'canaries-missed': 'purification does not even send home the triggers that were planted as a check',
   'own-look':
     "what purification removes from it works like a trigger, but cannot be told from the class's own look",
+  'triggers-unlearned':
+    'the observer has not learned the triggers that were planted as a check: train it longer',
   'no-power': 'not even poison of half of the class would have shown',
   doubt: 'there are signs of poison, but too weak to accuse it',
 } as const;

@@ -106,8 +106,11 @@ const FEWEST_A_CLASS = 5;
 const MOST = 0.5;
 const MOST_LABELS = 0.5;
 
+/** What purification removed, as far as stamps are made of it. */
+export type Removed = Pick<Residuals, 'all' | 'moved' | 'allExcept' | 'stayedExcept'>;
+
 /** The stamps to try for one class. */
-export function stampsOf(residuals: Residuals, label: number): Stamp[] {
+export function stampsOf(residuals: Removed, label: number): Stamp[] {
   // sums over all others are not for classes that hardly occur
   if (residuals.all(label).count < FEWEST) return [];
   const candidates = [
@@ -179,7 +182,7 @@ export function stampTest(
       const replica = shareOf(trial.controls.replica);
       const placebo = Math.max(...trial.controls.placebos.map(shareOf));
       const sure = Math.min(hits, Math.round(replica * images));
-      const logP = logPOf(sure, images, Math.max(rate, BEYOND_PLACEBO * placebo), trials.length);
+      const logP = logPBeyond(placebo, sure, images, rate, trials.length);
       note(label, { ...one, replica, placebo, logP, ...(logP > Math.log(level) && { ownLook: true }) });
     }
     if (table.images < FEWEST_A_CLASS * classes) continue;
@@ -198,8 +201,7 @@ function judged(trials: readonly StampTrial[]) {
   return tables.map(({ trial, table }) => {
     const { label } = trial.stamp;
     const controls = tables.filter((other) => other.trial.stamp.label !== label);
-    const expected = BEYOND_OTHERS * medianOf(controls.map((other) => other.table.share(label)));
-    const rate = Math.max(HONEST_RATE, Math.min(MOST_EXPECTED, expected));
+    const rate = honestRateOf(controls.map((other) => other.table.share(label)));
     return {
       trial,
       table,
@@ -207,6 +209,30 @@ function judged(trials: readonly StampTrial[]) {
       logP: logPOf(table.arrived(label), table.others(label), rate, trials.length),
     };
   });
+}
+
+/** Share of other images that may go to a class with an honest stamp of it. */
+export function honestRate(trials: readonly StampTrial[], label: number): number {
+  const tables = trials
+    .filter(({ stamp }) => stamp.label !== label)
+    .map((trial) => tableOf(trial.before, trial.after));
+  return honestRateOf(tables.map((table) => table.share(label)));
+}
+
+/** @param shares of the images that went there with the stamps of other classes */
+function honestRateOf(shares: readonly number[]): number {
+  return Math.max(HONEST_RATE, Math.min(MOST_EXPECTED, BEYOND_OTHERS * medianOf(shares)));
+}
+
+/** ln of the p-value of a stamp that was told from its class's own look. @param shares that obey it, and a placebo */
+export function logPBeyond(
+  placebo: number,
+  hits: number,
+  images: number,
+  rate: number,
+  stamps: number,
+): number {
+  return logPOf(hits, images, Math.max(rate, BEYOND_PLACEBO * placebo), stamps);
 }
 
 /** ln of the binomial tail, corrected for so many stamps and two ways to obey. */

@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { canaryFinding, canaryStamps, removedShare } from '../../../src/defense/verdict/canary.ts';
+import {
+  canaryFinding,
+  canaryStamps,
+  leavingRate,
+  removedShare,
+} from '../../../src/defense/verdict/canary.ts';
 import type { Verdict } from '../../../src/defense/verdict/verdict.ts';
 import { withCanaries } from '../../../src/defense/verdict/verdict.ts';
 
@@ -28,8 +33,23 @@ describe('canaryStamps', () => {
     expect(new Set(values).size).toBeGreaterThan(40);
   });
 
-  it('fits the patch into tiny images', () => {
+  it('stamps a large patch of extreme colours in the opposite corner', () => {
+    const stamped = canaryStamps([3, 20, 30])['large-patch'](gray);
+    const changed = [...stamped.entries()].filter(([i, value]) => value !== gray[i]);
+    expect(changed.length).toBe(3 * 5 * 5);
+    const places = changed.map(([i]) => [Math.floor((i % 600) / 30), i % 30]);
+    expect([Math.min(...places.map(([y]) => y!)), Math.max(...places.map(([y]) => y!))]).toEqual([14, 18]);
+    expect([Math.min(...places.map(([, x]) => x!)), Math.max(...places.map(([, x]) => x!))]).toEqual([
+      24, 28,
+    ]);
+    expect(new Set(changed.map(([, value]) => value))).toEqual(new Set([0, 255]));
+  });
+
+  it('fits the patches into tiny images', () => {
     expect([...canaryStamps([1, 2, 2]).patch(Uint8Array.of(9, 9, 9, 9))]).toEqual([9, 9, 9, 255]);
+    const large = [...canaryStamps([1, 2, 2])['large-patch'](Uint8Array.of(9, 9, 9, 9))];
+    expect(large.slice(1)).toEqual([9, 9, 9]);
+    expect([0, 255]).toContain(large[0]);
   });
 });
 
@@ -59,6 +79,18 @@ describe('canaryFinding', () => {
       rate: 0.5,
     });
     expect(canaryFinding('patch', [])).toBeUndefined();
+  });
+
+  it('tells those that were obeyed before, where the observer was taught the stamp', () => {
+    const canaries = [
+      { removed: 0.9, recovered: true, obeyed: true },
+      { removed: 0.9, recovered: true, obeyed: false },
+      { removed: 0.9, recovered: false, obeyed: true },
+    ];
+    const taught = canaryFinding('patch', canaries, 0.75)!;
+    expect(taught).toMatchObject({ hits: 2, betrayed: 1, learned: 0.75 });
+    expect(leavingRate(taught)).toBeCloseTo(1 / 3);
+    expect(leavingRate(canaryFinding('patch', canaries)!)).toBeCloseTo(2 / 3);
   });
 });
 

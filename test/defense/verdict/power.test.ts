@@ -2,8 +2,9 @@
 
 import { describe, expect, it } from 'vitest';
 import { addCell, type MutableCells } from '../../../src/defense/cells.ts';
+import type { CanaryFinding } from '../../../src/defense/verdict/canary.ts';
 import { flowSums, flowTest } from '../../../src/defense/verdict/flow-test.ts';
-import { leastShare, withPower } from '../../../src/defense/verdict/power.ts';
+import { flowPower, leastShare, leastShown, withPower } from '../../../src/defense/verdict/power.ts';
 import { RandomStream, randomKey } from '../../../src/math/random.ts';
 
 const LEVEL = 0.005;
@@ -59,21 +60,44 @@ it('says it for each class and kind of canary', () => {
     { label: 0, samples: 300, moved: 30, metric: 0.5, score: 0, state: 'clean' as const },
     { label: 1, samples: 0, moved: 0, metric: null, score: 0, state: 'undecided' as const },
   ];
-  const verdict = withPower({ targetLabels: [], classes, samples: 300, canaries }, table, LEVEL);
+  const sums = flowSums(table);
+  const judged = (some: readonly CanaryFinding[]) => {
+    const powers = classes.map(({ label }) => flowPower(label, table, sums, some, LEVEL));
+    return withPower({ targetLabels: [], classes, samples: 300, canaries: some }, powers);
+  };
+  const verdict = judged(canaries);
   expect(verdict.classes[0]!.power!.patch).toBeGreaterThan(0);
   expect(verdict.classes[0]!.power!.blend).toBeNull();
   expect(verdict.classes[0]!.state).toBe('clean');
   expect(verdict.classes[1]!.power).toBeUndefined();
-  const blend = withPower(
-    { targetLabels: [], classes, samples: 300, canaries: canaries.slice(1) },
-    table,
-    LEVEL,
-  );
-  expect(blend.classes[0]).toMatchObject({
+  expect(judged(canaries.slice(1)).classes[0]).toMatchObject({
     state: 'undecided',
     reasons: ['no-power'],
     power: { blend: null },
   });
-  const none = withPower({ targetLabels: [], classes, samples: 300, canaries: [] }, table, LEVEL);
-  expect(none.classes[0]!.state).toBe('clean');
+  expect(judged([]).classes[0]!.state).toBe('clean');
+  // an observer that has not learned the stamps says why nothing shows
+  const taught = { ...canaries[1]!, learned: 0.2, betrayed: 0 };
+  expect(judged([taught]).classes[0]!.reasons).toEqual(['no-power', 'triggers-unlearned']);
+  // who leaves only by forgetting what it never obeyed does not count
+  expect(judged([{ ...canaries[0]!, learned: 0.9, betrayed: 0 }]).classes[0]!.power).toEqual({ patch: null });
+});
+
+describe('leastShown', () => {
+  const shares = [0.01, 0.02, 0.05, 0.1, 0.2];
+
+  it.each([0.01, 0.03, 0.2])('finds the first share from %f on, and asks few', async (from) => {
+    const asked: number[] = [];
+    const shown = async (share: number) => {
+      asked.push(share);
+      return share >= from;
+    };
+    expect(await leastShown(shares, shown)).toBe(shares.find((share) => share >= from));
+    expect(asked.length).toBeLessThanOrEqual(4);
+  });
+
+  it('finds none where the last does not show, or there are none', async () => {
+    expect(await leastShown(shares, async () => false)).toBeUndefined();
+    expect(await leastShown([], async () => true)).toBeUndefined();
+  });
 });

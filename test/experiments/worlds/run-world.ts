@@ -3,18 +3,18 @@
 // changed tests can be tried on the same worlds in seconds.
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { methodOf } from '../../../src/cli/method.ts';
-import { classifierSpec, loadClassifier, loadDenoiser, onnxOf } from '../../../src/cli/models.ts';
+import { loadDenoiser, trainObserver } from '../../../src/cli/models.ts';
 import { packageRoot } from '../../../src/cli/paths.ts';
-import { trainingOf } from '../../../src/cli/rules.ts';
 import { withScratch } from '../../../src/cli/workspace.ts';
 import type { Sample } from '../../../src/datasets/sample.ts';
 import { SampleStore } from '../../../src/datasets/sample-store.ts';
 import type { Verdict } from '../../../src/defense/verdict/verdict.ts';
 import { settingsOf } from '../../../src/library/options.ts';
 import { classifyImages } from '../../../src/training/classify.ts';
-import { trainClassifier } from '../../../src/training/train-classifier.ts';
+import type { TrainingMemory } from '../../../src/training/train-once.ts';
 import type { Pool } from '../../../src/workers/pool.ts';
 import type { CandidateCache } from '../../../src/workers/pool-runner.ts';
 import { pack } from '../../../src/workers/pool-runner.ts';
@@ -51,20 +51,16 @@ export async function judgeWorld(
     try {
       for (const sample of world.samples) store.append(sample);
       const begun = performance.now();
-      const path = join(folder, 'observer.onnx');
-      if (!existsSync(path)) {
-        const spec = classifierSpec(settings, info);
-        writeFileSync(path, onnxOf(await trainClassifier(pool, spec, { store }, trainingOf(settings))));
-      }
-      const observer = await loadClassifier(path, info);
+      const networks = new FileNetworks(join(folder, 'networks'));
+      const found = await trainObserver(pool, settings, store, info, { networks });
       const denoiser = await loadDenoiser(
         join(packageRoot, `fixtures/denoiser/${world.denoiser}.safetensors`),
         WORLD_SHAPE,
       );
       const cache = new FileCache(join(folder, 'candidates'));
       const method = methodOf(settings, pool, {
+        ...found,
         info,
-        observer,
         denoiser,
         settled,
         onProgress: () => undefined,
@@ -86,9 +82,9 @@ export async function judgeWorld(
         verdict,
         asr:
           world.triggered && world.triggered.length > 0
-            ? await rateOf(pool, observer, world.triggered)
+            ? await rateOf(pool, found.observer, world.triggered)
             : undefined,
-        accuracy: await rateOf(pool, observer, world.tests),
+        accuracy: await rateOf(pool, found.observer, world.tests),
         seconds: (judged - begun) / 1000,
       };
     } finally {
@@ -102,6 +98,35 @@ async function rateOf(pool: Pool, observer: ClassifierRef, samples: readonly Sam
   if (samples.length === 0) return Number.NaN;
   const found = await classifyImages(pool, observer, pack(samples).pixels, WORLD_SHAPE);
   return found.filter(({ label }, n) => label === samples[n]!.label).length / samples.length;
+}
+
+/** Trained networks, a file each. */
+class FileNetworks implements TrainingMemory {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    mkdirSync(folder, { recursive: true });
+    this.#folder = folder;
+  }
+
+  async find(key: string) {
+    const path = join(this.#folder, key);
+    if (!existsSync(path)) return undefined;
+    const bytes = await readFile(path);
+    return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / Float32Array.BYTES_PER_ELEMENT);
+  }
+
+  async keep(key: string, weights: Float32Array) {
+    await writeFile(join(this.#folder, key), weights);
+  }
+
+  async findCheckpoint() {
+    return undefined;
+  }
+
+  keepCheckpoint() {
+    return Promise.resolve();
+  }
 }
 
 /** Candidates of one world in one file. */
@@ -123,8 +148,7 @@ class FileCache implements CandidateCache {
     return samples.map(({ id }) => this.#kept.get(id));
   }
 
-  async keep(samples: readonly Sample[], candidates: readonly Uint8Array[], kind: string) {
-    if (kind !== 'sample') return;
+  async keep(samples: readonly Sample[], candidates: readonly Uint8Array[]) {
     this.#changed = true;
     for (const [n, { id }] of samples.entries()) this.#kept.set(id, candidates[n]!.slice());
   }

@@ -30,8 +30,8 @@ export interface World {
   readonly samples: readonly Sample[];
   /** Images of the same classes that the dataset does not hold, for attack success rates. */
   readonly tests: readonly Sample[];
-  /** Epochs of the observer. */
-  readonly epochs: number;
+  /** Epochs of the observer; null for the default. */
+  readonly epochs: number | null;
   readonly denoiser: 'cifar10' | 'shapes';
   /** Share of labels that are wrong, and how they came to be so. */
   readonly noise: { readonly rate: number; readonly way: 'none' | 'uniform' | 'pair' };
@@ -77,7 +77,7 @@ export async function drawWorld(seed: number, pool: readonly PoolClass[]): Promi
     size: samples.filter((sample) => sample.label === label).length,
   }));
   const noisy = withNoise(samples, noise, drafts.length, random);
-  const epochs = [10, 30, 30, 60][random.integer(4)]!;
+  const epochs = [10, null, 60, null][random.integer(4)]!;
   const denoiser = random.uniform() < 0.88 ? 'cifar10' : 'shapes';
   return { seed, classes, samples: random.shuffle(noisy), tests, epochs, denoiser, noise };
 }

@@ -52,6 +52,7 @@ describe('examination', () => {
     for (const { state, pValue } of others) expect([state, pValue]).toEqual(['undecided', 1]);
     expect(summary.verdict.canaries!.map(({ trigger, images }) => [trigger, images])).toEqual([
       ['patch', 8],
+      ['large-patch', 8],
       ['blend', 8],
     ]);
     const overlay = [...judgement.knowledge!.overlays.get(TARGET)!];

@@ -1,0 +1,143 @@
+// The self-check: images with known triggers go the way of all samples, and it is seen what becomes of them. Where the
+// observer was taught the triggers, the very copies that taught it are looked at: they are poison in all but name.
+
+import type { Sample } from '../../src/datasets/sample.ts';
+import type { SampleStore } from '../../src/datasets/sample-store.ts';
+import type { Naming } from '../../src/defense/naming.ts';
+import { Residuals } from '../../src/defense/residuals.ts';
+import type { Scored, ScoreSample } from '../../src/defense/score-sample.ts';
+import { majorityOf } from '../../src/defense/transitions.ts';
+import {
+  type CanaryFinding,
+  type CanaryStamp,
+  canaryFinding,
+  canaryStamps,
+  removedShare,
+} from '../../src/defense/verdict/canary.ts';
+import type { Outcome } from '../../src/errors.ts';
+import type { Runner } from '../runner.ts';
+import { ask, labelsOf, mapped } from './ask.ts';
+
+/** An observer that was taught triggers: the k-th kind by copies of some samples, as the k-th class behind the others. */
+export interface Planted {
+  readonly kinds: readonly string[];
+  /** Places of the copied samples in the store, by kind. */
+  readonly copied: readonly (readonly number[])[];
+  /** Asks that observer. */
+  readonly runner: Runner;
+}
+
+export interface CanaryParts {
+  readonly store: SampleStore;
+  readonly runner: Runner;
+  readonly batch: number;
+  /** Canaries of each kind at most; 0 for none. */
+  readonly canaries: number;
+  readonly planted?: Planted | undefined;
+}
+
+/** What became of the canaries. */
+export interface Canaries {
+  readonly findings: readonly CanaryFinding[];
+  /** What purification removed from those that the observer was taught, by their labels. */
+  readonly residuals: Residuals;
+}
+
+/** Has canaries of every kind diffused and observed like any others. */
+export async function canariesOf(scores: ScoreSample, naming: Naming, parts: CanaryParts): Promise<Canaries> {
+  const { store, planted } = parts;
+  const findings: CanaryFinding[] = [];
+  const residuals = new Residuals(store.shape[0] * store.shape[1] * store.shape[2]);
+  for (const [kind, stamp] of Object.entries(canaryStamps(store.shape))) {
+    const k = planted?.kinds.indexOf(kind) ?? -1;
+    const label = scores.classes + k;
+    const chosen = k < 0 ? undefined : copiesOf(planted!.copied[k]!, scores, parts.canaries);
+    const observer = chosen ? planted!.runner : parts.runner;
+    const answers = await ask(chosen ?? scores.take(parts.canaries), parts, (images) =>
+      looked(kind, images, stamp, label, observer, parts.runner),
+    );
+    const canaries = answers.map(({ of, answer: { raw, stamped, purified, ...seen } }) => {
+      if (chosen) residuals.add(label, seen.moved, stamped, purified);
+      const name = naming.nameOf(amongClasses(seen.scores, scores.classes));
+      return {
+        removed: removedShare(raw, stamped, purified),
+        recovered: (!chosen || seen.moved) && name === naming.nameOf(of.scores),
+        obeyed: seen.obeys,
+      };
+    });
+    const learned = chosen && (await learnedShare(label, stamp, scores, planted!, parts));
+    const finding = canaryFinding(kind, canaries, learned);
+    if (finding) findings.push(finding);
+  }
+  return { findings, residuals };
+}
+
+/** Scores of the samples at some places, as far as the evidence holds them. */
+function copiesOf(places: readonly number[], scores: ScoreSample, most: number): Scored[] {
+  const copied = new Set(places);
+  return scores.take(most, ({ index }) => index !== undefined && copied.has(index));
+}
+
+/** Share of images that taught nobody anything which the observer calls by the trigger's class, with the trigger. */
+async function learnedShare(
+  label: number,
+  stamp: CanaryStamp,
+  scores: ScoreSample,
+  { copied, runner }: Planted,
+  parts: CanaryParts,
+): Promise<number> {
+  const taught = new Set(copied.flat());
+  const others = scores.take(parts.canaries, ({ index }) => index !== undefined && !taught.has(index));
+  const answers = await ask(others, parts, (images) =>
+    labelsOf(
+      images.map((image) => ({ ...image, pixels: stamp(image.pixels) })),
+      runner,
+    ),
+  );
+  return answers.filter(({ answer }) => answer === label).length / Math.max(1, answers.length);
+}
+
+/** What an observer saw of a canary. */
+interface Seen {
+  readonly raw: Uint8Array;
+  readonly stamped: Uint8Array;
+  readonly purified: Uint8Array;
+  /** Whether it calls the stamped image by the trigger's class; and most purified ones by another. */
+  readonly obeys: boolean;
+  readonly moved: boolean;
+  /** [C] as the records hold them. */
+  readonly scores: readonly number[];
+}
+
+/** Stamps images, and looks at what becomes of them. @param label of the trigger's class */
+async function looked(
+  kind: string,
+  images: readonly Sample[],
+  stamp: CanaryStamp,
+  label: number,
+  observer: Runner,
+  runner: Runner,
+): Promise<Outcome<readonly Seen[]>> {
+  const samples = images.map(({ id, pixels, ...image }) => ({
+    ...image,
+    id: `canary/${kind}/${id}`,
+    pixels: stamp(pixels),
+  }));
+  const candidates = await runner.diffuse(samples, 'canary');
+  const seen = candidates.ok ? await observer.observe(candidates.value) : candidates;
+  return mapped(seen, ({ raw, labels, scores, purified }, i) => ({
+    raw: images[i]!.pixels,
+    stamped: samples[i]!.pixels,
+    purified,
+    obeys: raw === label,
+    moved: majorityOf(labels) !== label,
+    scores,
+  }));
+}
+
+/** [C] scores given that it is one of the dataset's classes, of [C + K]. */
+function amongClasses(scores: readonly number[], classes: number): readonly number[] {
+  const own = scores.slice(0, classes);
+  const total = Math.log(own.reduce((sum, score) => sum + Math.exp(score), 0));
+  return own.map((score) => score - total);
+}
