@@ -10,7 +10,7 @@ import type { Progress } from '../../streams/progress.ts';
 import { type PurifySummary, runPurification } from '../../streams/purify.ts';
 import type { ManifestEntry, Refuse, Refused } from '../../streams/records.ts';
 import { methodOf } from '../cli/method.ts';
-import { classifierSpec, loadClassifier, loadDenoiser, onnxOf } from '../cli/models.ts';
+import { classifierSpec, loadDenoiser, loadObserver, onnxOf } from '../cli/models.ts';
 import { trainingOf } from '../cli/rules.ts';
 import { withPool, withScratch } from '../cli/workspace.ts';
 import type { ImageShape, Quarantined, Sample } from '../datasets/sample.ts';
@@ -115,12 +115,12 @@ export async function purifyOn(
     const opened = await openSamples(items, classes);
     const { shape } = opened;
     const info = { shape, classes };
-    const denoiser = await loadDenoiser(options.denoiser, shape);
+    const denoiser = await loadDenoiser(options.denoiser, settings, shape);
     await withStores(options.scratch, shape, async (scratch, store, settled) => {
       const found =
         options.observer === undefined
           ? { observer: await train(pool, settings, opened, store, refuse) }
-          : { observer: await loadClassifier(options.observer, info), source: opened.source };
+          : { observer: await loadObserver(options.observer, settings, info), source: opened.source };
       const method = methodOf(settings, pool, {
         ...found,
         info,

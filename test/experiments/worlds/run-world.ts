@@ -59,6 +59,7 @@ export async function judgeWorld(
       const observer = await loadClassifier(path, info);
       const denoiser = await loadDenoiser(
         join(packageRoot, `fixtures/denoiser/${world.denoiser}.safetensors`),
+        settings,
         WORLD_SHAPE,
       );
       const cache = new FileCache(join(folder, 'candidates'));
