@@ -4,6 +4,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { encode } from 'fast-png';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { identityOf } from '../../src/cli/memory.ts';
 import { loadDenoiser, loadObserver } from '../../src/cli/models.ts';
@@ -17,9 +18,11 @@ import { Pool } from '../../src/workers/pool.ts';
 import { PoolRunner } from '../../src/workers/pool-runner.ts';
 import { brightnessObserver, fadingDenoiser } from '../support/foreign-onnx.ts';
 import { pixelsOf } from '../support/pictures.ts';
+import { dataelixir } from './program.ts';
 
 const SIDE = 8;
 const SHAPE = [1, SIDE, SIDE] as const;
+const SIZE = { width: SIDE, height: SIDE, channels: 1, depth: 8 } as const;
 const COSINE: NoiseSchedule = { ...DDPM_SCHEDULE, kind: 'squaredcos_cap_v2' };
 /** Gray levels of the classes. */
 const LEVELS = [10, 120, 240];
@@ -187,5 +190,46 @@ describe('an observer', () => {
   ])('is not described by %j', async (observer, message) => {
     const path = brightness('described.onnx', LEVELS);
     await expect(labelsOf(path, observer)).rejects.toThrow(message);
+  });
+});
+
+describe('on the command line', () => {
+  it('both are understood as the options say, and where nothing is said, what to say is', async () => {
+    const lines = Array.from({ length: 45 }, (_, i) => {
+      const { pixels } = gray(LEVELS[i % 3]! + (i % 7));
+      const image = Buffer.from(encode({ ...SIZE, data: pixels })).toString('base64');
+      return `{"id": "${i}", "label": ${i % 3}, "image": "${image}"}\n`;
+    });
+    writeFileSync(join(folder, 'in.ndjson'), lines.join(''));
+    const v = fadingDenoiser('v_prediction', scheduleFrom(DDPM_SCHEDULE), 1);
+    const observer = brightness('from 0.onnx', [240 / 255, 10 / 255, 120 / 255]);
+    const files = ['--denoiser-path', written('v.onnx', v), '--observer-path', observer];
+    const small = '--diffusion-rounds 1 --classifier-widths 4 --classifier-epochs 1 --dataset-classes 3';
+    const purify = (...more: string[]) =>
+      dataelixir(['purify', 'in.ndjson', ...files, ...small.split(' '), ...more], { cwd: folder });
+    const misunderstood = await purify();
+    expect(misunderstood.stderr).toMatch(
+      /the observer agrees with 33 % of the given labels; 33 % .* set observer.range, .* observer.labels/,
+    );
+    const said =
+      '--denoiser-prediction v_prediction --observer-range 0,1 --observer-labels 2,0,1 --overwrite';
+    const understood = await purify(...said.split(' '));
+    expect(understood).toMatchObject({ code: 0 });
+    expect(understood.stderr).toContain('the observer agrees with 100 % of the given labels');
+    expect(understood.stderr).not.toMatch(/observer\.range|denoiser\.prediction/);
+  });
+
+  it.each([
+    [
+      ['purify', 'x', '--observer-mean', '0.5'],
+      /observer.path: expected a classifier that observer.mean speaks of/,
+    ],
+    [['train-denoiser', 'x', '--config', 'v.yaml'], /where a denoiser is trained, which predicts noise/],
+    [['train-denoiser', 'x', '--denoiser-prediction', 'sample'], /--denoiser-prediction/],
+  ])('%j is refused', async (args, message) => {
+    writeFileSync(join(folder, 'v.yaml'), 'denoiser: { path: d.safetensors, prediction: v_prediction }');
+    const ended = await dataelixir(args, { cwd: folder });
+    expect(ended.code).toBe(2);
+    expect(ended.stderr).toMatch(message);
   });
 });
