@@ -90,13 +90,18 @@ export function loadSettings({ file, env = {}, args = new Map(), readPreset }: C
 }
 
 /** Limits that depend on another option. */
-function checkTogether({ diffusion }: Settings): void {
+function checkTogether({ diffusion, observer: { range } }: Settings): void {
   const limits: [name: string, value: number, limit: number, why: string][] = [
     ['diffusion.steps', diffusion.steps, diffusion.depth, 'diffusion.depth'],
     ['diffusion.keep', diffusion.keep, diffusion.steps, 'diffusion.steps'],
   ];
   for (const [name, value, limit, why] of limits) {
     if (value > limit) throw new ConfigError(`${name}: expected at most ${limit} (${why}), found ${value}`);
+  }
+  if (range.length > 0 && !(range.length === 2 && range[0]! < range[1]!)) {
+    throw new ConfigError(
+      `observer.range: expected two numbers, the smaller one first, found ${range.join(', ')}`,
+    );
   }
 }
 

@@ -143,6 +143,15 @@ export function integers(
   return { doc, default: value, format: 'de-numbers', integer: true, minimum: min, maximum: max, ...rest };
 }
 
+/** A list of finite numbers, each in [min, max]; in the environment and on the command line separated by commas. */
+export function reals(
+  doc: string,
+  value: readonly number[],
+  { min, max, ...rest }: Range,
+): Option<readonly number[]> {
+  return { doc, default: value, format: 'de-numbers', minimum: min, maximum: max, ...rest };
+}
+
 /** The values that an option takes, in words: for error messages and for `--help`. */
 export function describe(option: Option<unknown>): string {
   const { minimum, maximum } = option;
@@ -150,7 +159,7 @@ export function describe(option: Option<unknown>): string {
     case 'de-number':
       return `${option.integer ? 'a whole number' : 'a number'} from ${minimum} to ${maximum}`;
     case 'de-numbers':
-      return `a list of whole numbers from ${minimum} to ${maximum}`;
+      return `a list of ${option.integer ? 'whole ' : ''}numbers from ${minimum} to ${maximum}`;
     case 'de-choice':
       return `one of ${option.choices?.join(', ')}`;
     case 'de-flag':

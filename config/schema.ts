@@ -3,6 +3,8 @@
 // The defaults are this project's own; `config/paper.yaml` holds those of the reference implementation.
 
 import { CIFAR_LABELS, INPUT_FORMATS, OUTPUT_FORMATS, SPLITS } from '../src/datasets/formats.ts';
+import { PREDICTIONS } from '../src/diffusion/prediction.ts';
+import { SCHEDULE_KINDS } from '../src/math/schedule.ts';
 import {
   choice,
   flag,
@@ -14,6 +16,7 @@ import {
   optionalText,
   type Place,
   real,
+  reals,
   type SettingsOf,
   text,
   texts,
@@ -271,6 +274,26 @@ export const schema = {
       'ONNX file of a classifier to use as observer; one is trained where not set.',
       input('run', 'purify', 'transitions', 'evaluate'),
     ),
+    range: reals(
+      'What black and white are to the classifier of observer.path: -1,1 or 0,1 or 0,255; where not set, 0,1 with observer.mean or observer.deviation, as torchvision has it, else -1,1.',
+      [],
+      { min: -1e6, max: 1e6 },
+    ),
+    mean: reals(
+      'What is taken from images in that range for the classifier of observer.path, one number a channel or one for all; 0 where not set.',
+      [],
+      { min: -1e6, max: 1e6 },
+    ),
+    deviation: reals(
+      'What the difference is divided by, one number a channel or one for all; 1 where not set.',
+      [],
+      { min: 1e-6, max: 1e6 },
+    ),
+    labels: integers(
+      'Label in the dataset of each output of the classifier of observer.path, first output first; where not set, the outputs are in the order of the labels.',
+      [],
+      { min: 0, max: 99_999, unit: 'labels' },
+    ),
   },
 
   classifier: {
@@ -313,6 +336,31 @@ export const schema = {
       {
         place: { readBy: ['run', 'purify', 'transitions'], writtenBy: ['run', 'purify', 'train-denoiser'] },
       },
+    ),
+    prediction: optionalChoice(
+      "What the denoiser of denoiser.path returns, in the words of diffusers: the noise, v, or the image (sample). Where not set, what the folder's scheduler_config.json says, the settings beside the file, or the properties of the ONNX file, under their names there; else epsilon.",
+      PREDICTIONS,
+    ),
+    schedule: optionalChoice(
+      'Noise schedule that it was trained with, in the words of diffusers (squaredcos_cap_v2 is the cosine schedule). Where not set, as said there, else linear; so for the options of the schedule that follow.',
+      SCHEDULE_KINDS,
+    ),
+    timesteps: optionalInteger('Steps of that schedule; 1000 where nothing is said.', {
+      min: 1,
+      max: 65_536,
+      unit: 'schedule steps',
+    }),
+    betaStart: optionalReal('First β of linear and scaled_linear; 0.0001 where nothing is said.', {
+      min: 1e-9,
+      max: 0.999_999,
+    }),
+    betaEnd: optionalReal('Last β of linear and scaled_linear; 0.02 where nothing is said.', {
+      min: 1e-9,
+      max: 0.999_999,
+    }),
+    zeroSnr: flag(
+      'Whether that schedule was stretched until its last step leaves nothing of an image (rescale_betas_zero_snr).',
+      false,
     ),
     sources: texts(
       'Sources to train a denoiser on; they must not hold the dataset to purify.',

@@ -4,6 +4,7 @@
 import type { CommandName } from '../../config/options.ts';
 import type { Settings } from '../../config/schema.ts';
 import type { Log } from './log.ts';
+import { DENOISER_MEANING } from './meanings.ts';
 import type { Tally } from './tally.ts';
 
 /** What a command gets from the program. */
@@ -45,6 +46,7 @@ const PURIFYING = [
   'metrics',
 ];
 
+const MEANING = DENOISER_MEANING.map((name) => `denoiser.${name}`);
 const RECORD = ['saveFolderName', 'recordRoot'];
 const COMPUTING = ['engine', 'tfjsBackend', 'executionProvider', 'workers', 'isolation', 'inFlight', 'seed'];
 const TEST = ['dataset.test', 'dataset.testLimit'];
@@ -115,14 +117,14 @@ export const commands: readonly Command[] = [
     summary: 'Train a noise predictor on a dataset and write it as safetensors file to denoiser.path.',
     positional: { path: 'denoiser.sources', name: 'SOURCE…' },
     sections: ['dataset', 'denoiser'],
-    without: [...RECORD, ...TRAINING, ...TEST],
+    without: [...RECORD, ...TRAINING, ...TEST, ...MEANING],
     load: async () => (await import('./commands/train-denoiser.ts')).trainDenoiser,
   },
   {
     name: 'transitions',
     summary: 'Diffuse a dataset and print the observer’s labels along the way, one JSON object a sample.',
     positional: SOURCES,
-    sections: ['dataset', 'observer', 'denoiser.path', 'diffusion', 'metrics'],
+    sections: ['dataset', 'observer', 'denoiser.path', ...MEANING, 'diffusion', 'metrics'],
     without: [...RECORD, 'overwrite', ...TEST],
     load: async () => (await import('./commands/transitions.ts')).transitions,
   },

@@ -18,6 +18,7 @@ import { DDPM_SCHEDULE } from '../weights/unet-settings.ts';
 import type { Pool } from '../workers/pool.ts';
 import type { Context } from './commands.ts';
 import { fillStore, openDenoiserImages, openTraining, refuseToLog } from './datasets.ts';
+import { checkTrainable } from './meanings.ts';
 import { type Denoiser, denoiserShape, denoiserSize, loadDenoiser, progressOf } from './models.ts';
 import { packageRoot, STANDARD, trainingStatePath } from './paths.ts';
 import { checkReplaceable } from './replaceable.ts';
@@ -36,7 +37,11 @@ const BUNDLED = join('fixtures', 'denoiser');
 export async function denoiserPath(context: Context, trainable: boolean, look = true): Promise<string> {
   const { settings, locate } = context;
   const { path, sources } = settings.denoiser;
-  if (path !== null && (existsSync(locate(path)) || (trainable && sources.length > 0))) return locate(path);
+  if (path !== null && existsSync(locate(path))) return locate(path);
+  if (path !== null && trainable && sources.length > 0) {
+    checkTrainable(settings);
+    return locate(path);
+  }
   const looked = look && !settings.dataset.train.includes(STANDARD) ? await openTraining(context) : undefined;
   const images = looked ? ` for images of ${looked.info.shape.join('×')}` : '';
   throw new ConfigError(
@@ -70,7 +75,7 @@ export async function prepareDenoiser(
     await trainDenoiserTo(path, pool, context, store);
     store.dispose();
   }
-  return loadDenoiser(path, info.shape, context.settings.dataset.resize === 'tile');
+  return loadDenoiser(path, context.settings, info.shape);
 }
 
 /**

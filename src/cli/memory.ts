@@ -150,6 +150,7 @@ export function identityOf(
   const { engine, executionProvider, tfjsBackend } = settings;
   return {
     denoiser: denoiserKey(model),
+    ...(model.predicts && { prediction: model.predicts }),
     schedule: digestOf(Buffer.from(JSON.stringify(schedule))),
     ...Object.fromEntries(plan),
     shape: shape.join('×'),

@@ -7,8 +7,10 @@ import type { ImageSize } from '../datasets/resize.ts';
 import type { ImageShape } from '../datasets/sample.ts';
 import type { SampleStore } from '../datasets/sample-store.ts';
 import type { SourceInfo } from '../datasets/stream.ts';
+import { diffusionProcess } from '../diffusion/process.ts';
 import { WeightsError } from '../errors.ts';
 import { replaceWith } from '../files/successor.ts';
+import { type NoiseSchedule, scheduleFrom } from '../math/schedule.ts';
 import { type ClassifierSpec, imageShape, parametersOf } from '../networks/network.ts';
 import { exportOnnx } from '../runtime/export-onnx.ts';
 import { type PlantedObserver, trainPlanted } from '../training/planted-observer.ts';
@@ -22,13 +24,13 @@ import {
 } from '../training/train-once.ts';
 import { trainFrozen, type WarmMemory } from '../training/train-warm.ts';
 import { loadClassifierWeights, loadDenoiserWeights } from '../weights/load-weights.ts';
-import { DDPM_SCHEDULE, type NoiseSchedule } from '../weights/unet-settings.ts';
 import { packWeights, unpackWeights } from '../weights/weights.ts';
 import type { Pool } from '../workers/pool.ts';
 import type { ClassifierRef, DenoiserRef } from '../workers/protocol.ts';
 import type { Context } from './commands.ts';
 import type { Log } from './log.ts';
-import { plants, trainingOf } from './rules.ts';
+import { denoiserMeaning, observerView } from './meanings.ts';
+import { planOf, plants, trainingOf } from './rules.ts';
 
 /** What networks have to fit: the images and classes of a dataset. */
 export type Fitting = Pick<DatasetInfo, 'shape' | 'classes'>;
@@ -114,6 +116,21 @@ export async function loadClassifier(
   return { kind: 'network', id: path, spec, weights: packWeights(weights) };
 }
 
+/**
+ * Loads the classifier that is brought as observer, which takes images and orders classes as the options say.
+ *
+ * @throws {ConfigError} when those do not fit the dataset; {WeightsError} as `loadClassifier`
+ */
+export async function loadObserver(
+  path: string,
+  settings: Settings,
+  info: Pick<SourceInfo, keyof Fitting>,
+): Promise<ClassifierRef> {
+  const found = await loadClassifier(path, info);
+  const view = observerView(settings, info.shape[0], classesOf(found) ?? info.classes);
+  return view ? { ...found, view } : found;
+}
+
 /** A denoiser and the noise schedule that it was trained with. */
 export interface Denoiser {
   readonly model: DenoiserRef;
@@ -121,23 +138,28 @@ export interface Denoiser {
 }
 
 /**
- * Loads a denoiser for images of a shape.
+ * Loads a denoiser for images of a shape, which may be larger than those that it was made for if they are to be tiled.
  *
- * @param tiled whether images may be larger than those that it was made for
- * @throws {WeightsError} when it is for other images
+ * @throws {WeightsError} when it is for other images; {ConfigError} when the configured diffusion does not fit its schedule
  */
-export async function loadDenoiser(path: string, shape: ImageShape, tiled = false): Promise<Denoiser> {
+export async function loadDenoiser(path: string, settings: Settings, shape: ImageShape): Promise<Denoiser> {
+  const tiled = settings.dataset.resize === 'tile';
   const found = await loadDenoiserWeights(path, tiled ? undefined : shape[1]);
+  const { schedule, predicts } = denoiserMeaning(settings, found.meaning);
+  // the same in workers would fail after hours of other work
+  diffusionProcess(planOf(settings), scheduleFrom(schedule), predicts);
+  const meant = predicts === 'epsilon' ? {} : { predicts };
   const expected = (extents: readonly (number | null)[]) => (tiled ? tileOf(extents, shape) : shape);
   if (found.kind === 'onnx') {
     const extents = found.signature.x.shape.slice(1);
     checkShape(path, extents, expected(extents));
-    return { model: { ...found, id: path }, schedule: DDPM_SCHEDULE };
+    const { kind, bytes, signature } = found;
+    return { model: { kind, bytes, signature, id: path, ...meant }, schedule };
   }
   const spec = { kind: found.kind, config: found.config };
   checkShape(path, imageShape(spec), expected(imageShape(spec)));
-  const model: DenoiserRef = { kind: 'network', id: path, spec, weights: packWeights(found.weights) };
-  return { model, schedule: found.schedule };
+  const weights = packWeights(found.weights);
+  return { model: { kind: 'network', id: path, spec, weights, ...meant }, schedule };
 }
 
 /** [C, H, W] that a denoiser is made for; null where its file leaves an extent open. */
@@ -185,7 +207,7 @@ function checkShape(path: string, found: readonly (number | null)[], expected: I
 
 /** How many classes a classifier knows; undefined where its file leaves that open. */
 export function classesOf(model: ClassifierRef): number | undefined {
-  if (model.kind === 'onnx') return model.signature.logits.shape[1] ?? undefined;
+  if (model.kind === 'onnx') return model.signature.logits.shape[1] ?? model.view?.outputs?.length;
   return model.spec.kind === 'unet' ? undefined : model.spec.config.classes;
 }
 

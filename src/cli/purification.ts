@@ -86,7 +86,10 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
   const leaves = toStandardOutput(context);
   // what has left through stdout cannot be taken back: the record tells of it, however the run ends
   const manifest = leaves ? record.path(MANIFEST) : join(scratch, MANIFEST);
-  const tellVerdict = verdictTo(log);
+  const tellVerdict = verdictTo(log, {
+    observer: settings.observer.path !== null,
+    denoiser: denoiser.model.kind === 'onnx',
+  });
   const tellEstimate = estimateTo(log);
   let judgement: Judgement | undefined;
   clock.start();

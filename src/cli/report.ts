@@ -3,7 +3,7 @@
 import type { Report, Stage } from '../../streams/progress.ts';
 import type { Estimate } from '../../streams/stages/detect.ts';
 import { isAtChance } from '../defense/verdict/agreement.ts';
-import { reasonsInWords } from '../defense/verdict/reasons.ts';
+import { type Reason, reasonsInWords } from '../defense/verdict/reasons.ts';
 import type { Verdict } from '../defense/verdict/verdict.ts';
 import type { Log } from './log.ts';
 import type { Tally } from './tally.ts';
@@ -34,8 +34,24 @@ export function estimateTo(log: Log): (estimate: Estimate) => void {
   };
 }
 
-/** Tells the verdict, with what accuses each target. */
-export function verdictTo(log: Log): (verdict: Verdict) => void {
+/** Whether networks were brought that may have been understood wrongly. */
+export interface Brought {
+  readonly observer: boolean;
+  /** As a file that need not say what it predicts. */
+  readonly denoiser: boolean;
+}
+
+const OBSERVER_HINT =
+  '; if it takes images in another range than −1 to 1, set observer.range, observer.mean and observer.deviation; if its classes ' +
+  'are in another order, observer.labels';
+const DENOISER_HINT =
+  'if the denoiser does not predict noise, or was trained in another than the linear schedule, set denoiser.prediction and ' +
+  'denoiser.schedule';
+/** What classes show if purification destroys images. */
+const DESTROYED: readonly Reason[] = ['purified-unknown', 'washed-out'];
+
+/** Tells the verdict, with what accuses each target, and what to look at where networks were brought and nothing is to be seen. */
+export function verdictTo(log: Log, brought: Brought): (verdict: Verdict) => void {
   return ({ targetLabels, classes, agreement, canaries = [] }) => {
     log.info(
       'detect',
@@ -44,7 +60,8 @@ export function verdictTo(log: Log): (verdict: Verdict) => void {
     if (agreement) {
       const { share, chance } = agreement;
       const said = `the observer agrees with ${percent(share)} of the given labels; ${percent(chance)} would agree by chance`;
-      log[isAtChance(agreement) ? 'warn' : 'info']('detect', said);
+      if (isAtChance(agreement)) log.warn('detect', `${said}${brought.observer ? OBSERVER_HINT : ''}`);
+      else log.info('detect', said);
     }
     for (const { label, state, samples, pValue, metric, stamp, reasons } of classes) {
       if (state === 'clean' || pValue === undefined || samples === 0) continue;
@@ -60,6 +77,10 @@ export function verdictTo(log: Log): (verdict: Verdict) => void {
       const taught = learned === undefined ? '' : `; the observer learned it to ${percent(learned)}`;
       log.info('detect', `canary ${trigger}: ${hits} of ${images} would have been sent home${taught}`);
     }
+    const isDestroyed = classes.some(({ reasons = [] }) =>
+      reasons.some((reason) => DESTROYED.includes(reason)),
+    );
+    if (brought.denoiser && isDestroyed) log.warn('detect', DENOISER_HINT);
   };
 }
 

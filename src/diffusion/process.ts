@@ -5,10 +5,11 @@ import { ConfigError } from '../errors.ts';
 import type { ReverseFactors } from '../math/kernels.ts';
 import { posteriorVariances, respacedSchedule, type Schedule } from '../math/schedule.ts';
 import type { DiffusionPlan } from './plan.ts';
+import { estimateFactors, type PredictionKind } from './prediction.ts';
 
 /**
- * One reverse step: x̂₀ = xToEstimate·x + noiseToEstimate·ε̂, limited to [−1, 1] as in the reference; then
- * x ← estimateToX·x̂₀ + xToX·x + sigma·z, where ε̂ is the network's prediction and z standard normal
+ * One reverse step: x̂₀ = xToEstimate·x + predictedToEstimate·p, limited to [−1, 1] as in the reference; then
+ * x ← estimateToX·x̂₀ + xToX·x + sigma·z, where p is the network's prediction and z standard normal
  * (Ho et al. 2020, eqs. 7, 11 and 15).
  */
 export interface ReverseStep extends ReverseFactors {
@@ -31,11 +32,17 @@ export interface DiffusionProcess {
  * Works out a plan. As in the reference, the forward jump goes to schedule index `depth` and the first reverse
  * step stands at `depth − 1`.
  *
+ * @param predicts what the network says of a noisy image
  * @throws {ConfigError} when the plan does not fit the schedule or itself
  */
-export function diffusionProcess(plan: DiffusionPlan, schedule: Schedule): DiffusionProcess {
+export function diffusionProcess(
+  plan: DiffusionPlan,
+  schedule: Schedule,
+  predicts: PredictionKind = 'epsilon',
+): DiffusionProcess {
   checkPlan(plan, schedule.betas.length);
   const timesteps = evenTimesteps(plan.depth, plan.steps);
+  if (predicts === 'epsilon') checkNoiseSays(plan, schedule);
   const respaced = respacedSchedule(schedule, timesteps);
   const posterior = posteriorVariances(respaced);
   const steps = timesteps.map((timestep, k): ReverseStep => {
@@ -45,8 +52,7 @@ export function diffusionProcess(plan: DiffusionPlan, schedule: Schedule): Diffu
     const variance = k === 0 ? 0 : plan.variance === 'fixed-large' ? beta : posterior[k]!;
     return {
       timestep,
-      xToEstimate: 1 / Math.sqrt(alphaBar),
-      noiseToEstimate: -Math.sqrt(1 / alphaBar - 1),
+      ...estimateFactors(predicts, alphaBar),
       estimateToX: (Math.sqrt(alphaBarBefore) * beta) / (1 - alphaBar),
       xToX: (Math.sqrt(1 - beta) * (1 - alphaBarBefore)) / (1 - alphaBar),
       sigma: Math.sqrt(variance),
@@ -65,6 +71,15 @@ export function diffusionProcess(plan: DiffusionPlan, schedule: Schedule): Diffu
 export function evenTimesteps(depth: number, steps: number): number[] {
   if (steps === 1) return [depth - 1];
   return Array.from({ length: steps }, (_, k) => Math.round((k * (depth - 1)) / (steps - 1)));
+}
+
+/** The first reverse step stands at `depth − 1`, and later ones keep more of the image. */
+function checkNoiseSays({ depth }: DiffusionPlan, { alphaBars }: Schedule): void {
+  if (alphaBars[depth - 1]! > 0) return;
+  throw new ConfigError(
+    `diffusion.depth: expected at most ${alphaBars.indexOf(0)}, found ${depth}, where the denoiser's schedule leaves nothing of an ` +
+      'image and the noise in it says nothing; lower it, or set denoiser.prediction if it predicts something else',
+  );
 }
 
 function checkPlan({ depth, rounds, steps, keep }: DiffusionPlan, length: number): void {

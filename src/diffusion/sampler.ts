@@ -8,13 +8,13 @@ import { addNoise } from './forward.ts';
 import type { DiffusionProcess } from './process.ts';
 
 /**
- * Predicts the noise in a batch.
+ * What the network predicts for a batch: what that is, the process knows.
  *
  * @param x        [N, C, H, W] float32, the images of one schedule index
  * @param timestep schedule index of all of them; 0 is one step of noise
- * @returns ε̂, same length as x; the sampler overwrites it, and it may be the same array in every call
+ * @returns same length as x; the sampler overwrites it, and it may be the same array in every call
  */
-export type PredictNoise = (x: Float32Array, timestep: number) => Float32Array | Promise<Float32Array>;
+export type Predict = (x: Float32Array, timestep: number) => Float32Array | Promise<Float32Array>;
 
 /**
  * Fills `out` ([C, H, W]) with the standard normal noise of one sample. Step 0 of a round is the forward jump,
@@ -39,7 +39,7 @@ export type KeepImage = (image: Float32Array, sample: number, candidate: number)
  */
 export async function sampleCandidates(
   process: DiffusionProcess,
-  predictNoise: PredictNoise,
+  predict: Predict,
   noise: NoiseSource,
   x: Float32Array,
   count: number,
@@ -60,13 +60,13 @@ export async function sampleCandidates(
       addNoise(image, image, z, process.jumpAlphaBar);
     }
     for (const [k, step] of steps.entries()) {
-      const estimates = await predictNoise(x, step.timestep);
+      const estimates = await predict(x, step.timestep);
       checkPrediction(estimates, x);
       const slot = k + keep - steps.length;
       for (const [n, image] of images.entries()) {
         if (step.sigma > 0) noise(z, n, round, 1 + k);
         const estimate = estimates.subarray(n * size, (n + 1) * size);
-        // image becomes x at the step before, estimate comes in as ε̂ and leaves as x̂₀
+        // image becomes x at the step before, estimate comes in as the prediction and leaves as x̂₀
         reverse(image, estimate, z, step);
         if (slot >= 0) keepImage(process.estimates ? estimate : image, n, round * keep + slot);
       }
@@ -78,6 +78,6 @@ export async function sampleCandidates(
 function checkPrediction(predicted: Float32Array, x: Float32Array): void {
   if (predicted.length === x.length) return;
   throw new ShapeError(
-    `expected a noise prediction of ${x.length} numbers, found ${predicted.length}; the denoiser does not fit the images`,
+    `expected a prediction of ${x.length} numbers, found ${predicted.length}; the denoiser does not fit the images`,
   );
 }

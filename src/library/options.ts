@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadSettings } from '../../config/load.ts';
 import { type Settings, schema } from '../../config/schema.ts';
+import { DENOISER_MEANING } from '../cli/meanings.ts';
 import { packageRoot } from '../cli/paths.ts';
 import { ConfigError } from '../errors.ts';
 
@@ -21,18 +22,32 @@ const TAKEN = [
   'workers',
   'isolation',
   'inFlight',
+  'observer',
   'classifier',
   'benign',
+  'denoiser',
   'diffusion',
   'detect',
   'repair',
 ] as const satisfies readonly (keyof Settings)[];
 
 /** Of these sections, what only the command line does. */
-const COMMAND_LINE_ONLY = ['detect.failOn', 'detect.windows'];
+const COMMAND_LINE_ONLY = [
+  'detect.failOn',
+  'detect.windows',
+  'observer.path',
+  ...Object.keys(schema.denoiser)
+    .filter((option) => !DENOISER_MEANING.some((name) => name === option))
+    .map((option) => `denoiser.${option}`),
+];
 
 /** Options by section, as a YAML file has them: `{ diffusion: { rounds: 3 }, workers: 2 }`. */
-export type PartialSettings = DeepPartial<Pick<Settings, (typeof TAKEN)[number]>>;
+export type PartialSettings = DeepPartial<
+  Pick<Settings, Exclude<(typeof TAKEN)[number], 'observer' | 'denoiser'>> & {
+    readonly observer: Omit<Settings['observer'], 'path'>;
+    readonly denoiser: Pick<Settings['denoiser'], (typeof DENOISER_MEANING)[number]>;
+  }
+>;
 
 /** What every function of the library takes. */
 export interface Options {

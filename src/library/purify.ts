@@ -10,7 +10,7 @@ import type { Progress } from '../../streams/progress.ts';
 import { type PurifySummary, runPurification } from '../../streams/purify.ts';
 import type { ManifestEntry, Refuse, Refused } from '../../streams/records.ts';
 import { methodOf } from '../cli/method.ts';
-import { loadClassifier, loadDenoiser, type Observer, onnxOf, trainObserver } from '../cli/models.ts';
+import { loadDenoiser, loadObserver, type Observer, onnxOf, trainObserver } from '../cli/models.ts';
 import { withPool, withScratch } from '../cli/workspace.ts';
 import type { ImageShape, Quarantined, Sample } from '../datasets/sample.ts';
 import { SampleStore } from '../datasets/sample-store.ts';
@@ -112,12 +112,12 @@ export async function purifyOn(
     const opened = await openSamples(items, classes);
     const { shape } = opened;
     const info = { shape, classes };
-    const denoiser = await loadDenoiser(options.denoiser, shape);
+    const denoiser = await loadDenoiser(options.denoiser, settings, shape);
     await withStores(options.scratch, shape, async (scratch, store, settled) => {
       const found =
         options.observer === undefined
           ? await train(pool, settings, opened, store, refuse)
-          : { observer: await loadClassifier(options.observer, info), source: opened.source };
+          : { observer: await loadObserver(options.observer, settings, info), source: opened.source };
       const method = methodOf(settings, pool, {
         ...found,
         info,

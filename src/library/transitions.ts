@@ -4,7 +4,7 @@ import { emitted } from '../../streams/operators/emitted.ts';
 import { type Pullable, pulling } from '../../streams/operators/pulled.ts';
 import type { TransitionRecord } from '../../streams/records.ts';
 import { runTransitions } from '../../streams/transitions.ts';
-import { loadClassifier, loadDenoiser } from '../cli/models.ts';
+import { loadDenoiser, loadObserver } from '../cli/models.ts';
 import { planOf } from '../cli/rules.ts';
 import { withPool } from '../cli/workspace.ts';
 import type { Sample } from '../datasets/sample.ts';
@@ -42,8 +42,8 @@ export function transitions(
     (emit, signal) =>
       pulling(samples, signal, async (items) => {
         const { shape, source } = await openSamples(items, classes);
-        const observer = await loadClassifier(options.observer, { shape, classes });
-        const { model: denoiser, schedule } = await loadDenoiser(options.denoiser, shape);
+        const observer = await loadObserver(options.observer, settings, { shape, classes });
+        const { model: denoiser, schedule } = await loadDenoiser(options.denoiser, settings, shape);
         const { quantile } = settings.repair;
         const models = { observer, denoiser, schedule, plan: planOf(settings), quantile };
         await withPool({ settings, signal }, async (pool) => {

@@ -77,31 +77,31 @@ export function mix(out: Float32Array, x: Float32Array, a: number, z: Float32Arr
   });
 }
 
-/** How a reverse step makes x̂₀ and the next x of x, ε̂ and z. */
+/** How a reverse step makes x̂₀ and the next x of x, a prediction and z. */
 export interface ReverseFactors {
   readonly xToEstimate: number;
-  readonly noiseToEstimate: number;
+  readonly predictedToEstimate: number;
   readonly estimateToX: number;
   readonly xToX: number;
   /** Standard deviation of the fresh noise; 0 in the last step of a round. */
   readonly sigma: number;
 }
 
-/** noise ← x̂₀ = xToEstimate·x + noiseToEstimate·noise within [−1, 1]; x ← estimateToX·x̂₀ + xToX·x + sigma·z. */
+/** predicted ← x̂₀ = xToEstimate·x + predictedToEstimate·predicted within [−1, 1]; x ← estimateToX·x̂₀ + xToX·x + sigma·z. */
 export function reverse(
   x: Float32Array,
-  noise: Float32Array,
+  predicted: Float32Array,
   z: Float32Array,
   factors: ReverseFactors,
 ): void {
   const { reverse, a, b, c } = kernels();
-  const { xToEstimate, noiseToEstimate, estimateToX, xToX, sigma } = factors;
+  const { xToEstimate, predictedToEstimate, estimateToX, xToX, sigma } = factors;
   inSlots(x.length, (at, count) => {
     a.set(part(x, at, count));
-    b.set(part(noise, at, count));
+    b.set(part(predicted, at, count));
     c.set(part(z, at, count));
-    reverse(count, xToEstimate, noiseToEstimate, estimateToX, xToX, sigma);
-    noise.set(part(b, 0, count), at);
+    reverse(count, xToEstimate, predictedToEstimate, estimateToX, xToX, sigma);
+    predicted.set(part(b, 0, count), at);
     x.set(part(a, 0, count), at);
   });
 }

@@ -3,6 +3,25 @@
 
 import { ConfigError } from '../errors.ts';
 
+/** Kinds of schedules, under the names that diffusers gives them. */
+export const SCHEDULE_KINDS = ['linear', 'scaled_linear', 'squaredcos_cap_v2'] as const;
+export type ScheduleKind = (typeof SCHEDULE_KINDS)[number];
+
+/** How a schedule is made. */
+export interface NoiseSchedule {
+  /** Number of steps. */
+  readonly length: number;
+  /** First and last β, of kinds that have them. */
+  readonly first: number;
+  readonly last: number;
+  /** Linear where left out. */
+  readonly kind?: ScheduleKind;
+  /** Whether it is stretched until the last step leaves nothing of the image. */
+  readonly zeroSnr?: true;
+  /** All βs, in the place of what makes them. */
+  readonly betas?: readonly number[];
+}
+
 /** β_t and ᾱ_t = Π_{s≤t} (1−β_s) for every schedule index t. */
 export interface Schedule {
   readonly betas: Float64Array;
@@ -27,6 +46,49 @@ export function linearSchedule(length = 1000, first = 1e-4, last = 0.02): Schedu
   const betas = new Float64Array(length);
   for (let t = 0; t < length; t++) betas[t] = first + gap * t;
   return scheduleOf(betas);
+}
+
+/**
+ * Makes a schedule of any kind.
+ *
+ * @throws {ConfigError} as `linearSchedule`
+ */
+export function scheduleFrom(made: NoiseSchedule): Schedule {
+  const schedule = made.betas ? scheduleOf(Float64Array.from(made.betas)) : scheduleOfKind(made);
+  return made.zeroSnr ? withZeroSnr(schedule) : schedule;
+}
+
+function scheduleOfKind({ kind = 'linear', length, first, last }: NoiseSchedule): Schedule {
+  switch (kind) {
+    case 'linear':
+      return linearSchedule(length, first, last);
+    case 'scaled_linear':
+      return scheduleOf(linearSchedule(length, Math.sqrt(first), Math.sqrt(last)).betas.map((b) => b * b));
+    case 'squaredcos_cap_v2':
+      return cosineSchedule(length);
+  }
+}
+
+/** @see Nichol and Dhariwal 2021, "Improved denoising diffusion probabilistic models", eq. 17 */
+function cosineSchedule(length: number): Schedule {
+  const left = (t: number) => Math.cos(((t / length + 0.008) / 1.008) * (Math.PI / 2)) ** 2;
+  const betas = new Float64Array(length);
+  for (let t = 0; t < length; t++) betas[t] = Math.min(1 - left(t + 1) / left(t), 0.999);
+  return scheduleOf(betas);
+}
+
+/**
+ * Stretches √ᾱ so that it ends at 0 and begins where it did.
+ *
+ * @see Lin et al. 2024, "Common diffusion noise schedules and sample steps are flawed", algorithm 1
+ */
+function withZeroSnr({ alphaBars }: Schedule): Schedule {
+  const [first, last] = [Math.sqrt(alphaBars[0]!), Math.sqrt(alphaBars.at(-1)!)];
+  const stretched = alphaBars.map(
+    (alphaBar) => (((Math.sqrt(alphaBar) - last) * first) / (first - last)) ** 2,
+  );
+  const betas = stretched.map((alphaBar, t) => 1 - alphaBar / (t === 0 ? 1 : stretched[t - 1]!));
+  return { betas, alphaBars: stretched };
 }
 
 /** The schedule that given βs make. */

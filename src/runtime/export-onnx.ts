@@ -1,11 +1,11 @@
 // A trained network as an ONNX file that any runtime can open: weights baked in, any batch size, and a
 // description under which this project recognises it again.
 
+import type { NoiseSchedule } from '../math/schedule.ts';
 import type { NetworkSpec } from '../networks/network.ts';
 import { inferenceGraph } from '../networks/network.ts';
 import { networkMetadata } from '../weights/network-metadata.ts';
 import { encodeModel } from '../weights/onnx-proto.ts';
-import type { NoiseSchedule } from '../weights/unet-settings.ts';
 import type { Weights } from '../weights/weights.ts';
 import { lowerToOnnx } from './onnx-lowering.ts';
 

@@ -258,7 +258,7 @@ export function differencesOf(found: Identity, expected: Identity): string[] {
   const names = Object.keys({ ...found, ...expected });
   return names
     .filter((name) => found[name] !== expected[name])
-    .map((name) => `${name} ${found[name]} instead of ${expected[name]}`);
+    .map((name) => `${name} ${found[name] ?? 'none'} instead of ${expected[name] ?? 'none'}`);
 }
 
 function prefixOf(slot: Slot): string {

@@ -7,15 +7,15 @@ import { join } from 'node:path';
 import { WeightsError } from '../errors.ts';
 import type { UNetConfig } from '../networks/unet-config.ts';
 import { readDiffusersWeights, readSettingsJson } from './diffusers-files.ts';
-import type { NoiseSchedule, Settings } from './unet-settings.ts';
-import { checkUNetConfig, noiseScheduleFrom } from './unet-settings.ts';
+import type { DenoiserMeaning, Settings } from './unet-settings.ts';
+import { checkUNetConfig, denoiserMeaningFrom } from './unet-settings.ts';
 import type { Weights, WeightTensor } from './weights.ts';
 
 export interface DiffusersUNet {
   readonly config: UNetConfig;
   /** By the reference's names; attention projections as 1×1 convolutions. */
   readonly weights: Weights;
-  readonly schedule: NoiseSchedule;
+  readonly meaning: DenoiserMeaning;
 }
 
 /** What UNet2DModel takes where its configuration says nothing, if that is not checked below. */
@@ -100,14 +100,15 @@ export async function readDiffusersFolder(folder: string): Promise<DiffusersUNet
   const scheduler = ['scheduler/scheduler_config.json', 'scheduler_config.json']
     .map((name) => join(folder, name))
     .find((path) => existsSync(path));
-  const schedule = scheduler ? await readSettingsJson(scheduler) : {};
-  const predicted = schedule.prediction_type ?? 'epsilon';
-  if (predicted !== 'epsilon') throw unsupported(scheduler!, 'prediction_type', 'epsilon', predicted);
+  const meaning = denoiserMeaningFrom(
+    scheduler ? await readSettingsJson(scheduler) : {},
+    scheduler ?? folder,
+  );
   const weights = await readDiffusersWeights(unet);
   return {
     config,
     weights: toReferenceNames(weights, config.chMult.length),
-    schedule: noiseScheduleFrom(schedule, scheduler ?? folder),
+    meaning,
   };
 }
 
@@ -214,6 +215,7 @@ function attendedLevels({ down_block_types: down, up_block_types: up }: Settings
 function unsupported(source: string, key: string, expected: unknown, found: unknown): WeightsError {
   return new WeightsError(
     `expected ${key} ${JSON.stringify(expected)} in ${source}, found ${JSON.stringify(found)}; ` +
-      'this UNet computes something else than the reference: export it to ONNX and use that file',
+      'this UNet computes something else than the reference: export it to ONNX, and set denoiser.prediction and denoiser.schedule ' +
+      'to what its scheduler says',
   );
 }

@@ -16,17 +16,19 @@ import { readDiffusersFolder } from './diffusers.ts';
 import { withoutPrefixes } from './name-prefixes.ts';
 import { METADATA_KEY, type NetworkDescription, parseNetworkMetadata } from './network-metadata.ts';
 import { withOwnWeights } from './onnx-external.ts';
+import { onnxMeaning } from './onnx-meaning.ts';
 import type { ClassifierSignature, DenoiserSignature } from './onnx-signature.ts';
 import { classifierSignature, denoiserSignature } from './onnx-signature.ts';
 import { openZeroExtents } from './onnx-survey.ts';
 import { readSafetensorsFrom } from './safetensors.ts';
 import { isZip, readTorchCheckpointFrom } from './torch-checkpoint.ts';
-import type { NoiseSchedule, Settings } from './unet-settings.ts';
+import type { DenoiserMeaning, Settings } from './unet-settings.ts';
 import {
+  DDPM_MEANING,
   DDPM_SCHEDULE,
+  denoiserMeaningFrom,
   inferUNetConfig,
   MOST_SETTINGS_BYTES,
-  noiseScheduleFrom,
   unetConfigFrom,
 } from './unet-settings.ts';
 import type { Weights } from './weights.ts';
@@ -37,9 +39,14 @@ export type DenoiserWeights =
       readonly kind: 'unet';
       readonly config: UNetConfig;
       readonly weights: Weights;
-      readonly schedule: NoiseSchedule;
+      readonly meaning: DenoiserMeaning;
     }
-  | { readonly kind: 'onnx'; readonly bytes: SharedArrayBuffer; readonly signature: DenoiserSignature };
+  | {
+      readonly kind: 'onnx';
+      readonly bytes: SharedArrayBuffer;
+      readonly signature: DenoiserSignature;
+      readonly meaning: DenoiserMeaning;
+    };
 
 export type ClassifierWeights =
   | (ClassifierSpec & { readonly weights: Weights })
@@ -55,17 +62,18 @@ export type ClassifierWeights =
  */
 export async function loadDenoiserWeights(path: string, resolution?: number): Promise<DenoiserWeights> {
   if (await isFolder(path)) {
-    const { config, weights, schedule } = await readDiffusersFolder(path);
-    return { kind: 'unet', config, weights: fitted({ kind: 'unet', config }, weights, path), schedule };
+    const { config, weights, meaning } = await readDiffusersFolder(path);
+    return { kind: 'unet', config, weights: fitted({ kind: 'unet', config }, weights, path), meaning };
   }
   const content = await readContent(path);
   if (content.kind === 'onnx') {
     const { bytes } = content;
-    return { kind: 'onnx', bytes, signature: denoiserSignature(new Uint8Array(bytes), path) };
+    const signature = denoiserSignature(new Uint8Array(bytes), path);
+    return { kind: 'onnx', bytes, signature, meaning: onnxMeaning(new Uint8Array(bytes), path) };
   }
   const { weights } = content;
-  const { config, schedule } = await describeUNet(content, resolution, path);
-  return { kind: 'unet', config, weights: fitted({ kind: 'unet', config }, weights, path), schedule };
+  const { config, meaning } = await describeUNet(content, resolution, path);
+  return { kind: 'unet', config, weights: fitted({ kind: 'unet', config }, weights, path), meaning };
 }
 
 /**
@@ -132,16 +140,16 @@ function fitted(spec: NetworkSpec, weights: Weights, path: string): Weights {
   return expectWeights(weights, parametersOf(spec), path);
 }
 
-/** Configuration and schedule of a UNet: from its own description, from a file beside it, or from its shapes. */
+/** Configuration and meaning of a UNet: from its own description, from a file beside it, or from its shapes. */
 async function describeUNet(
   { weights, description }: DescribedWeights,
   resolution: number | undefined,
   path: string,
-): Promise<{ readonly config: UNetConfig; readonly schedule: NoiseSchedule }> {
+): Promise<{ readonly config: UNetConfig; readonly meaning: DenoiserMeaning }> {
   if (description) {
     const { spec, schedule = DDPM_SCHEDULE } = description;
     if (spec.kind !== 'unet') throw otherNetwork(path, 'unet', spec.kind);
-    return { config: spec.config, schedule };
+    return { config: spec.config, meaning: { ...DDPM_MEANING, schedule } };
   }
   if (weights.has('time_embedding.linear_1.weight')) {
     throw new WeightsError(
@@ -152,10 +160,10 @@ async function describeUNet(
   const file = settingsFileBeside(path);
   if (file !== undefined) {
     const settings = await readSettings(file);
-    return { config: unetConfigFrom(settings, file), schedule: noiseScheduleFrom(settings, file) };
+    return { config: unetConfigFrom(settings, file), meaning: denoiserMeaningFrom(settings, file) };
   }
   if (resolution !== undefined) {
-    return { config: inferUNetConfig(weights, resolution, path), schedule: DDPM_SCHEDULE };
+    return { config: inferUNetConfig(weights, resolution, path), meaning: DDPM_MEANING };
   }
   throw new WeightsError(
     `expected the configuration of the UNet beside ${path}, found none; put its YAML or JSON there under the same ` +

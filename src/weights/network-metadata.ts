@@ -3,8 +3,9 @@
 
 import { parseJson } from '../bounded-json.ts';
 import { WeightsError } from '../errors.ts';
+import type { NoiseSchedule } from '../math/schedule.ts';
 import type { NetworkSpec } from '../networks/network.ts';
-import type { NoiseSchedule, Settings } from './unet-settings.ts';
+import type { Settings } from './unet-settings.ts';
 import { checkNoiseSchedule, checkUNetConfig } from './unet-settings.ts';
 
 export const METADATA_KEY = 'dataelixir';

@@ -1,20 +1,24 @@
 // Where a UNet's configuration comes from when only its weights are at hand: a training configuration beside
 // the checkpoint (the flat keys of the reference, or the sections of the DDIM repository's YAML), or the
-// shapes of the weights themselves. Also the noise schedule that such a configuration names.
+// shapes of the weights themselves. Also the noise schedule that such a configuration names, and what the network predicts.
 
+import { PREDICTIONS, type PredictionKind } from '../diffusion/prediction.ts';
 import { WeightsError } from '../errors.ts';
+import { type NoiseSchedule, SCHEDULE_KINDS, type ScheduleKind } from '../math/schedule.ts';
 import type { UNetConfig } from '../networks/unet-config.ts';
 import type { Weights } from './weights.ts';
 
-/** Parameters of `linearSchedule`: steps, first and last β. */
-export interface NoiseSchedule {
-  readonly length: number;
-  readonly first: number;
-  readonly last: number;
-}
-
 /** The schedule of Ho et al. 2020, which configurations may leave out. */
 export const DDPM_SCHEDULE: NoiseSchedule = { length: 1000, first: 1e-4, last: 0.02 };
+
+/** What the numbers mean that a denoiser is given and gives back, which its shapes do not tell. */
+export interface DenoiserMeaning {
+  readonly schedule: NoiseSchedule;
+  readonly predicts: PredictionKind;
+}
+
+/** The meaning of all denoisers that are trained here, and of those that say nothing of it. */
+export const DDPM_MEANING: DenoiserMeaning = { schedule: DDPM_SCHEDULE, predicts: 'epsilon' };
 
 export type Settings = Readonly<Record<string, unknown>>;
 
@@ -24,6 +28,15 @@ const MAX_SIZE = 65_536;
 export const MOST_SETTINGS_BYTES = 2 ** 20;
 const MAX_LEVELS = 12;
 const MAX_BLOCKS = 64;
+
+/** Schedules as others call them: the DDIM repository, guided-diffusion. */
+const OTHER_NAMES: Readonly<Record<string, ScheduleKind>> = {
+  quad: 'scaled_linear',
+  cosine: 'squaredcos_cap_v2',
+};
+
+/** Schedulers of diffusers whose images get their noise in another way than by βs. */
+const OTHER_PROCESSES = /^(?:FlowMatch|ScoreSde|KarrasVe|EDM|CMStochastic)/;
 
 /** Sections of the DDIM repository's configuration files. */
 const SECTIONS = ['data', 'model', 'diffusion'];
@@ -47,17 +60,28 @@ export function unetConfigFrom(settings: Settings, source: string): UNetConfig {
 }
 
 /**
- * The noise schedule in the same settings, or the DDPM's where they name none.
+ * The meaning in the same settings, or in a scheduler's of diffusers; the DDPM's where they name none.
  *
- * @throws {WeightsError} when it is not linear
+ * @throws {WeightsError} when it is none that is known here
  */
+export function denoiserMeaningFrom(settings: Settings, source: string): DenoiserMeaning {
+  const predicted = flatten(settings).prediction_type ?? 'epsilon';
+  const predicts = PREDICTIONS.find((kind) => kind === predicted);
+  if (predicts === undefined) throw wrong(source, `prediction_type ${listed(PREDICTIONS)}`, predicted);
+  return { schedule: noiseScheduleFrom(settings, source), predicts };
+}
+
+/** The noise schedule alone. */
 export function noiseScheduleFrom(settings: Settings, source: string): NoiseSchedule {
   const flat = flatten(settings);
-  const kind = flat.beta_schedule ?? 'linear';
-  if (kind !== 'linear') throw wrong(source, 'beta_schedule: linear', kind);
-  if (flat.trained_betas) throw wrong(source, 'trained_betas: null', flat.trained_betas);
+  if (OTHER_PROCESSES.test(String(flat._class_name))) {
+    throw wrong(source, 'a scheduler of DDPM or one like it', flat._class_name, 'bring another denoiser');
+  }
   return checkNoiseSchedule(
     {
+      kind: flat.beta_schedule,
+      zeroSnr: flat.rescale_betas_zero_snr,
+      betas: flat.trained_betas,
       length: flat.num_diffusion_timesteps ?? flat.num_train_timesteps ?? DDPM_SCHEDULE.length,
       first: flat.beta_start ?? DDPM_SCHEDULE.first,
       last: flat.beta_end ?? DDPM_SCHEDULE.last,
@@ -156,12 +180,48 @@ function unlikePublished(candidate: Candidate, source: string) {
   };
 }
 
-/** Checks that the βs make a schedule. */
+/** Checks that the βs make a schedule of a known kind. What is as in most stays out: states are told by it. */
 export function checkNoiseSchedule(candidate: Settings, source: string): NoiseSchedule {
-  const { length, first, last } = candidate;
+  const { first, last, zeroSnr } = candidate;
+  const betas = checkBetas(candidate.betas, source);
+  const length = betas?.length ?? candidate.length;
   const fits = isSize(length, MAX_SIZE) && typeof first === 'number' && typeof last === 'number';
-  if (fits && first > 0 && first <= last && last < 1) return { length, first, last };
-  throw wrong(source, 'a noise schedule with 0 < first β ≤ last β < 1', candidate);
+  if (!(fits && first > 0 && first <= last && last < 1)) {
+    throw wrong(source, 'a noise schedule with 0 < first β ≤ last β < 1', candidate);
+  }
+  if (zeroSnr === true && length < 2) throw wrong(source, 'two steps for zero SNR', length);
+  const kind = checkKind(candidate.kind, source);
+  return {
+    length,
+    first,
+    last,
+    ...(kind !== 'linear' && { kind }),
+    ...(zeroSnr === true && { zeroSnr }),
+    ...(betas && { betas }),
+  };
+}
+
+function checkKind(named: unknown, source: string): ScheduleKind {
+  const name = OTHER_NAMES[String(named)] ?? named ?? 'linear';
+  const kind = SCHEDULE_KINDS.find((known) => known === name);
+  if (kind === undefined) throw wrong(source, `beta_schedule ${listed(SCHEDULE_KINDS)}`, named);
+  return kind;
+}
+
+/** βs of a scheduler that are listed one by one; diffusers has null where they are not. */
+function checkBetas(betas: unknown, source: string): readonly number[] | undefined {
+  if (betas === undefined || betas === null) return undefined;
+  if (Array.isArray(betas) && isSize(betas.length, MAX_SIZE)) {
+    // the last step may leave nothing of the image
+    const isBeta = (beta: unknown, t: number) =>
+      typeof beta === 'number' && beta > 0 && (beta < 1 || (beta === 1 && t === betas.length - 1));
+    if (betas.every(isBeta)) return betas;
+  }
+  throw wrong(source, 'trained_betas: null, or a list of numbers between 0 and 1', betas);
+}
+
+function listed(words: readonly string[]): string {
+  return `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
 }
 
 function flatten(settings: Settings): Settings {
@@ -172,9 +232,12 @@ function isSize(value: unknown, limit: number): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= limit;
 }
 
-function wrong(source: string, expected: string, found: unknown): WeightsError {
+function wrong(
+  source: string,
+  expected: string,
+  found: unknown,
+  remedy = "correct the network's configuration",
+): WeightsError {
   const text = JSON.stringify(found) ?? 'nothing';
-  return new WeightsError(
-    `expected ${expected} in ${source}, found ${text.slice(0, 80)}; correct the network's configuration`,
-  );
+  return new WeightsError(`expected ${expected} in ${source}, found ${text.slice(0, 80)}; ${remedy}`);
 }

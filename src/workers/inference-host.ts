@@ -6,12 +6,12 @@ import { chooseImage, imageDistance } from '../defense/selection.ts';
 import { replaceTrigger } from '../defense/trigger.ts';
 import { lastCandidates } from '../diffusion/candidates.ts';
 import { diffusionProcess } from '../diffusion/process.ts';
-import type { KeepImage, PredictNoise } from '../diffusion/sampler.ts';
+import type { KeepImage, Predict } from '../diffusion/sampler.ts';
 import { sampleCandidates } from '../diffusion/sampler.ts';
 import { WeightsError } from '../errors.ts';
 import { toBytes, toUnit } from '../math/pixels.ts';
 import { fillNormal, randomKey } from '../math/random.ts';
-import { linearSchedule } from '../math/schedule.ts';
+import { scheduleFrom } from '../math/schedule.ts';
 import type { LoadedClassifier, ModelCache } from './model-cache.ts';
 import type {
   ChooseTask,
@@ -46,8 +46,8 @@ export class InferenceHost {
   /** Step 2, keyed by the ids: the same images each time. They are rounded here, once, for all that look at them. */
   async diffuse({ purifier, images }: DiffuseTask): Promise<Uint8Array> {
     const denoiser = await this.#models.denoiser(purifier.denoiser, images.shape);
-    const { length, first, last } = purifier.schedule;
-    const process = diffusionProcess(purifier.plan, linearSchedule(length, first, last));
+    const schedule = scheduleFrom(purifier.schedule);
+    const process = diffusionProcess(purifier.plan, schedule, purifier.denoiser.predicts);
     const keys = images.ids.map((id) => randomKey(purifier.plan.seed, id));
     const count = keys.length;
     const perSample = process.rounds * process.keep;
@@ -62,9 +62,9 @@ export class InferenceHost {
     const { length: numbers } = images.pixels;
     await this.#images.use(numbers, (x) =>
       this.#noise.use(numbers, (into) => {
-        const predict: PredictNoise = async (x, timestep) => {
+        const predict: Predict = async (x, timestep) => {
           const estimates = await denoiser(x, new Float32Array(count).fill(timestep), into);
-          checkNumbers(estimates, 'the denoiser', 'the noise of a pixel');
+          checkNumbers(estimates, 'the denoiser', 'the prediction for a pixel');
           return estimates;
         };
         return sampleCandidates(process, predict, noise, toUnit(images.pixels, x), count, keep);

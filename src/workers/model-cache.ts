@@ -1,5 +1,5 @@
 // The networks that a worker has loaded, by id. Networks of this project and foreign ONNX files come out alike:
-// a denoiser maps (x, t) to noise, a classifier maps x to probabilities and features.
+// a denoiser maps (x, t) to its prediction, a classifier maps x to probabilities and features.
 
 import type { ImageShape } from '../datasets/sample.ts';
 import { type DenoiserCall, tiled } from '../diffusion/tiles.ts';
@@ -11,10 +11,12 @@ import type { ExecutionProvider } from '../runtime/onnx-engine.ts';
 import { unpackWeights } from '../weights/weights.ts';
 import type { Classified, ClassifierRef, DenoiserRef, NetworkRef, Program } from './protocol.ts';
 import { denoiserShape } from './tiling.ts';
+import { viewed } from './viewed.ts';
 
 export interface LoadedClassifier {
   /** Numbers of one image: C·H·W. */
   readonly imageSize: number;
+  /** @param x in [−1, 1]; may be written to */
   readonly run: (x: Float32Array) => Promise<Classified>;
 }
 
@@ -44,7 +46,12 @@ export class ModelCache {
 
   /** @param shape [C, H, W] of the images that it will see */
   classifier(model: ClassifierRef, shape: ImageShape): Promise<LoadedClassifier> {
-    return this.#get(`classifier ${model.id}`, () => this.#openClassifier(model, shape));
+    const { id, view } = model;
+    if (view === undefined) return this.#get(`classifier ${id}`, () => this.#openClassifier(model, shape));
+    return this.#get(`classifier ${id} ${JSON.stringify(view)}`, async () => {
+      const [loaded, dispose] = await this.#openClassifier(model, shape);
+      return [viewed(loaded, view, shape), dispose];
+    });
   }
 
   program({ id, graph, weights, anyBatch }: Program): Promise<Executable> {

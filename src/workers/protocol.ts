@@ -4,12 +4,13 @@
 
 import type { ImageShape } from '../datasets/sample.ts';
 import type { DiffusionPlan } from '../diffusion/plan.ts';
+import type { PredictionKind } from '../diffusion/prediction.ts';
 import type { Graph } from '../graph/graph.ts';
+import type { NoiseSchedule } from '../math/schedule.ts';
 import type { NetworkSpec } from '../networks/network.ts';
 import type { ExecutionProvider } from '../runtime/onnx-engine.ts';
 import type { TfjsBackend } from '../runtime/tfjs-engine.ts';
 import type { ClassifierSignature, DenoiserSignature } from '../weights/onnx-signature.ts';
-import type { NoiseSchedule } from '../weights/unet-settings.ts';
 
 /** Which engine the workers of a pool compute with. */
 export interface EngineOptions {
@@ -49,8 +50,23 @@ export interface OnnxRef<Signature> {
   readonly signature: Signature;
 }
 
-export type DenoiserRef = NetworkRef | OnnxRef<DenoiserSignature>;
-export type ClassifierRef = NetworkRef | OnnxRef<ClassifierSignature>;
+export type DenoiserRef = (NetworkRef | OnnxRef<DenoiserSignature>) & {
+  /** Noise where left out. */
+  readonly predicts?: PredictionKind;
+};
+export type ClassifierRef = (NetworkRef | OnnxRef<ClassifierSignature>) & {
+  /** Where it takes or returns something else than the classifiers that are trained here. */
+  readonly view?: ClassifierView;
+};
+
+/** How somebody else's classifier takes images and orders classes. */
+export interface ClassifierView {
+  /** It takes scale·x + shift, channel by channel, of x in [−1, 1]. */
+  readonly scale: readonly number[];
+  readonly shift: readonly number[];
+  /** Which of its outputs stands for each label; the same numbers where left out. */
+  readonly outputs?: readonly number[];
+}
 
 /** What a training run shares between its steps and its workers. */
 export interface TrainingJob {
@@ -158,7 +174,7 @@ export interface ImageBatch {
   readonly pixels: Uint8Array;
 }
 
-/** What makes candidates of images: a noise predictor, the schedule it was trained with, and a plan. */
+/** What makes candidates of images: a denoiser, the schedule it was trained with, and a plan. */
 export interface Purifier {
   readonly denoiser: DenoiserRef;
   readonly schedule: NoiseSchedule;

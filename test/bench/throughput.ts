@@ -83,7 +83,7 @@ async function measure(folder: string, samples: number, runnerOf: (method: Metho
   const method = methodOf(settings, pool, {
     info,
     observer: await loadClassifier(join(folder, 'observer.onnx'), info),
-    denoiser: await loadDenoiser(join(folder, 'denoiser.onnx'), shape),
+    denoiser: await loadDenoiser(join(folder, 'denoiser.onnx'), settings, shape),
     settled: settled!,
     onProgress: () => undefined,
   });

@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
 import { Log } from '../../src/cli/log.ts';
-import { reportTo } from '../../src/cli/report.ts';
+import { reportTo, verdictTo } from '../../src/cli/report.ts';
 import { Tally } from '../../src/cli/tally.ts';
+import type { Verdict } from '../../src/defense/verdict/verdict.ts';
 
 it.each([true, false])('shows one stage at a time where two go on together (terminal: %s)', (isTTY) => {
   const written: string[] = [];
@@ -32,4 +33,21 @@ it.each([true, false])('shows one stage at a time where two go on together (term
     ['write', 1000],
     ['train', 1000],
   ]);
+});
+
+it('says what to look at where networks were brought and nothing is to be seen', () => {
+  const told = (verdict: Partial<Verdict>, brought: boolean) => {
+    const written: string[] = [];
+    const log = new Log({ isTTY: false, columns: 60, write: (text) => written.push(text) }, 'info');
+    const networks = { observer: brought, denoiser: brought };
+    verdictTo(log, networks)({ targetLabels: [], classes: [], samples: 9, ...verdict });
+    return written.join('').match(/observer\.range|denoiser\.prediction/g);
+  };
+  const counts = { label: 0, samples: 9, moved: 0, metric: null, score: null };
+  const washed = { classes: [{ ...counts, state: 'undecided', reasons: ['washed-out'] }] } as const;
+  const [guessing, knowing] = [0.1, 0.9].map((share) => ({ agreement: { share, chance: 0.1 } }));
+  expect(told(guessing!, true)).toEqual(['observer.range']);
+  expect(told(washed, true)).toEqual(['denoiser.prediction']);
+  expect(told({ ...guessing, ...washed }, false)).toBeNull();
+  expect(told(knowing!, true)).toBeNull();
 });

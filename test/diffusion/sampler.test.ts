@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { DiffusionPlan } from '../../src/diffusion/plan.ts';
 import { diffusionProcess } from '../../src/diffusion/process.ts';
-import type { NoiseSource, PredictNoise } from '../../src/diffusion/sampler.ts';
+import type { NoiseSource, Predict } from '../../src/diffusion/sampler.ts';
 import { ShapeError } from '../../src/errors.ts';
 import { fillNormal, type RandomKey, randomKey } from '../../src/math/random.ts';
 import { linearSchedule } from '../../src/math/schedule.ts';
@@ -25,7 +25,7 @@ const GOLDEN: { x0: number[]; full: Chain; respaced: Chain } = JSON.parse(
 const SCHEDULE = linearSchedule();
 
 /** The predictor of chain-analytic.py. */
-const predict: PredictNoise = (x, t) => x.map((value) => 0.8 * Math.tanh(1.5 * value + 0.01 * t));
+const predict: Predict = (x, t) => x.map((value) => 0.8 * Math.tanh(1.5 * value + 0.01 * t));
 
 function recorded(noise: readonly number[], steps: number, count: number, size: number): NoiseSource {
   return (out, sample, round, step) => {
@@ -127,7 +127,7 @@ describe('sampleCandidates', () => {
     const process = diffusionProcess(plan, SCHEDULE);
     const quiet: NoiseSource = (out) => out.fill(0);
     await expect(candidatesOf(process, (x) => x.slice(1), quiet, new Float32Array(8), 2)).rejects.toThrow(
-      'expected a noise prediction of 8 numbers, found 7',
+      'expected a prediction of 8 numbers, found 7',
     );
     await expect(candidatesOf(process, predict, quiet, new Float32Array(8), 3)).rejects.toThrow(ShapeError);
   });

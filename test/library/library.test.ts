@@ -196,6 +196,9 @@ describe('purify', () => {
     expect(call(samples, { settings: { detect: { failOn: 'poison' } } })).toThrow(
       /found detect.failOn, which/,
     );
+    expect(call(samples, { settings: { denoiser: { steps: 5, timesteps: 500 } } })).toThrow(
+      /found denoiser.steps, which/,
+    );
     expect(call(samples, { settings: { dateset: {} } })).toThrow(/unknown option "dateset"/);
   });
 

@@ -66,7 +66,7 @@ describe('the kernels', () => {
     const next = Float32Array.from(estimate, (x0, i) => 0.3 * x0 + 0.6 * x[i]! + 0.1 * z[i]!);
     reverse(x, noise, z, {
       xToEstimate: 1.1,
-      noiseToEstimate: -0.7,
+      predictedToEstimate: -0.7,
       estimateToX: 0.3,
       xToX: 0.6,
       sigma: 0.1,

@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../src/errors.ts';
-import { linearSchedule, posteriorVariances, respacedSchedule } from '../../src/math/schedule.ts';
+import {
+  linearSchedule,
+  posteriorVariances,
+  respacedSchedule,
+  scheduleFrom,
+} from '../../src/math/schedule.ts';
 
 describe('linearSchedule', () => {
   it('is the DDPM schedule', () => {
@@ -19,6 +24,55 @@ describe('linearSchedule', () => {
     expect(() => linearSchedule(10, 0, 0.02)).toThrow(ConfigError);
     expect(() => linearSchedule(10, 0.1, 0.02)).toThrow(ConfigError);
     expect(() => linearSchedule(10, 0.1, 1)).toThrow(/found first 0.1, last 1/);
+  });
+});
+
+describe('scheduleFrom', () => {
+  const linear = { length: 1000, first: 1e-4, last: 0.02 };
+  const stable = { length: 1000, first: 0.00085, last: 0.012, kind: 'scaled_linear' } as const;
+  const cosine = { ...linear, kind: 'squaredcos_cap_v2' } as const;
+
+  it('is the linear schedule where no kind is named', () => {
+    expect(scheduleFrom(linear)).toEqual(linearSchedule());
+  });
+
+  // Lin et al. 2024, table 1: √ᾱ at the last step
+  it.each([
+    ['linear', linear, 0.006353],
+    ['of Stable Diffusion', stable, 0.068265],
+    ['cosine', cosine, 4.92822e-5],
+  ])('%s leaves as much of the image as is published', (_, made, root) => {
+    expect(Math.sqrt(scheduleFrom(made).alphaBars[999]!) / root).toBeCloseTo(1, 4);
+  });
+
+  it('is the cosine of Nichol and Dhariwal, up to the limit of β', () => {
+    const { alphaBars, betas } = scheduleFrom(cosine);
+    const f = (t: number) => Math.cos(((t / 1000 + 0.008) / 1.008) * (Math.PI / 2)) ** 2;
+    for (const t of [0, 10, 499, 990]) expect(alphaBars[t]).toBeCloseTo(f(t + 1) / f(0), 12);
+    expect(betas[999]).toBe(0.999);
+  });
+
+  it.each([linear, stable, cosine])('ends in nothing of the image with zero SNR: $kind', (made) => {
+    const plain = scheduleFrom(made);
+    const { alphaBars, betas } = scheduleFrom({ ...made, zeroSnr: true });
+    expect(alphaBars[0]).toBeCloseTo(plain.alphaBars[0]!, 14);
+    expect(alphaBars[999]).toBe(0);
+    expect(betas[999]).toBe(1);
+    // √ᾱ is stretched evenly
+    const root = (bars: Float64Array, t: number) => Math.sqrt(bars[t]!);
+    const share = (bars: Float64Array) =>
+      (root(bars, 0) - root(bars, 400)) / (root(bars, 0) - root(bars, 999));
+    expect(share(alphaBars)).toBeCloseTo(share(plain.alphaBars), 12);
+    let product = 1;
+    for (const [t, beta] of betas.entries()) {
+      product *= 1 - beta;
+      expect(product).toBeCloseTo(alphaBars[t]!, 12);
+    }
+  });
+
+  it('takes βs one by one', () => {
+    const { alphaBars } = scheduleFrom({ length: 2, first: 0.1, last: 0.1, betas: [0.5, 0.2] });
+    expect([...alphaBars]).toEqual([0.5, 0.4]);
   });
 });
 

@@ -103,9 +103,9 @@ describe('readDiffusersFolder', () => {
     const folder = await pipeline(CONFIG);
     const file = join(folder, 'unet/diffusion_pytorch_model.safetensors');
     await writeSafetensors(file, toDiffusers(reference, attention));
-    const { config, weights, schedule } = await readDiffusersFolder(folder);
+    const { config, weights, meaning } = await readDiffusersFolder(folder);
     expect(config).toEqual(UNET);
-    expect(schedule).toEqual({ length: 500, first: 0.0002, last: 0.03 });
+    expect(meaning.schedule).toEqual({ length: 500, first: 0.0002, last: 0.03 });
     expectSame(weights, reference);
   });
 
@@ -166,13 +166,32 @@ describe('readDiffusersFolder', () => {
     },
   );
 
+  it('reads what the network predicts, and in which schedule', async () => {
+    const scheduler = {
+      _class_name: 'DDIMScheduler',
+      beta_schedule: 'scaled_linear',
+      beta_start: 0.00085,
+      beta_end: 0.012,
+      num_train_timesteps: 1000,
+      prediction_type: 'v_prediction',
+      rescale_betas_zero_snr: true,
+      trained_betas: null,
+    };
+    const folder = await pipeline(CONFIG, scheduler);
+    await cp(checkpoint, join(folder, 'unet/diffusion_pytorch_model.bin'));
+    expect((await readDiffusersFolder(folder)).meaning).toEqual({
+      schedule: { length: 1000, first: 0.00085, last: 0.012, kind: 'scaled_linear', zeroSnr: true },
+      predicts: 'v_prediction',
+    });
+  });
+
   it('reads .bin weights, and folders without sub-folders', async () => {
     const folder = await pipeline(CONFIG, {}, '.');
     await cp(checkpoint, join(folder, 'diffusion_pytorch_model.bin'));
-    const { config, weights, schedule } = await readDiffusersFolder(folder);
+    const { config, weights, meaning } = await readDiffusersFolder(folder);
     expect(config).toEqual(UNET);
     expect(weights.size).toBe(182);
-    expect(schedule).toEqual({ length: 1000, first: 1e-4, last: 0.02 });
+    expect(meaning.schedule).toEqual({ length: 1000, first: 1e-4, last: 0.02 });
   });
 
   it.skipIf(!existsSync(shared))(
@@ -202,8 +221,24 @@ describe('readDiffusersFolder', () => {
     ],
     ['learned variances', { out_channels: 6 }, {}, /as many output as input channels \(3\)/],
     ['a size that is no number', { sample_size: [16, 16] }, {}, /resolution as an integer/],
-    ['a cosine schedule', {}, { beta_schedule: 'squaredcos_cap_v2' }, /beta_schedule: linear/],
-    ['another prediction', {}, { prediction_type: 'v_prediction' }, /prediction_type "epsilon"/],
+    [
+      'a schedule that is unknown',
+      {},
+      { beta_schedule: 'sigmoid' },
+      /beta_schedule linear, scaled_linear or/,
+    ],
+    [
+      'another prediction',
+      {},
+      { prediction_type: 'flow' },
+      /prediction_type epsilon, v_prediction or sample/,
+    ],
+    [
+      'another process',
+      {},
+      { _class_name: 'FlowMatchEulerDiscreteScheduler' },
+      /DDPM or one like it .* found "FlowMatch.*; bring another denoiser/,
+    ],
   ])('refuses %s', async (_, config, scheduler, message) => {
     const folder = await pipeline({ ...CONFIG, ...config }, { ...SCHEDULER, ...scheduler });
     await cp(checkpoint, join(folder, 'unet/diffusion_pytorch_model.bin'));

@@ -51,9 +51,9 @@ function graphOf(loaded: DenoiserWeights): Extract<DenoiserWeights, { kind: 'une
 
 describe('loadDenoiserWeights', () => {
   it('reads a checkpoint with the configuration beside it, weights in the order of the network', async () => {
-    const { config, weights, schedule } = graphOf(await loadDenoiserWeights(checkpoint));
+    const { config, weights, meaning } = graphOf(await loadDenoiserWeights(checkpoint));
     expect(config).toEqual(UNET);
-    expect(schedule).toEqual(SCHEDULE);
+    expect(meaning).toEqual({ schedule: SCHEDULE, predicts: 'epsilon' });
     expect([...weights.keys()]).toEqual(parametersOf({ kind: 'unet', config }).map(({ name }) => name));
   });
 
@@ -69,10 +69,29 @@ model: {type: simple, in_channels: 3, out_ch: 3, ch: 32, ch_mult: [1, 2, 2], num
 diffusion: {beta_schedule: linear, beta_start: 0.0001, beta_end: 0.02, num_diffusion_timesteps: 1000}`;
     const loaded = graphOf(await loadDenoiserWeights(await bareCheckpoint(yaml)));
     expect(loaded.config).toEqual(UNET);
-    expect(loaded.schedule).toEqual(SCHEDULE);
+    expect(loaded.meaning.schedule).toEqual(SCHEDULE);
+  });
+
+  it('reads schedules and predictions by the names of several libraries', async () => {
+    const meaningOf = async (said: object) =>
+      graphOf(
+        await loadDenoiserWeights(await bareCheckpoint(JSON.stringify({ ...referenceSettings(), ...said }))),
+      ).meaning;
+    expect(await meaningOf({ beta_schedule: 'cosine', prediction_type: 'sample' })).toEqual({
+      schedule: { ...SCHEDULE, kind: 'squaredcos_cap_v2' },
+      predicts: 'sample',
+    });
+    expect((await meaningOf({ beta_schedule: 'quad' })).schedule.kind).toBe('scaled_linear');
+    const betas = [0.1, 0.2, 1];
+    expect((await meaningOf({ trained_betas: betas })).schedule).toEqual({ ...SCHEDULE, length: 3, betas });
   });
 
   it.each<[string, string, RegExp]>([
+    [
+      'βs that are none',
+      JSON.stringify({ ...referenceSettings(), trained_betas: [0.1, 1, 0.1] }),
+      /trained_betas/,
+    ],
     [
       'settings of a wider network',
       JSON.stringify({ ...referenceSettings(), ch: 64 }),
@@ -100,8 +119,8 @@ diffusion: {beta_schedule: linear, beta_start: 0.0001, beta_end: 0.02, num_diffu
     ],
     [
       'another schedule',
-      JSON.stringify({ ...referenceSettings(), beta_schedule: 'cosine' }),
-      /beta_schedule: linear/,
+      JSON.stringify({ ...referenceSettings(), beta_schedule: 'sigmoid' }),
+      /beta_schedule linear, scaled_linear or squaredcos_cap_v2/,
     ],
     ['settings that are none', 'just text', /settings of a UNet/],
     ['settings that do not parse', '{a: [', /YAML or JSON/],
@@ -118,7 +137,12 @@ diffusion: {beta_schedule: linear, beta_start: 0.0001, beta_end: 0.02, num_diffu
     const schedule = { length: 200, first: 0.001, last: 0.01 };
     await writeSafetensors(path, weights, networkMetadata(spec, schedule));
     const loaded = await loadDenoiserWeights(path);
-    expect(loaded).toEqual({ kind: 'unet', config: spec.config, weights, schedule });
+    expect(loaded).toEqual({
+      kind: 'unet',
+      config: spec.config,
+      weights,
+      meaning: { schedule, predicts: 'epsilon' },
+    });
   });
 
   it('reads a diffusers folder and an ONNX file', async () => {
@@ -131,6 +155,7 @@ diffusion: {beta_schedule: linear, beta_start: 0.0001, beta_end: 0.02, num_diffu
     const onnx = await loadDenoiserWeights(`${fixtures}weights/denoiser.onnx`);
     expect(onnx).toMatchObject({ kind: 'onnx', signature: { t: { name: 'timesteps' } } });
     expect(onnx).toHaveProperty('bytes', expect.any(SharedArrayBuffer));
+    expect(onnx.meaning).toEqual({ schedule: SCHEDULE, predicts: 'epsilon' });
   });
 
   it.each<[string, () => Promise<string>, RegExp]>([

@@ -10,7 +10,7 @@ import { prepareAttack } from '../attack.ts';
 import type { Context } from '../commands.ts';
 import { fillStore, openTest, openTraining, refuseToLog, withClasses } from '../datasets.ts';
 import { fillTestStores, ratesOf } from '../evaluation.ts';
-import { classesOf, loadClassifier } from '../models.ts';
+import { classesOf, loadObserver } from '../models.ts';
 import { detectionFigures } from '../truth.ts';
 import { withPool, withScratch } from '../workspace.ts';
 
@@ -45,7 +45,7 @@ async function ratesOfModel(context: Context, path: string): Promise<Partial<Rat
   if (opened === undefined) {
     throw new ConfigError('dataset.test: expected at least one source, found none; name a file or a folder');
   }
-  const model = await loadClassifier(context.locate(path), opened.info);
+  const model = await loadObserver(context.locate(path), context.settings, opened.info);
   const test = withClasses(opened, classesOf(model));
   const makeAttack = await prepareAttack(context, test.info);
   return withScratch((scratch) =>

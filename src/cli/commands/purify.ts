@@ -15,8 +15,9 @@ import { fillStore, noted, openTraining, trainingPaths, withClasses } from '../d
 import { denoiserPath, prepareDenoiser, sizeFor } from '../denoiser.ts';
 import { followSources, type Pass } from '../follow.ts';
 import { checkVerdict } from '../gate.ts';
+import { checkObserver } from '../meanings.ts';
 import { identityOf, RunMemory, withState } from '../memory.ts';
-import { classesOf, loadClassifier, type Observer, progressOf, trainObserver } from '../models.ts';
+import { classesOf, loadObserver, type Observer, progressOf, trainObserver } from '../models.ts';
 import { toStandardOutput } from '../paths.ts';
 import { checkTerminal, type Purification, type Purified, purifyInto, withOutput } from '../purification.ts';
 import { costOf, createRecord, recordFolder } from '../record.ts';
@@ -28,6 +29,7 @@ export async function purify(context: Context): Promise<void> {
   // refuses what cannot be, before anything is read
   writesChanges(context);
   const { settings } = context;
+  checkObserver(settings);
   if (settings.follow.enabled) {
     // before the first file is waited for, which may be long
     await denoiserPath(context, true, false);
@@ -178,7 +180,7 @@ async function begin(
   const tailed = await tail?.fill(context, dataset.info, refuse);
   if (path !== null) {
     const found = tailed ? { ...dataset.info, classes: tailed.classes } : dataset.info;
-    const observer = await loadClassifier(context.locate(path), found);
+    const observer = await loadObserver(context.locate(path), context.settings, found);
     const { info, read } = withClasses(dataset, classesOf(observer) ?? tailed?.classes);
     if (tailed) return { observer, info, store: tailed.store, dispose: () => undefined };
     const store = new SampleStore(file, info.shape);

@@ -20,7 +20,16 @@ import { fillStore, openTest, openTraining, withClasses } from '../datasets.ts';
 import { denoiserPath, prepareDenoiser, sizeFor } from '../denoiser.ts';
 import { fillTestStores, ratesOf, type TestStores } from '../evaluation.ts';
 import { checkVerdict } from '../gate.ts';
-import { loadClassifier, type Observer, progressOf, trainObserver, trainOn, writeOnnx } from '../models.ts';
+import { checkObserver } from '../meanings.ts';
+import {
+  loadClassifier,
+  loadObserver,
+  type Observer,
+  progressOf,
+  trainObserver,
+  trainOn,
+  writeOnnx,
+} from '../models.ts';
 import { toStandardOutput } from '../paths.ts';
 import { checkTerminal, type Purification, type Purified, purifyInto, withOutput } from '../purification.ts';
 import { costOf, createRecord, type OpenRecord } from '../record.ts';
@@ -31,6 +40,7 @@ import { StageClock, withPool, withScratch } from '../workspace.ts';
 
 export async function run(context: Context): Promise<void> {
   checkTerminal(context);
+  checkObserver(context.settings);
   await withWindows(context, undefined, (onWindow) =>
     withOutput(context, undefined, (place) => runWith(context, { onWindow, place })),
   );
@@ -168,7 +178,7 @@ async function observerOf(
   const { path } = settings.observer;
   return path === null
     ? trainObserver(pool, settings, store, info, { onProgress: progressOf(log, 'observer') })
-    : { observer: await loadClassifier(context.locate(path), info) };
+    : { observer: await loadObserver(context.locate(path), settings, info) };
 }
 
 type Models = Readonly<Record<'clean' | 'backdoored' | 'defended', ClassifierRef | undefined>>;

@@ -5,6 +5,7 @@ import { ConfigError } from '../../errors.ts';
 import type { Context } from '../commands.ts';
 import { fillStore, openDenoiserImages, refuseToLog } from '../datasets.ts';
 import { checkDenoiserOutput, trainDenoiserTo } from '../denoiser.ts';
+import { checkTrainable } from '../meanings.ts';
 import { withPool, withScratch } from '../workspace.ts';
 
 export async function trainDenoiser(context: Context): Promise<void> {
@@ -12,6 +13,7 @@ export async function trainDenoiser(context: Context): Promise<void> {
   if (path === null) {
     throw new ConfigError('denoiser.path: expected where to write the denoiser, found none; set it');
   }
+  checkTrainable(context.settings);
   checkDenoiserOutput(context, path);
   const images = await openDenoiserImages(context);
   await withScratch(async (scratch) => {

@@ -9,7 +9,7 @@ import { PoolRunner } from '../../workers/pool-runner.ts';
 import type { Context } from '../commands.ts';
 import { openTraining, refuseToLog, withClasses } from '../datasets.ts';
 import { denoiserPath, sizeFor } from '../denoiser.ts';
-import { classesOf, loadClassifier, loadDenoiser } from '../models.ts';
+import { classesOf, loadDenoiser, loadObserver } from '../models.ts';
 import { reportTo } from '../report.ts';
 import { planOf } from '../rules.ts';
 import { withPool } from '../workspace.ts';
@@ -24,13 +24,9 @@ export async function transitions(context: Context): Promise<void> {
   }
   const file = await denoiserPath(context, false);
   const opened = await openTraining(context, await sizeFor(context, file));
-  const observer = await loadClassifier(context.locate(path), opened.info);
+  const observer = await loadObserver(context.locate(path), settings, opened.info);
   const dataset = withClasses(opened, classesOf(observer));
-  const { model: denoiser, schedule } = await loadDenoiser(
-    file,
-    dataset.info.shape,
-    settings.dataset.resize === 'tile',
-  );
+  const { model: denoiser, schedule } = await loadDenoiser(file, settings, dataset.info.shape);
   const refuse = refuseToLog(context);
   await withPool(context, async (pool) => {
     const { quantile } = settings.repair;

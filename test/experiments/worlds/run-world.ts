@@ -55,6 +55,7 @@ export async function judgeWorld(
       const found = await trainObserver(pool, settings, store, info, { networks });
       const denoiser = await loadDenoiser(
         join(packageRoot, `fixtures/denoiser/${world.denoiser}.safetensors`),
+        settings,
         WORLD_SHAPE,
       );
       const cache = new FileCache(join(folder, 'candidates'));
