@@ -13,7 +13,7 @@ import { replaceWith } from '../files/successor.ts';
 import { type NoiseSchedule, scheduleFrom } from '../math/schedule.ts';
 import { type ClassifierSpec, imageShape, parametersOf } from '../networks/network.ts';
 import { exportOnnx } from '../runtime/export-onnx.ts';
-import { type PlantedObserver, trainPlanted } from '../training/planted-observer.ts';
+import { type PlantedObserver, plantingIn, trainPlanted } from '../training/planted-observer.ts';
 import { type TrainingProgress, trainClassifier } from '../training/train-classifier.ts';
 import {
   type Lesson,
@@ -83,7 +83,8 @@ export async function trainObserver(
     if (warm) return trainFrozen({ memory: warm, pool, onProgress }, one, more);
     return (await trainInTurn(once, one, more)).model;
   };
-  if (!plants(settings)) return { observer: await train(lesson) };
+  const copies = plants(settings) ? plantingIn(store).copied.flat().length : 0;
+  if (copies === 0) return { observer: await train(lesson) };
   return trainPlanted(pool, lesson, settings.classifier.epochs === null, train);
 }
 
