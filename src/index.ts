@@ -10,7 +10,7 @@ export { openDataset } from './datasets/open.ts';
 export type { ImageShape, Quarantined, ReadResult, Sample } from './datasets/sample.ts';
 export type { DatasetWriter, WriterOptions } from './datasets/writer.ts';
 export { openWriter } from './datasets/writer.ts';
-export type { Trigger } from './defense/trigger.ts';
+export type { Trigger } from './defense/carriers/trigger.ts';
 export type { ClassVerdict, Verdict } from './defense/verdict/verdict.ts';
 export type { Failure } from './errors.ts';
 export {

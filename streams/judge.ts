@@ -4,7 +4,7 @@
 import { defer, firstValueFrom, type Observable } from 'rxjs';
 import type { ReadResult } from '../src/datasets/sample.ts';
 import type { SampleStore } from '../src/datasets/sample-store.ts';
-import type { Residuals } from '../src/defense/residuals.ts';
+import type { Residuals } from '../src/defense/evidence/residuals.ts';
 import { abortable } from './operators/abortable.ts';
 import { Credit } from './operators/credited.ts';
 import type { Report } from './progress.ts';

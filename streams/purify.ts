@@ -4,7 +4,7 @@
 
 import { defer, type Observable } from 'rxjs';
 import type { DatasetWriter } from '../src/datasets/writer.ts';
-import type { RepairPolicy } from '../src/defense/repair.ts';
+import type { RepairPolicy } from '../src/defense/repair/repair.ts';
 import type { Verdict } from '../src/defense/verdict/verdict.ts';
 import { type JudgeParts, judged, limitsOf } from './judge.ts';
 import { abortable } from './operators/abortable.ts';

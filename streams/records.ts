@@ -2,7 +2,7 @@
 // together. Images travel only between neighbours: a record that waits holds labels and an index, never pixels.
 
 import type { Quarantined, Sample } from '../src/datasets/sample.ts';
-import type { Knowledge } from '../src/defense/knowledge.ts';
+import type { Knowledge } from '../src/defense/repair/knowledge.ts';
 import type { Verdict } from '../src/defense/verdict/verdict.ts';
 import type { Failure } from '../src/errors.ts';
 

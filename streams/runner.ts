@@ -4,7 +4,7 @@
 
 import type { Sample } from '../src/datasets/sample.ts';
 import type { SampleStore } from '../src/datasets/sample-store.ts';
-import type { Prediction } from '../src/defense/repair.ts';
+import type { Prediction } from '../src/defense/repair/repair.ts';
 import type { Outcome } from '../src/errors.ts';
 
 /** What candidates are made of: a dataset's samples, or images that a run makes up of them. */

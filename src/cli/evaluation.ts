@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type Attack, triggered } from '../attacks/poison.ts';
 import { SampleStore } from '../datasets/sample-store.ts';
 import type { Source } from '../datasets/stream.ts';
-import { Rate } from '../defense/evaluation.ts';
+import { Rate } from '../defense/repair/evaluation.ts';
 import type { Rates } from '../state/record.ts';
 import { classifyStore } from '../training/classify.ts';
 import type { Pool } from '../workers/pool.ts';

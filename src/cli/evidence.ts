@@ -5,8 +5,8 @@ import { writeFile } from 'node:fs/promises';
 import { encodePng } from '../datasets/png.ts';
 import type { ImageShape } from '../datasets/sample.ts';
 import type { SampleStore } from '../datasets/sample-store.ts';
-import type { Knowledge, Weighty } from '../defense/knowledge.ts';
-import type { Trigger } from '../defense/trigger.ts';
+import type { Trigger } from '../defense/carriers/trigger.ts';
+import type { Knowledge, Weighty } from '../defense/repair/knowledge.ts';
 import { unwritten } from '../errors.ts';
 
 const NO_DIFFERENCE = 127.5;

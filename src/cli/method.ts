@@ -4,7 +4,7 @@
 import type { Settings } from '../../config/schema.ts';
 import type { PurifyParts } from '../../streams/purify.ts';
 import type { SampleStore } from '../datasets/sample-store.ts';
-import { Residuals } from '../defense/residuals.ts';
+import { Residuals } from '../defense/evidence/residuals.ts';
 import { OnlineBenignTrainer } from '../training/benign-trainer.ts';
 import { PoolCarrierLearner } from '../training/carrier-learner.ts';
 import type { TrainingProgress } from '../training/train-classifier.ts';

@@ -4,7 +4,7 @@ import { createReadStream } from 'node:fs';
 import { lines } from '../../streams/operators/lines.ts';
 import type { ManifestEntry } from '../../streams/records.ts';
 import type { Truth } from '../attacks/truth.ts';
-import { type DetectionFigures, DetectionTally } from '../defense/evaluation.ts';
+import { type DetectionFigures, DetectionTally } from '../defense/repair/evaluation.ts';
 
 /**
  * How good the decisions were.

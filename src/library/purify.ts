@@ -14,8 +14,8 @@ import { loadDenoiser, loadObserver, type Observer, onnxOf, trainObserver } from
 import { withPool, withScratch } from '../cli/workspace.ts';
 import type { ImageShape, Quarantined, Sample } from '../datasets/sample.ts';
 import { SampleStore } from '../datasets/sample-store.ts';
-import type { Knowledge } from '../defense/knowledge.ts';
-import type { Trigger } from '../defense/trigger.ts';
+import type { Trigger } from '../defense/carriers/trigger.ts';
+import type { Knowledge } from '../defense/repair/knowledge.ts';
 import type { Verdict } from '../defense/verdict/verdict.ts';
 import type { Pool } from '../workers/pool.ts';
 import { checkPullable, type Options, settingsOf } from './options.ts';

@@ -4,7 +4,7 @@
 import type { BenignTrainer } from '../../streams/runner.ts';
 import type { Sample } from '../datasets/sample.ts';
 import type { SampleStore } from '../datasets/sample-store.ts';
-import type { Prediction } from '../defense/repair.ts';
+import type { Prediction } from '../defense/repair/repair.ts';
 import type { Outcome } from '../errors.ts';
 import type { ClassifierSpec } from '../networks/network.ts';
 import type { Pool } from '../workers/pool.ts';

@@ -2,8 +2,8 @@
 // steps 2, 3 and 5 for one batch, and nothing of other batches; what it returns for a sample depends on that
 // sample alone.
 
-import { chooseImage, imageDistance } from '../defense/selection.ts';
-import { replaceTrigger } from '../defense/trigger.ts';
+import { replaceTrigger } from '../defense/carriers/trigger.ts';
+import { chooseImage, imageDistance } from '../defense/paper/selection.ts';
 import { lastCandidates } from '../diffusion/candidates.ts';
 import { diffusionProcess } from '../diffusion/process.ts';
 import type { KeepImage, Predict } from '../diffusion/sampler.ts';

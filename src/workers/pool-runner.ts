@@ -11,7 +11,7 @@ import type {
   Selection,
 } from '../../streams/runner.ts';
 import type { Sample } from '../datasets/sample.ts';
-import type { Prediction } from '../defense/repair.ts';
+import type { Prediction } from '../defense/repair/repair.ts';
 import { lastCandidates } from '../diffusion/candidates.ts';
 import type { Outcome } from '../errors.ts';
 import { DataElixirError, toFailure } from '../errors.ts';

@@ -3,10 +3,10 @@
 
 import type { Sample } from '../../src/datasets/sample.ts';
 import type { SampleStore } from '../../src/datasets/sample-store.ts';
-import type { Naming } from '../../src/defense/naming.ts';
-import { Residuals } from '../../src/defense/residuals.ts';
-import type { Scored, ScoreSample } from '../../src/defense/score-sample.ts';
-import { majorityOf } from '../../src/defense/transitions.ts';
+import { Residuals } from '../../src/defense/evidence/residuals.ts';
+import type { Scored, ScoreSample } from '../../src/defense/evidence/score-sample.ts';
+import { majorityOf } from '../../src/defense/evidence/transitions.ts';
+import type { Naming } from '../../src/defense/repair/naming.ts';
 import {
   type CanaryFinding,
   type CanaryStamp,

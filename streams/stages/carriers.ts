@@ -6,13 +6,18 @@
 
 import type { Sample } from '../../src/datasets/sample.ts';
 import type { SampleStore } from '../../src/datasets/sample-store.ts';
-import type { CarrierTest } from '../../src/defense/knowledge.ts';
-import { carrierThreshold, MatchedFilter } from '../../src/defense/matched-filter.ts';
-import type { Naming } from '../../src/defense/naming.ts';
-import { honestWeights, OverlayFilter, overlayFrom, withoutOverlay } from '../../src/defense/overlaid.ts';
-import type { Residuals } from '../../src/defense/residuals.ts';
-import type { Scored, ScoreSample } from '../../src/defense/score-sample.ts';
-import { type Trigger, triggerResponse } from '../../src/defense/trigger.ts';
+import { carrierThreshold, MatchedFilter } from '../../src/defense/carriers/matched-filter.ts';
+import {
+  honestWeights,
+  OverlayFilter,
+  overlayFrom,
+  withoutOverlay,
+} from '../../src/defense/carriers/overlaid.ts';
+import { type Trigger, triggerResponse } from '../../src/defense/carriers/trigger.ts';
+import type { Residuals } from '../../src/defense/evidence/residuals.ts';
+import type { Scored, ScoreSample } from '../../src/defense/evidence/score-sample.ts';
+import type { CarrierTest } from '../../src/defense/repair/knowledge.ts';
+import type { Naming } from '../../src/defense/repair/naming.ts';
 import type { Outcome } from '../../src/errors.ts';
 import { median } from '../../src/math/robust.ts';
 import type { CarrierLearner, Placed, Runner } from '../runner.ts';

@@ -2,7 +2,7 @@
 
 import { bufferCount, concatMap, mergeMap, type OperatorFunction, pipe } from 'rxjs';
 import type { SampleStore } from '../../src/datasets/sample-store.ts';
-import type { Prediction } from '../../src/defense/repair.ts';
+import type { Prediction } from '../../src/defense/repair/repair.ts';
 import { quarantine } from '../operators/quarantine.ts';
 import type { PlacedRecord, Refuse } from '../records.ts';
 import type { BenignTrainer } from '../runner.ts';

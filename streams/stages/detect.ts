@@ -3,11 +3,11 @@
 // verdict, and then the records come back from disk, each with the verdict, as fast as credit allows.
 
 import { concat, defer, ignoreElements, map, type OperatorFunction, scan, tap } from 'rxjs';
-import { Contingency, type TransitionTable } from '../../src/defense/contingency.ts';
-import { FadingEvidence } from '../../src/defense/fading.ts';
-import type { Knowledge } from '../../src/defense/knowledge.ts';
-import { ScoreSample } from '../../src/defense/score-sample.ts';
-import { keepCandidates } from '../../src/defense/transitions.ts';
+import { Contingency, type TransitionTable } from '../../src/defense/evidence/contingency.ts';
+import { FadingEvidence } from '../../src/defense/evidence/fading.ts';
+import { ScoreSample } from '../../src/defense/evidence/score-sample.ts';
+import { keepCandidates } from '../../src/defense/evidence/transitions.ts';
+import type { Knowledge } from '../../src/defense/repair/knowledge.ts';
 import type { Detector, Verdict } from '../../src/defense/verdict/verdict.ts';
 import { type Credit, credited } from '../operators/credited.ts';
 import { Journal, journalled } from '../operators/journal.ts';

@@ -3,12 +3,17 @@
 // learned how carriers of the trigger are told. Images are few, and drawn from the sample that the evidence holds
 // anyway.
 
-import type { TransitionTable } from '../../src/defense/contingency.ts';
-import { type CarrierTest, isCleanLabel, type Knowledge, type Weighty } from '../../src/defense/knowledge.ts';
-import { Naming } from '../../src/defense/naming.ts';
-import type { Residuals } from '../../src/defense/residuals.ts';
-import type { Scored, ScoreSample, ScoreTable } from '../../src/defense/score-sample.ts';
-import { locateTrigger, type Trigger } from '../../src/defense/trigger.ts';
+import { locateTrigger, type Trigger } from '../../src/defense/carriers/trigger.ts';
+import type { TransitionTable } from '../../src/defense/evidence/contingency.ts';
+import type { Residuals } from '../../src/defense/evidence/residuals.ts';
+import type { Scored, ScoreSample, ScoreTable } from '../../src/defense/evidence/score-sample.ts';
+import {
+  type CarrierTest,
+  isCleanLabel,
+  type Knowledge,
+  type Weighty,
+} from '../../src/defense/repair/knowledge.ts';
+import { Naming } from '../../src/defense/repair/naming.ts';
 import { calibratedFlows, type FlowTable, flowSums } from '../../src/defense/verdict/flow-test.ts';
 import { controlsOf, FEWEST_SORTED, type Purified } from '../../src/defense/verdict/placebo.ts';
 import { flowPower, type Power, withPower } from '../../src/defense/verdict/power.ts';

@@ -3,7 +3,7 @@
 
 import { bufferCount, mergeMap, type OperatorFunction, pipe } from 'rxjs';
 import type { SampleStore } from '../../src/datasets/sample-store.ts';
-import type { CarrierTest } from '../../src/defense/knowledge.ts';
+import type { CarrierTest } from '../../src/defense/repair/knowledge.ts';
 import type { Outcome } from '../../src/errors.ts';
 import { inOrder } from '../operators/in-order.ts';
 import { type Either, quarantine } from '../operators/quarantine.ts';

@@ -2,8 +2,8 @@
 // candidate is held any more.
 
 import { mergeMap, type OperatorFunction, pipe } from 'rxjs';
-import type { Residuals } from '../../src/defense/residuals.ts';
-import { majorityOf } from '../../src/defense/transitions.ts';
+import type { Residuals } from '../../src/defense/evidence/residuals.ts';
+import { majorityOf } from '../../src/defense/evidence/transitions.ts';
 import { inOrder } from '../operators/in-order.ts';
 import { quarantine } from '../operators/quarantine.ts';
 import { counted, type Report } from '../progress.ts';

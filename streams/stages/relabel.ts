@@ -12,7 +12,7 @@ import {
   type OperatorFunction,
   tap,
 } from 'rxjs';
-import { decideAgreed, decideConsensus, type RepairPolicy } from '../../src/defense/repair.ts';
+import { decideAgreed, decideConsensus, type RepairPolicy } from '../../src/defense/repair/repair.ts';
 import { type Credit, credited } from '../operators/credited.ts';
 import { closing, journalled } from '../operators/journal.ts';
 import { merged } from '../operators/merged.ts';

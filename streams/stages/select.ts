@@ -1,9 +1,9 @@
 // Steps 5 and 6: with the verdict known, each sample is settled (raw or purified) or waits for the benign model.
 
 import { defer, map, type OperatorFunction } from 'rxjs';
-import { decideNamed, decideRepair, type RepairPolicy } from '../../src/defense/repair.ts';
-import type { Residuals } from '../../src/defense/residuals.ts';
-import { locateTrigger, type Trigger } from '../../src/defense/trigger.ts';
+import { locateTrigger, type Trigger } from '../../src/defense/carriers/trigger.ts';
+import type { Residuals } from '../../src/defense/evidence/residuals.ts';
+import { decideNamed, decideRepair, type RepairPolicy } from '../../src/defense/repair/repair.ts';
 import { counted, type Report } from '../progress.ts';
 import type { JudgedRecord, SettledSample, WaitingSample } from '../records.ts';
 import { type InspectedRecord, inspect } from './inspect.ts';

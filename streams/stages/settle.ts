@@ -4,8 +4,13 @@
 import { bufferCount, mergeMap, type OperatorFunction, pipe } from 'rxjs';
 import type { Sample } from '../../src/datasets/sample.ts';
 import type { SampleStore } from '../../src/datasets/sample-store.ts';
-import { withoutOverlay } from '../../src/defense/overlaid.ts';
-import { type Action, decideRestored, decideSubtracted, type Repair } from '../../src/defense/repair.ts';
+import { withoutOverlay } from '../../src/defense/carriers/overlaid.ts';
+import {
+  type Action,
+  decideRestored,
+  decideSubtracted,
+  type Repair,
+} from '../../src/defense/repair/repair.ts';
 import type { Outcome } from '../../src/errors.ts';
 import { inOrder } from '../operators/in-order.ts';
 import { type Either, quarantine } from '../operators/quarantine.ts';

@@ -5,8 +5,8 @@ import { decode } from 'fast-png';
 import { expect, it, onTestFinished } from 'vitest';
 import { writeEvidence } from '../../src/cli/evidence.ts';
 import { SampleStore } from '../../src/datasets/sample-store.ts';
-import { Residuals } from '../../src/defense/residuals.ts';
-import { locateTrigger } from '../../src/defense/trigger.ts';
+import { locateTrigger } from '../../src/defense/carriers/trigger.ts';
+import { Residuals } from '../../src/defense/evidence/residuals.ts';
 
 it('shows the trigger of a flagged class, its spread, and the samples that weigh most', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'dataelixir-'));

@@ -3,9 +3,9 @@
 
 import type { Settings } from '../../config/schema.ts';
 import { detectionOf } from '../../src/cli/rules.ts';
-import { Contingency } from '../../src/defense/contingency.ts';
-import { ScoreSample } from '../../src/defense/score-sample.ts';
-import { type KeptImages, keepCandidates } from '../../src/defense/transitions.ts';
+import { Contingency } from '../../src/defense/evidence/contingency.ts';
+import { ScoreSample } from '../../src/defense/evidence/score-sample.ts';
+import { type KeptImages, keepCandidates } from '../../src/defense/evidence/transitions.ts';
 import { RandomStream, randomKey } from '../../src/math/random.ts';
 import type { TransitionRecord } from '../../streams/records.ts';
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { ReadResult, Sample } from '../../src/datasets/sample.ts';
-import { DEFAULT_POLICY, PAPER_POLICY, type RepairPolicy } from '../../src/defense/repair.ts';
+import { DEFAULT_POLICY, PAPER_POLICY, type RepairPolicy } from '../../src/defense/repair/repair.ts';
 import { type PurifyParts, purify } from '../../streams/purify.ts';
 import { TinyRun } from './support/tiny-run.ts';
 import { imageOf, sampleOf, TARGET } from './support/tiny-runner.ts';

@@ -1,6 +1,6 @@
 // Tables of counts as tests write them down: row after row, zeros and all.
 
-import { addCell, type Cells, type MutableCells } from '../../src/defense/cells.ts';
+import { addCell, type Cells, type MutableCells } from '../../src/defense/evidence/cells.ts';
 
 /** @param dense row-major [size, size] */
 export function cellsOf(dense: readonly number[], size = Math.sqrt(dense.length)): Cells {

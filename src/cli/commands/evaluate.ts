@@ -3,7 +3,7 @@
 
 import { join } from 'node:path';
 import { readTruth } from '../../attacks/truth.ts';
-import type { DetectionFigures } from '../../defense/evaluation.ts';
+import type { DetectionFigures } from '../../defense/repair/evaluation.ts';
 import { ConfigError } from '../../errors.ts';
 import type { Rates } from '../../state/record.ts';
 import { prepareAttack } from '../attack.ts';

@@ -1,7 +1,7 @@
 // How far the observer agrees with the labels that came with the samples. An observer that always says the same, or
 // guesses, has nothing to say of poison: whatever it calls home is called home by chance.
 
-import type { ScoreTable } from '../score-sample.ts';
+import type { ScoreTable } from '../evidence/score-sample.ts';
 
 /** Agreement of an observer with given labels, on raw images. */
 export interface Agreement {

@@ -10,9 +10,9 @@
 import { logBinomialTail, wilsonInterval } from '../../math/binomial.ts';
 import { combineLogPs } from '../../math/fisher.ts';
 import { median } from '../../math/robust.ts';
-import { calibratedLabel, calibrationOf } from '../calibration.ts';
-import { addCell, type Cells, cellAt, type MutableCells, sumsOf } from '../cells.ts';
-import type { ScoreTable } from '../score-sample.ts';
+import { calibratedLabel, calibrationOf } from '../evidence/calibration.ts';
+import { addCell, type Cells, cellAt, type MutableCells, sumsOf } from '../evidence/cells.ts';
+import type { ScoreTable } from '../evidence/score-sample.ts';
 import type { Reason } from './reasons.ts';
 
 /** Counts of samples by given label (row) and by label after purification (column). */

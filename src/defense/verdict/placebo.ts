@@ -5,7 +5,7 @@
 // placebos. Where a trigger is what works, these have none; where the class is what works, all its samples have it.
 // Sorting and judging must not share their noise: each half of the samples is sorted by the stamp of the other half.
 
-import type { Residuals } from '../residuals.ts';
+import type { Residuals } from '../evidence/residuals.ts';
 import type { Stamp } from './stamp-test.ts';
 
 /** A sample of the class, purified again. */

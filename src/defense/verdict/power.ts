@@ -4,7 +4,7 @@
 // asked, draw by draw. Poison that shows in its stamp alone is not counted on, so the statement is on the careful side.
 
 import { RandomStream, randomKey } from '../../math/random.ts';
-import type { Cells } from '../cells.ts';
+import type { Cells } from '../evidence/cells.ts';
 import { type CanaryFinding, leavingRate } from './canary.ts';
 import { type FlowSums, type FlowTable, flowOf } from './flow-test.ts';
 import type { Reason } from './reasons.ts';

@@ -4,7 +4,7 @@
 // taught the canaries is asked. The placebo is what was removed from the class alone: the best that sorting can do.
 
 import { wilsonInterval } from '../../math/binomial.ts';
-import { contrastOf, type ResidualSums } from '../residuals.ts';
+import { contrastOf, type ResidualSums } from '../evidence/residuals.ts';
 import { asStrongAs } from './placebo.ts';
 import { leastShown, SHARES } from './power.ts';
 import { honestRate, logPBeyond, type Removed, type Stamp, type StampTrial, stampsOf } from './stamp-test.ts';

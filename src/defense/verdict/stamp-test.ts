@@ -6,8 +6,8 @@
 
 import { logBinomialTail, wilsonInterval } from '../../math/binomial.ts';
 import { overlaid } from '../../math/pixels.ts';
-import { addCell, type MutableCells } from '../cells.ts';
-import { contrastError, contrastOf, type ResidualSums, type Residuals } from '../residuals.ts';
+import { addCell, type MutableCells } from '../evidence/cells.ts';
+import { contrastError, contrastOf, type ResidualSums, type Residuals } from '../evidence/residuals.ts';
 
 /** Something to lay onto images: added, and limited to [0, 255]. */
 export interface Stamp {

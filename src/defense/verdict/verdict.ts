@@ -2,8 +2,8 @@
 // with a p-value that is corrected for everything that was tried, so that a clean dataset is accused no more often
 // than the stated rate. What nothing could judge is never `clean`: it is `undecided`, and says why.
 
-import type { TransitionTable } from '../contingency.ts';
-import type { ScoreTable } from '../score-sample.ts';
+import type { TransitionTable } from '../evidence/contingency.ts';
+import type { ScoreTable } from '../evidence/score-sample.ts';
 import { type Agreement, isAtChance } from './agreement.ts';
 import type { CanaryFinding } from './canary.ts';
 import type { FlowFinding } from './flow-test.ts';

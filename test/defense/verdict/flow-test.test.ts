@@ -2,7 +2,7 @@
 // than others, and poison that purification sends back to where it came from.
 
 import { describe, expect, it } from 'vitest';
-import { Contingency, type TransitionTable } from '../../../src/defense/contingency.ts';
+import { Contingency, type TransitionTable } from '../../../src/defense/evidence/contingency.ts';
 import { flowTest } from '../../../src/defense/verdict/flow-test.ts';
 import { stampTest } from '../../../src/defense/verdict/stamp-test.ts';
 import { conclude } from '../../../src/defense/verdict/verdict.ts';

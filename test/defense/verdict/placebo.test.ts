@@ -1,7 +1,7 @@
 // Placebos of a class with poison in it and of one that all looks alike.
 
 import { describe, expect, it } from 'vitest';
-import { Residuals } from '../../../src/defense/residuals.ts';
+import { Residuals } from '../../../src/defense/evidence/residuals.ts';
 import { controlsOf, type Purified } from '../../../src/defense/verdict/placebo.ts';
 import { stampsOf } from '../../../src/defense/verdict/stamp-test.ts';
 import { RandomStream, randomKey } from '../../../src/math/random.ts';

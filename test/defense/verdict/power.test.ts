@@ -1,7 +1,7 @@
 // What the flow test would have found, against the flow test.
 
 import { describe, expect, it } from 'vitest';
-import { addCell, type MutableCells } from '../../../src/defense/cells.ts';
+import { addCell, type MutableCells } from '../../../src/defense/evidence/cells.ts';
 import type { CanaryFinding } from '../../../src/defense/verdict/canary.ts';
 import { flowSums, flowTest } from '../../../src/defense/verdict/flow-test.ts';
 import { flowPower, leastShare, leastShown, withPower } from '../../../src/defense/verdict/power.ts';

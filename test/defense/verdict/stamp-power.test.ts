@@ -1,7 +1,7 @@
 // What stamps of planted canaries would have found, with an observer that obeys a bright first value.
 
 import { describe, expect, it } from 'vitest';
-import { Residuals } from '../../../src/defense/residuals.ts';
+import { Residuals } from '../../../src/defense/evidence/residuals.ts';
 import { fewestLearned, leastOf, stampPower } from '../../../src/defense/verdict/stamp-power.ts';
 import { type Stamp, stampsOf } from '../../../src/defense/verdict/stamp-test.ts';
 import { RandomStream, randomKey } from '../../../src/math/random.ts';

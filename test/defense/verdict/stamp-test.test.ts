@@ -1,7 +1,7 @@
 // The stamp test on residuals and labels whose truth is known.
 
 import { describe, expect, it } from 'vitest';
-import { Residuals } from '../../../src/defense/residuals.ts';
+import { Residuals } from '../../../src/defense/evidence/residuals.ts';
 import {
   type StampTrial,
   stamped,

@@ -1,7 +1,7 @@
 // How findings become a verdict, and what keeps a class from being called clean.
 
 import { describe, expect, it } from 'vitest';
-import { Contingency } from '../../../src/defense/contingency.ts';
+import { Contingency } from '../../../src/defense/evidence/contingency.ts';
 import { agreementOf, isAtChance } from '../../../src/defense/verdict/agreement.ts';
 import type { FlowFinding } from '../../../src/defense/verdict/flow-test.ts';
 import type { StampFinding } from '../../../src/defense/verdict/stamp-test.ts';

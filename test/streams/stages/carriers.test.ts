@@ -3,9 +3,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Sample } from '../../../src/datasets/sample.ts';
 import { SampleStore } from '../../../src/datasets/sample-store.ts';
-import { Naming } from '../../../src/defense/naming.ts';
-import { Residuals } from '../../../src/defense/residuals.ts';
-import { ScoreSample } from '../../../src/defense/score-sample.ts';
+import { Residuals } from '../../../src/defense/evidence/residuals.ts';
+import { ScoreSample } from '../../../src/defense/evidence/score-sample.ts';
+import { Naming } from '../../../src/defense/repair/naming.ts';
 import type { CarrierLearner, Placed } from '../../../streams/runner.ts';
 import { type CarrierParts, carrierTest, localTest } from '../../../streams/stages/carriers.ts';
 import { TinyRunner } from '../support/tiny-runner.ts';

@@ -2,7 +2,7 @@
 
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Sample } from '../../../src/datasets/sample.ts';
-import { DEFAULT_POLICY } from '../../../src/defense/repair.ts';
+import { DEFAULT_POLICY } from '../../../src/defense/repair/repair.ts';
 import { calibratedFlows, flowTest } from '../../../src/defense/verdict/flow-test.ts';
 import { conclude } from '../../../src/defense/verdict/verdict.ts';
 import type { PurifyParts } from '../../../streams/purify.ts';

@@ -1,8 +1,8 @@
 // A purification of the tiny world, with everything that it leaves behind within reach.
 
 import type { ReadResult, Sample } from '../../../src/datasets/sample.ts';
-import { DEFAULT_POLICY } from '../../../src/defense/repair.ts';
-import { Residuals } from '../../../src/defense/residuals.ts';
+import { Residuals } from '../../../src/defense/evidence/residuals.ts';
+import { DEFAULT_POLICY } from '../../../src/defense/repair/repair.ts';
 import type { Progress } from '../../../streams/progress.ts';
 import { type PurifyParts, runPurification } from '../../../streams/purify.ts';
 import type { ManifestEntry, PlacedRecord, Refuse } from '../../../streams/records.ts';

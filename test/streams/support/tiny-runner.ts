@@ -5,7 +5,7 @@
 
 import type { Sample } from '../../../src/datasets/sample.ts';
 import type { SampleStore } from '../../../src/datasets/sample-store.ts';
-import type { Prediction } from '../../../src/defense/repair.ts';
+import type { Prediction } from '../../../src/defense/repair/repair.ts';
 import type { Outcome } from '../../../src/errors.ts';
 import { hashOf } from '../../../src/math/random.ts';
 import type {

@@ -3,9 +3,9 @@
 // far, honest samples by little, and about as many honest ones come the other way; so the further samples leave, the
 // fewer of them are honest, and from some margin on nearly all are poison.
 
-import { type Calibration, calibratedLabel, calibrationOf } from './calibration.ts';
-import type { LabelledScores } from './score-sample.ts';
-import { HONEST_RATIO } from './verdict/flow-test.ts';
+import { type Calibration, calibratedLabel, calibrationOf } from '../evidence/calibration.ts';
+import type { LabelledScores } from '../evidence/score-sample.ts';
+import { HONEST_RATIO } from '../verdict/flow-test.ts';
 
 /** Share of the samples that leave by about one margin that may be honest for them to be relabelled. */
 const MOST_HONEST = 0.25;

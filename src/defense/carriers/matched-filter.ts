@@ -3,7 +3,7 @@
 // 1943). It finds the poison that purification did not move, and clears honest samples that it did; triggers that vary
 // from image to image escape it, and it says so itself.
 
-import type { ResidualSums, Residuals } from './residuals.ts';
+import type { ResidualSums, Residuals } from '../evidence/residuals.ts';
 
 /** Samples that moved from which on they show the trigger better than the whole class. */
 const ENOUGH_MOVED = 20;

@@ -3,7 +3,7 @@
 // trigger. What is left of an image is sharper than any purified one, and purification leaves most of a faint trigger
 // (docs/experiments.md).
 
-import { overlaid } from '../math/pixels.ts';
+import { overlaid } from '../../math/pixels.ts';
 
 /**
  * What an honest image of each class counts for, so that honest images have the carriers' classes in the same shares.

@@ -2,8 +2,8 @@
 // whose label the purification moved and for those it did not. Whole numbers only, so that windows, workers and
 // machines add up to the same bits in any order.
 
-import { ShapeError } from '../errors.ts';
-import { addResiduals, type ImagePair, MOST_PAIRS } from '../math/kernels.ts';
+import { ShapeError } from '../../errors.ts';
+import { addResiduals, type ImagePair, MOST_PAIRS } from '../../math/kernels.ts';
 
 /** Bytes of images that are gathered before they are added row by row, so that many images go through a row at once. */
 const GATHERED_BYTES = 1 << 20;

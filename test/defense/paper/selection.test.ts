@@ -1,8 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { chooseImage, cosineSimilarity, distanceOrder, imageDistance } from '../../src/defense/selection.ts';
-import { readNpy } from '../support/npy.ts';
-import { fixturePath } from '../support/paths.ts';
+import {
+  chooseImage,
+  cosineSimilarity,
+  distanceOrder,
+  imageDistance,
+} from '../../../src/defense/paper/selection.ts';
+import { readNpy } from '../../support/npy.ts';
+import { fixturePath } from '../../support/paths.ts';
 
 interface CandidateSet {
   readonly count: number;

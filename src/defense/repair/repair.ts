@@ -3,10 +3,10 @@
 // place. The paper's policy keeps raw images where nothing moved; the default lets no raw image of a flagged class
 // through, because a trigger that did not flip the label is still a trigger.
 
-import { agrees } from './consensus.ts';
+import { imagesLabelled, type KeptImages, keepCandidates } from '../evidence/transitions.ts';
+import { agrees } from '../paper/consensus.ts';
 import type { Naming } from './naming.ts';
 import { decideOutcome, type OutcomeRule } from './outcome.ts';
-import { imagesLabelled, type KeptImages, keepCandidates } from './transitions.ts';
 
 /**
  * `keep` the raw image and the given label; `restore` the image where the trigger stands and take the observer's

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Naming } from '../../src/defense/naming.ts';
+import { Naming } from '../../../src/defense/repair/naming.ts';
 import {
   DEFAULT_POLICY,
   decideAgreed,
@@ -11,7 +11,7 @@ import {
   PAPER_POLICY,
   type Repair,
   type RepairPolicy,
-} from '../../src/defense/repair.ts';
+} from '../../../src/defense/repair/repair.ts';
 
 // raw image and two rounds of four candidates; τ = 2 in both policies here
 const paper = { ...PAPER_POLICY, minority: 2 };

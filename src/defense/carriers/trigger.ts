@@ -3,9 +3,9 @@
 // replaced, so that all the rest of a raw image can stay. This is not in the paper, which replaces whole images; a
 // class of nothing but purified images trains a model that misses real ones.
 
-import type { ImageShape } from '../datasets/sample.ts';
-import { membraneFill } from '../math/membrane.ts';
-import { contrastError, contrastOf, type ResidualSums, type Residuals } from './residuals.ts';
+import type { ImageShape } from '../../datasets/sample.ts';
+import { membraneFill } from '../../math/membrane.ts';
+import { contrastError, contrastOf, type ResidualSums, type Residuals } from '../evidence/residuals.ts';
 
 /** Share of the largest difference, and standard errors, that a value must exceed to belong to the trigger. */
 const MIN_SHARE = 0.25;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { Residuals } from '../../src/defense/residuals.ts';
-import { locateTrigger, replaceTrigger, triggerResponse } from '../../src/defense/trigger.ts';
-import { RandomStream, randomKey } from '../../src/math/random.ts';
+import { locateTrigger, replaceTrigger, triggerResponse } from '../../../src/defense/carriers/trigger.ts';
+import { Residuals } from '../../../src/defense/evidence/residuals.ts';
+import { RandomStream, randomKey } from '../../../src/math/random.ts';
 
 const SHAPE = [2, 6, 8] as const;
 const PLANE = 6 * 8;

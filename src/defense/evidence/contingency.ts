@@ -1,7 +1,7 @@
 // What step 4 needs to know of all samples: per given label, how often its samples were seen as every other label.
 // Plain counts: tables of windows, workers and machines add up in any order, and a checkpoint takes kilobytes.
 
-import { ShapeError } from '../errors.ts';
+import { ShapeError } from '../../errors.ts';
 import { addCell, addCells, type Cells, type MutableCells } from './cells.ts';
 import { hasTransition, type KeptImages } from './transitions.ts';
 

@@ -1,8 +1,13 @@
 // Overlays recovered from simulated images: classes of another brightness each, noise, and a trigger on some.
 
 import { describe, expect, it } from 'vitest';
-import { honestWeights, OverlayFilter, overlayFrom, withoutOverlay } from '../../src/defense/overlaid.ts';
-import { RandomStream, randomKey } from '../../src/math/random.ts';
+import {
+  honestWeights,
+  OverlayFilter,
+  overlayFrom,
+  withoutOverlay,
+} from '../../../src/defense/carriers/overlaid.ts';
+import { RandomStream, randomKey } from '../../../src/math/random.ts';
 
 describe('honestWeights', () => {
   it('gives honest images the shares of the carriers’ classes, and others nothing', () => {

@@ -1,6 +1,6 @@
 // Step 6 of DataElixir: what happens to one sample once the target labels are known.
 
-import { hasTransition, type KeptImages } from './transitions.ts';
+import { hasTransition, type KeptImages } from '../evidence/transitions.ts';
 
 /** Why a sample is treated as it is. */
 export type OutcomeRule =

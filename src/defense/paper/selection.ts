@@ -1,7 +1,7 @@
 // Step 5 of DataElixir: of a sample's images, take one that differs enough from the raw image to have lost the
 // trigger and not so much as to have lost the object. Both pixels and the observer's features have a say.
 
-import { structuralSimilarity } from '../math/ssim.ts';
+import { structuralSimilarity } from '../../math/ssim.ts';
 
 /** One image as the selection sees it. */
 export interface SelectionView {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { agrees } from '../../src/defense/consensus.ts';
-import { decideOutcome } from '../../src/defense/outcome.ts';
-import { hasTransition, imagesLabelled, keepCandidates } from '../../src/defense/transitions.ts';
+import { hasTransition, imagesLabelled, keepCandidates } from '../../../src/defense/evidence/transitions.ts';
+import { agrees } from '../../../src/defense/paper/consensus.ts';
+import { decideOutcome } from '../../../src/defense/repair/outcome.ts';
 
 describe('keepCandidates', () => {
   it('drops labels below the threshold and keeps all from it on', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Residuals } from '../../src/defense/residuals.ts';
+import { Residuals } from '../../../src/defense/evidence/residuals.ts';
 
 test('sums of many tiny images stay exact beyond 32 bits', () => {
   const residuals = new Residuals(1);

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { Contingency } from '../../src/defense/contingency.ts';
-import { divergenceDetector } from '../../src/defense/target-label.ts';
-import { keepCandidates } from '../../src/defense/transitions.ts';
-import { ShapeError } from '../../src/errors.ts';
-import { RandomStream, randomKey } from '../../src/math/random.ts';
+import { Contingency } from '../../../src/defense/evidence/contingency.ts';
+import { keepCandidates } from '../../../src/defense/evidence/transitions.ts';
+import { divergenceDetector } from '../../../src/defense/paper/divergence.ts';
+import { ShapeError } from '../../../src/errors.ts';
+import { RandomStream, randomKey } from '../../../src/math/random.ts';
 
 const twoSided = divergenceDetector({ threshold: 2, sides: 'two-sided' });
 const oneSided = divergenceDetector({ threshold: 2, sides: 'one-sided' });

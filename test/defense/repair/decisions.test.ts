@@ -2,11 +2,11 @@
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { Contingency } from '../../src/defense/contingency.ts';
-import { decideOutcome } from '../../src/defense/outcome.ts';
-import { divergenceDetector } from '../../src/defense/target-label.ts';
-import { keepCandidates } from '../../src/defense/transitions.ts';
-import { fixturePath } from '../support/paths.ts';
+import { Contingency } from '../../../src/defense/evidence/contingency.ts';
+import { keepCandidates } from '../../../src/defense/evidence/transitions.ts';
+import { divergenceDetector } from '../../../src/defense/paper/divergence.ts';
+import { decideOutcome } from '../../../src/defense/repair/outcome.ts';
+import { fixturePath } from '../../support/paths.ts';
 
 interface Golden {
   readonly classes: number;

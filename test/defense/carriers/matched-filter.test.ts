@@ -1,9 +1,9 @@
 // The matched filter and the names on simulated residuals and scores whose truth is known.
 
 import { describe, expect, it } from 'vitest';
-import { carrierThreshold, MatchedFilter } from '../../src/defense/matched-filter.ts';
-import { Residuals } from '../../src/defense/residuals.ts';
-import { RandomStream, randomKey } from '../../src/math/random.ts';
+import { carrierThreshold, MatchedFilter } from '../../../src/defense/carriers/matched-filter.ts';
+import { Residuals } from '../../../src/defense/evidence/residuals.ts';
+import { RandomStream, randomKey } from '../../../src/math/random.ts';
 
 const SIZE = 64;
 

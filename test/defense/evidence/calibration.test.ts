@@ -7,10 +7,10 @@ import {
   calibratedLabel,
   calibrationOf,
   fitCalibration,
-} from '../../src/defense/calibration.ts';
-import { ScoreSample } from '../../src/defense/score-sample.ts';
-import { calibratedFlows, flowTest } from '../../src/defense/verdict/flow-test.ts';
-import { RandomStream, randomKey } from '../../src/math/random.ts';
+} from '../../../src/defense/evidence/calibration.ts';
+import { ScoreSample } from '../../../src/defense/evidence/score-sample.ts';
+import { calibratedFlows, flowTest } from '../../../src/defense/verdict/flow-test.ts';
+import { RandomStream, randomKey } from '../../../src/math/random.ts';
 
 const CLASSES = 6;
 

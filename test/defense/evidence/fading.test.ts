@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { Contingency } from '../../src/defense/contingency.ts';
-import { FadingEvidence } from '../../src/defense/fading.ts';
-import { ScoreSample } from '../../src/defense/score-sample.ts';
+import { Contingency } from '../../../src/defense/evidence/contingency.ts';
+import { FadingEvidence } from '../../../src/defense/evidence/fading.ts';
+import { ScoreSample } from '../../../src/defense/evidence/score-sample.ts';
 
 /** `count` samples of class 0 that moved to class 1. */
 function evidence(name: string, count: number) {

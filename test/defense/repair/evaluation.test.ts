@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { DetectionTally, Rate } from '../../src/defense/evaluation.ts';
+import { DetectionTally, Rate } from '../../../src/defense/repair/evaluation.ts';
 
 describe('Rate', () => {
   it('is undefined of nothing, a fraction otherwise', () => {

@@ -1,10 +1,10 @@
 // Step 4 of DataElixir as in the paper: which labels were attacked, by how unlike a class's labels become to the label
 // that was given. It is kept for comparison; it flags a class of a clean dataset in about half the runs.
 
-import { divergenceFromOneHot } from '../math/divergence.ts';
-import { median, medianAbsoluteDeviation } from '../math/robust.ts';
-import type { TransitionTable } from './contingency.ts';
-import { type Verdict, verdictOf } from './verdict/verdict.ts';
+import { divergenceFromOneHot } from '../../math/divergence.ts';
+import { median, medianAbsoluteDeviation } from '../../math/robust.ts';
+import type { TransitionTable } from '../evidence/contingency.ts';
+import { type Verdict, verdictOf } from '../verdict/verdict.ts';
 
 export interface DivergenceOptions {
   /** Score above which a label is flagged; the paper's is 2. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { Naming } from '../../src/defense/naming.ts';
-import { fillNormal, randomKey } from '../../src/math/random.ts';
+import { Naming } from '../../../src/defense/repair/naming.ts';
+import { fillNormal, randomKey } from '../../../src/math/random.ts';
 
 const CLASSES = 6;
 const OTHERS = [1, 2, 3, 4, 5];

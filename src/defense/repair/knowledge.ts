@@ -1,11 +1,11 @@
 // What is known of an attack once the verdict is there: enough to treat every sample of the flagged classes. It is
 // made once, from evidence, and travels with the records.
 
-import type { Sample } from '../datasets/sample.ts';
-import type { Outcome } from '../errors.ts';
+import type { Sample } from '../../datasets/sample.ts';
+import type { Outcome } from '../../errors.ts';
+import type { Trigger } from '../carriers/trigger.ts';
+import type { ClassVerdict } from '../verdict/verdict.ts';
 import type { Naming } from './naming.ts';
-import type { Trigger } from './trigger.ts';
-import type { ClassVerdict } from './verdict/verdict.ts';
 
 /**
  * Whether each of some raw images carries a trigger, undefined where it cannot tell; what it says of one depends on that

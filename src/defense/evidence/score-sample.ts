@@ -3,7 +3,7 @@
 // machines merge to the very one of the whole dataset, in any order. Numbers lie in flat arrays: tens of thousands of
 // small objects would cost several times as much memory.
 
-import { hashOf } from '../math/random.ts';
+import { hashOf } from '../../math/random.ts';
 
 /** Numbers that a sample may hold at most, whatever the number of classes: 16 MB. */
 const CAPACITY = 4_000_000;

@@ -3,7 +3,7 @@
 // a slope and an offset for each class from the purified images and the labels that came with them: what drifts is
 // called by its given label again, while poison, whose trigger is gone, stays where its image belongs.
 
-import { type Scaling, softmaxGradient } from '../math/kernels.ts';
+import { type Scaling, softmaxGradient } from '../../math/kernels.ts';
 import type { LabelledScores } from './score-sample.ts';
 
 /** What is learned: score′ = slope · score + offset, class by class. */
