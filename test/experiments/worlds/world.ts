@@ -77,7 +77,7 @@ export async function drawWorld(seed: number, pool: readonly PoolClass[]): Promi
     size: samples.filter((sample) => sample.label === label).length,
   }));
   const noisy = withNoise(samples, noise, drafts.length, random);
-  const epochs = [10, null, 60, null][random.integer(4)]!;
+  const epochs = [10, 30, 60, null][random.integer(4)]!;
   const denoiser = random.uniform() < 0.88 ? 'cifar10' : 'shapes';
   return { seed, classes, samples: random.shuffle(noisy), tests, epochs, denoiser, noise };
 }
