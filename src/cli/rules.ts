@@ -3,10 +3,10 @@
 import type { Settings } from '../../config/schema.ts';
 import type { PurifyParts } from '../../streams/purify.ts';
 import type { Detection } from '../../streams/stages/detect.ts';
-import type { Conclude } from '../../streams/stages/examine.ts';
 import { divergenceDetector } from '../defense/paper/divergence.ts';
 import type { RepairPolicy } from '../defense/repair/repair.ts';
 import { agreementOf } from '../defense/verdict/agreement.ts';
+import type { Conclude } from '../defense/verdict/examination.ts';
 import { calibratedFlows, flowTest } from '../defense/verdict/flow-test.ts';
 import { conclude } from '../defense/verdict/verdict.ts';
 import type { DiffusionPlan } from '../diffusion/plan.ts';

@@ -14,6 +14,8 @@ import {
   canaryStamps,
   removedShare,
 } from '../../src/defense/verdict/canary.ts';
+import type { Canaries, LabelsWith } from '../../src/defense/verdict/questions.ts';
+import { stamped } from '../../src/defense/verdict/stamp-test.ts';
 import type { Outcome } from '../../src/errors.ts';
 import type { Runner } from '../runner.ts';
 import { ask, labelsOf, mapped } from './ask.ts';
@@ -34,13 +36,6 @@ export interface CanaryParts {
   /** Canaries of each kind at most; 0 for none. */
   readonly canaries: number;
   readonly planted?: Planted | undefined;
-}
-
-/** What became of the canaries. */
-export interface Canaries {
-  readonly findings: readonly CanaryFinding[];
-  /** What purification removed from those that the observer was taught, by their labels. */
-  readonly residuals: Residuals;
 }
 
 /** Has canaries of every kind diffused and observed like any others. */
@@ -69,7 +64,23 @@ export async function canariesOf(scores: ScoreSample, naming: Naming, parts: Can
     const finding = canaryFinding(kind, canaries, learned);
     if (finding) findings.push(finding);
   }
-  return { findings, residuals };
+  if (!planted) return { findings };
+  const { kinds, copied, runner } = planted;
+  const copies = copied.map(({ length }) => length);
+  return { findings, taught: { kinds, copies, residuals, labelsWith: labelsBy(runner, parts) } };
+}
+
+/** Asks an observer about images with a stamp. */
+export function labelsBy(observer: Runner, parts: CanaryParts): LabelsWith {
+  return async (images, stamp) => {
+    const answers = await ask(images, parts, (some) =>
+      labelsOf(
+        some.map((image) => ({ ...image, pixels: stamped(image.pixels, stamp) })),
+        observer,
+      ),
+    );
+    return answers.map(({ answer }) => answer);
+  };
 }
 
 /** Scores of the samples at some places, as far as the evidence holds them. */

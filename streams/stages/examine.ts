@@ -4,9 +4,7 @@
 // anyway.
 
 import { locateTrigger, type Trigger } from '../../src/defense/carriers/trigger.ts';
-import type { TransitionTable } from '../../src/defense/evidence/contingency.ts';
-import type { Residuals } from '../../src/defense/evidence/residuals.ts';
-import type { Scored, ScoreSample, ScoreTable } from '../../src/defense/evidence/score-sample.ts';
+import type { ScoreSample } from '../../src/defense/evidence/score-sample.ts';
 import {
   type CarrierTest,
   isCleanLabel,
@@ -14,28 +12,12 @@ import {
   type Weighty,
 } from '../../src/defense/repair/knowledge.ts';
 import { Naming } from '../../src/defense/repair/naming.ts';
-import { calibratedFlows, type FlowTable, flowSums } from '../../src/defense/verdict/flow-test.ts';
-import { controlsOf, FEWEST_SORTED, type Purified } from '../../src/defense/verdict/placebo.ts';
-import { flowPower, type Power, withPower } from '../../src/defense/verdict/power.ts';
-import { fewestLearned, leastOf, stampPower } from '../../src/defense/verdict/stamp-power.ts';
-import {
-  type Stamp,
-  type StampFinding,
-  type StampTrial,
-  stamped,
-  stampsOf,
-  stampTest,
-  suspicious,
-} from '../../src/defense/verdict/stamp-test.ts';
-import {
-  type ClassVerdict,
-  levelOfTest,
-  type Verdict,
-  withCanaries,
-} from '../../src/defense/verdict/verdict.ts';
-import type { Placed, Runner } from '../runner.ts';
+import { type Conclude, examined } from '../../src/defense/verdict/examination.ts';
+import type { Purified } from '../../src/defense/verdict/placebo.ts';
+import type { Questions } from '../../src/defense/verdict/questions.ts';
+import type { ClassVerdict, Verdict } from '../../src/defense/verdict/verdict.ts';
 import { ask, labelsOf, mapped } from './ask.ts';
-import { type Canaries, canariesOf, type Planted } from './canaries.ts';
+import { canariesOf, labelsBy, type Planted } from './canaries.ts';
 import {
   type Accused,
   attackEnds,
@@ -47,16 +29,7 @@ import {
 } from './carriers.ts';
 import type { Evidence, Examine } from './detect.ts';
 
-/** Raw images that each stamp is laid onto: so many a class, and so many at least; with fewer than the least, none. */
-const IMAGES_A_CLASS = 10;
-const ENOUGH_IMAGES = 250;
-const FEWEST_IMAGES = 100;
-
-/** Images that a mixed stamp is laid onto, to see what would have been found. */
-const POWER_IMAGES = 64;
-
-/** Samples of a suspicious class that are purified again for controls, and the bytes of images that they may take. */
-const MOST_COMPARED = 320;
+/** Bytes of images that samples purified again may take. */
 const COMPARED_BYTES = 64e6;
 
 /** Samples of a flagged class that are shown as evidence. */
@@ -65,13 +38,6 @@ const HEAVIEST = 16;
 /** Samples that surely are poison: so many are asked, from so many on their fate decides. */
 const MOST_KNOWN = 250;
 const FEWEST_KNOWN = 20;
-
-/** Concludes from counts, scores and stamps. */
-export type Conclude = (
-  table: TransitionTable,
-  scores: ScoreTable,
-  stamps?: ReadonlyMap<number, StampFinding>,
-) => Verdict;
 
 /** Residuals are complete when the examination begins. */
 export interface ExaminationParts extends CarrierParts {
@@ -87,133 +53,39 @@ export function examination(parts: ExaminationParts): Examine {
   return async (evidence) => {
     const { counts, scores } = evidence;
     // one table for all, so that the observer is calibrated once
-    const table = scores.table();
-    if (scores.count === 0) return { verdict: parts.conclude(counts.table(), table, new Map()) };
-    const naming = new Naming(table);
-    const level = levelOfTest(parts.falseAlarm);
-    const known = await knownImages(scores, parts);
-    const trials = await trialsOf(evidence, known, naming, level, parts);
-    const concluded = parts.conclude(counts.table(), table, stampTest(trials, counts.classes, level));
-    const canaries = await canariesOf(scores, naming, parts);
-    const checked = withCanaries(concluded, canaries.findings);
-    const powers = await powersOf(checked, calibratedFlows(table), canaries, { known, trials, level }, parts);
-    const verdict = withPower(checked, powers);
+    const counted = { table: counts.table(), scores: scores.table(), residuals: parts.residuals };
+    if (scores.count === 0) return { verdict: parts.conclude(counted.table, counted.scores, new Map()) };
+    const questions = questionsTo(scores, new Naming(counted.scores), parts);
+    const verdict = await examined(counted, questions, parts.conclude, parts.falseAlarm);
     const { targetLabels } = verdict;
     if (targetLabels.length === 0) return { verdict };
-    const informed = new Naming(table, targetLabels);
+    const informed = new Naming(counted.scores, targetLabels);
     return { verdict, knowledge: await knowledgeOf(evidence, verdict, informed, parts) };
   };
 }
 
-/** Samples that stamps are laid onto: the observer knows them, since of others it says nothing with a stamp either. */
-async function knownImages(
-  scores: ScoreSample,
-  parts: ExaminationParts,
-): Promise<readonly (Scored & Placed)[]> {
-  const wanted = Math.max(ENOUGH_IMAGES, IMAGES_A_CLASS * scores.classes);
-  const asked = await ask(scores.take(4 * wanted), parts, (images) => labelsOf(images, parts.runner));
-  const known = asked.filter(({ of, answer }) => answer === of.label).slice(0, wanted);
-  return known.length < FEWEST_IMAGES ? [] : known.map(({ of }) => of);
-}
-
-/** An observer's labels of images with a stamp. */
-function labelsWith(
-  stamp: Stamp,
-  images: readonly Scored[],
-  observer: Runner,
-  parts: ExaminationParts,
-): Promise<readonly number[]> {
-  return ask(images, parts, (some) =>
-    labelsOf(
-      some.map((image) => ({ ...image, pixels: stamped(image.pixels, stamp) })),
-      observer,
-    ),
-  ).then((answers) => answers.map(({ answer }) => answer));
-}
-
-/** Lays every stamp onto the same images, and controls of the suspicious ones. */
-async function trialsOf(
-  { counts, scores }: Evidence,
-  known: readonly Scored[],
-  naming: Naming,
-  level: number,
-  parts: ExaminationParts,
-): Promise<StampTrial[]> {
-  if (known.length === 0) return [];
-  const before = known.map(({ label }) => label);
-  const labels = (stamp: Stamp) => labelsWith(stamp, known, parts.runner, parts);
-  const trials: Trial[] = [];
-  for (let of = 0; of < counts.classes; of++) {
-    for (const stamp of stampsOf(parts.residuals, of)) {
-      trials.push({ stamp, before, after: await labels(stamp) });
-    }
-  }
-  const purified = (of: number) => purifiedAgain(of, scores, naming, parts);
-  return withControls(trials, suspicious(trials, level), parts.residuals, purified, labels);
-}
-
-/** What would have been found in each class, by label. */
-async function powersOf(
-  { classes }: Verdict,
-  table: FlowTable,
-  { findings, residuals: canaries }: Canaries,
-  { known, trials, level }: { known: readonly Scored[]; trials: readonly StampTrial[]; level: number },
-  parts: ExaminationParts,
-): Promise<Power[]> {
-  const { residuals, planted } = parts;
-  const sums = flowSums(table);
-  const images = known.slice(0, POWER_IMAGES);
-  const before = images.map(({ label }) => label);
-  const powers: Power[] = [];
-  for (const { label, samples } of classes) {
-    const power = samples === 0 ? {} : { ...flowPower(label, table, sums, findings, level) };
-    for (const kind of planted && samples > 0 ? Object.keys(power) : []) {
-      const k = planted!.kinds.indexOf(kind);
-      const least = fewestLearned(samples, planted!.copied[k]!.length);
-      const labels = (stamp: Stamp) => labelsWith(stamp, images, planted!.runner, parts);
-      const asked = { residuals, canaries, trials, before, labelsWith: labels, level };
-      const flow = power[kind] ?? Number.POSITIVE_INFINITY;
-      const stamp = await stampPower(label, classes.length + k, samples, asked, least, flow);
-      power[kind] = leastOf(stamp ?? flow, least);
-    }
-    powers.push(power);
-  }
-  return powers;
-}
-
-/** A trial whose stamp is at hand. */
-type Trial = StampTrial & { readonly stamp: Stamp };
-
-/** The trials, those of suspects with what came of their controls, where the class has samples enough for any. */
-async function withControls(
-  trials: readonly Trial[],
-  suspects: readonly StampTrial[],
-  residuals: Residuals,
-  purified: (label: number) => Promise<readonly Purified[]>,
-  labelsWith: (stamp: Stamp) => Promise<readonly number[]>,
-): Promise<StampTrial[]> {
-  const samples = new Map<number, readonly Purified[]>();
-  for (const { stamp } of suspects) {
-    if (!samples.has(stamp.label)) samples.set(stamp.label, await purified(stamp.label));
-  }
-  const finished: StampTrial[] = [];
-  for (const trial of trials) {
-    const own = suspects.includes(trial) ? (samples.get(trial.stamp.label) ?? []) : [];
-    if (own.length < FEWEST_SORTED) {
-      finished.push(trial);
-      continue;
-    }
-    const { replica, placebos } = controlsOf(trial.stamp, residuals, own);
-    const labels = [];
-    for (const placebo of placebos) labels.push(await labelsWith(placebo));
-    finished.push({ ...trial, controls: { replica: await labelsWith(replica), placebos: labels } });
-  }
-  return finished;
+/** Answers by the networks. */
+function questionsTo(scores: ScoreSample, naming: Naming, parts: ExaminationParts): Questions {
+  const { runner } = parts;
+  return {
+    async known(most) {
+      // an observer that does not know an image without a stamp says nothing with one
+      const asked = await ask(scores.take(4 * most), parts, (images) => labelsOf(images, runner));
+      return asked
+        .filter(({ of, answer }) => answer === of.label)
+        .slice(0, most)
+        .map(({ of }) => of);
+    },
+    labelsWith: labelsBy(runner, parts),
+    purifiedAgain: (label, most) => purifiedAgain(label, most, scores, naming, parts),
+    canaries: () => canariesOf(scores, naming, parts),
+  };
 }
 
 /** Some samples of a class, purified again. */
 async function purifiedAgain(
   label: number,
+  most: number,
   scores: ScoreSample,
   naming: Naming,
   parts: ExaminationParts,
@@ -222,8 +94,8 @@ async function purifiedAgain(
     store: { shape },
     runner,
   } = parts;
-  const most = Math.min(MOST_COMPARED, Math.floor(COMPARED_BYTES / (2 * shape[0] * shape[1] * shape[2])));
-  const samples = scores.take(most, (scored) => scored.label === label);
+  const fitting = Math.min(most, Math.floor(COMPARED_BYTES / (2 * shape[0] * shape[1] * shape[2])));
+  const samples = scores.take(fitting, (scored) => scored.label === label);
   const answers = await ask(samples, parts, async (images) => {
     const restored = await runner.restore(images.map((sample) => ({ sample, mask: undefined })));
     return mapped(restored, ({ pixels }, i) => ({ raw: images[i]!.pixels, purified: pixels }));
