@@ -7,7 +7,7 @@ import type { Writable } from 'node:stream';
 import { Credit } from '../../streams/operators/credited.ts';
 import type { Report } from '../../streams/progress.ts';
 import { type PurifySummary, runPurification } from '../../streams/purify.ts';
-import type { Estimate, Judgement } from '../../streams/stages/detect.ts';
+import type { Judgement, OnEstimate } from '../../streams/stages/detect.ts';
 import type { DatasetInfo } from '../datasets/open.ts';
 import type { ImageShape, ReadResult } from '../datasets/sample.ts';
 import { SampleStore } from '../datasets/sample-store.ts';
@@ -57,7 +57,7 @@ export interface Purification {
   /** Takes the purified dataset; where left out, it goes where the configuration says. */
   readonly writer?: DatasetWriter | undefined;
   /** Told of each window as it closes. */
-  readonly onWindow: (estimate: Estimate) => void;
+  readonly onWindow: OnEstimate;
 }
 
 /** What came of it. */
@@ -111,8 +111,8 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
         },
         onEstimate: (estimate) => {
           tellEstimate(estimate);
-          parts.onWindow(estimate);
           memory?.window(estimate);
+          return parts.onWindow(estimate);
         },
         onVerdict: (found) => {
           judgement = found;

@@ -22,7 +22,7 @@ export async function detect(context: Context): Promise<void> {
   const verdict = await withWindows(context, undefined, (tellWindow) => {
     const tell = (estimate: Estimate) => {
       tellLog(estimate);
-      tellWindow(estimate);
+      return tellWindow(estimate);
     };
     return runDetection(stdin as AsyncIterable<Uint8Array>, detection, tell, signal);
   });
