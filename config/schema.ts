@@ -66,7 +66,11 @@ export const schema = {
     'node-gpu',
   ),
   executionProvider: choice('Device of the onnx engine.', ['cpu', 'webgpu', 'cuda'], 'cpu'),
-  workers: integer('Worker threads; 0 means one a processor core.', 0, { min: 0, max: 256, unit: 'threads' }),
+  workers: integer(
+    'Worker threads; 0 means one a processor core, or what the CPU quota of a container leaves of them.',
+    0,
+    { min: 0, max: 256, unit: 'threads' },
+  ),
   isolation: choice(
     'Where workers compute: in their threads, or each in a process of its own, which costs memory and copying but may ' +
       'abort in native code without ending the run.',
