@@ -532,7 +532,7 @@ export const schema = {
 
   metrics: {
     port: optionalInteger(
-      'Port on which Prometheus finds counters of the run at /metrics while it lasts; 0 takes any free one and logs it.',
+      'Port on which Prometheus finds counters of the run at /metrics while it lasts, and /healthz says whether it does; 0 takes any free one and logs it.',
       { min: 0, max: 65_535 },
     ),
     host: text('Address to listen on; 0.0.0.0 lets other machines in.', '127.0.0.1', NO_PLACE),

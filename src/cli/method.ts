@@ -24,6 +24,8 @@ export interface MethodInputs {
   /** Empty; the benign model learns from it. */
   readonly settled: SampleStore;
   readonly onProgress: (progress: TrainingProgress) => void;
+  /** Of the networks that learn to tell carriers. */
+  readonly onCarriers?: (progress: TrainingProgress) => void;
   /** What earlier runs left. */
   readonly memory?:
     | {
@@ -43,7 +45,15 @@ export type Method = Pick<
 export function methodOf(
   settings: Settings,
   pool: Pool,
-  { info, observer, denoiser: { model: denoiser, schedule }, settled, onProgress, memory }: MethodInputs,
+  {
+    info,
+    observer,
+    denoiser: { model: denoiser, schedule },
+    settled,
+    onProgress,
+    onCarriers,
+    memory,
+  }: MethodInputs,
 ): Method {
   const { quantile } = settings.repair;
   const detection = detectionOf(settings, info.classes);
@@ -72,6 +82,7 @@ export function methodOf(
         spec: classifierSpec(settings, { ...info, classes: 2 }),
         training: trainingOf(settings),
         memory: memory?.networks,
+        onProgress: onCarriers,
       }),
     },
     residuals: new Residuals(info.shape[0] * info.shape[1] * info.shape[2]),

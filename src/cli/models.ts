@@ -20,8 +20,8 @@ import { packWeights, unpackWeights } from '../weights/weights.ts';
 import type { Pool } from '../workers/pool.ts';
 import type { ClassifierRef, DenoiserRef } from '../workers/protocol.ts';
 import type { Context } from './commands.ts';
-import type { Log } from './log.ts';
 import { trainingOf } from './rules.ts';
+import type { TrainedNetwork } from './tally.ts';
 
 /** What networks have to fit: the images and classes of a dataset. */
 export type Fitting = Pick<DatasetInfo, 'shape' | 'classes'>;
@@ -34,37 +34,44 @@ export function classifierSpec({ classifier }: Settings, { shape, classes }: Fit
 /** Trains a classifier as configured on a whole store. */
 export async function trainOn(
   pool: Pool,
-  { settings, log }: Context,
-  stage: string,
+  context: Context,
+  network: TrainedNetwork,
   store: SampleStore,
   info: DatasetInfo,
   memory?: TrainingMemory,
 ): Promise<ClassifierRef> {
+  const { settings } = context;
   const spec = classifierSpec(settings, info);
-  if (memory) {
-    const lesson = { spec, store, options: trainingOf(settings) };
-    return trainOnce(memory, pool, lesson, progressOf(log, stage));
-  }
-  return trainClassifier(pool, spec, { store }, trainingOf(settings), progressOf(log, stage));
+  const options = trainingOf(settings);
+  const onProgress = progressOf(context, network);
+  if (memory) return trainOnce(memory, pool, { spec, store, options }, onProgress);
+  return trainClassifier(pool, spec, { store }, options, onProgress);
 }
 
 /** The observer as an earlier run trained it; trained now where none did. */
 export function trainedBefore(
   pool: Pool,
-  { settings, log }: Context,
+  context: Context,
   memory: WarmMemory,
   store: SampleStore,
   info: DatasetInfo,
 ): Promise<ClassifierRef> {
+  const { settings } = context;
   const lesson = { spec: classifierSpec(settings, info), store, options: trainingOf(settings) };
-  return trainFrozen({ memory, pool, onProgress: progressOf(log, 'observer') }, lesson);
+  return trainFrozen({ memory, pool, onProgress: progressOf(context, 'observer') }, lesson);
 }
 
-/** Shows the steps of a training and, at its end, the loss. */
-export function progressOf(log: Log, stage: string): (progress: TrainingProgress) => void {
+/** Counts and shows the steps of a training and, at its end, tells the loss. */
+export function progressOf(
+  { log, tally }: Pick<Context, 'log' | 'tally'>,
+  network: TrainedNetwork,
+): (progress: TrainingProgress) => void {
   return ({ step, steps, loss }) => {
-    log.progress(stage, step, steps, 'steps');
-    if (step === steps) log.info(stage, `trained ${steps} steps, last loss ${loss.toFixed(4)}`);
+    tally?.train(network, loss);
+    log.progress(network, step, steps, 'steps');
+    if (step < steps) return;
+    const event = { event: 'trained', network, steps, loss } as const;
+    log.info(network, `trained ${steps} steps, last loss ${loss.toFixed(4)}`, event);
   };
 }
 

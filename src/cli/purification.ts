@@ -75,8 +75,9 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
   const { info, source, store, observer, denoiser, scratch, clock, memory } = parts;
   const { record, refuse } = parts.open;
   const settled = new SampleStore(join(scratch, 'settled'), info.shape);
-  const onProgress = progressOf(log, 'benign');
-  const method = methodOf(settings, pool, { ...parts, settled, onProgress });
+  const onProgress = progressOf(context, 'benign');
+  const onCarriers = progressOf(context, 'carriers');
+  const method = methodOf(settings, pool, { ...parts, settled, onProgress, onCarriers });
   const { runner, trainer } = method;
   const credit = new Credit(method.inFlight);
   tally?.watch({ runner, credit, clock });
@@ -117,6 +118,7 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
         onVerdict: (found) => {
           judgement = found;
           record.writeJson('verdict.json', found.verdict);
+          tally?.judge(found.verdict);
           tellVerdict(found.verdict);
         },
         report: timed(reportTo(log, tally), clock),

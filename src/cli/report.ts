@@ -6,7 +6,8 @@ import { isAtChance } from '../defense/verdict/agreement.ts';
 import { reasonsInWords } from '../defense/verdict/reasons.ts';
 import type { Verdict } from '../defense/verdict/verdict.ts';
 import type { Log } from './log.ts';
-import type { Tally } from './tally.ts';
+import type { LogEvents } from './log-events.ts';
+import { statesOf, type Tally } from './tally.ts';
 
 /** Counts samples, and shows the progress of all stages but the training, which tells its steps itself. */
 export function reportTo(log: Log, tally?: Tally): Report {
@@ -29,37 +30,55 @@ export function estimateTo(log: Log): (estimate: Estimate) => void {
     if (!Number.isInteger(Math.log2(window + 1))) return;
     const { samples, targetLabels, classes } = estimate.verdict;
     const scores = classes.map(({ label, score }) => `${label}: ${score === null ? '–' : score.toFixed(2)}`);
-    log.info('detect', `${samples} samples, flagged labels: ${targetLabels.join(', ') || 'none'}`);
+    log.info('detect', `${samples} samples, flagged labels: ${targetLabels.join(', ') || 'none'}`, {
+      event: 'estimate',
+      window,
+      samples,
+      targetLabels,
+    });
     log.debug('detect', `window ${window}, scores ${scores.join(', ')}`);
   };
 }
 
 /** Tells the verdict, with what accuses each target. */
 export function verdictTo(log: Log): (verdict: Verdict) => void {
-  return ({ targetLabels, classes, agreement, canaries = [] }) => {
+  return (verdict) => {
+    const { samples: count, targetLabels, classes, agreement, canaries = [] } = verdict;
     log.info(
       'detect',
       `verdict: ${targetLabels.length > 0 ? `targets ${targetLabels.join(', ')}` : 'no target'}`,
+      { event: 'verdict', samples: count, targetLabels, classes: statesOf(verdict) },
     );
     if (agreement) {
       const { share, chance } = agreement;
       const said = `the observer agrees with ${percent(share)} of the given labels; ${percent(chance)} would agree by chance`;
-      log[isAtChance(agreement) ? 'warn' : 'info']('detect', said);
+      log[isAtChance(agreement) ? 'warn' : 'info']('detect', said, { event: 'agreement', ...agreement });
     }
     for (const { label, state, samples, pValue, metric, stamp, reasons } of classes) {
       if (state === 'clean' || pValue === undefined || samples === 0) continue;
+      const { hits, images } = stamp ?? {};
+      const found = { label, state, samples, pValue, metric, reasons, hits, images };
+      const event = { event: 'class', ...found } as const;
       if (state === 'undecided' && reasons) {
-        log.info('detect', `label ${label}: undecided: ${reasonsInWords(reasons)}`);
+        log.info('detect', `label ${label}: undecided: ${reasonsInWords(reasons)}`, event);
         continue;
       }
       const flow = metric === null ? 'no flow' : `${percent(metric)} of the flow leaves`;
       const obeyed = stamp ? `, ${stamp.hits} of ${stamp.images} images obey its stamp` : '';
-      log.info('detect', `label ${label}: ${state}, p ${pValue.toExponential(1)}, ${flow}${obeyed}`);
+      log.info('detect', `label ${label}: ${state}, p ${pValue.toExponential(1)}, ${flow}${obeyed}`, event);
     }
     for (const { trigger, hits, images } of canaries) {
-      log.info('detect', `canary ${trigger}: ${hits} of ${images} would have been sent home`);
+      const event = { event: 'canary', trigger, hits, images } as const;
+      log.info('detect', `canary ${trigger}: ${hits} of ${images} would have been sent home`, event);
     }
   };
+}
+
+/** What a pass over sources that grow brought. */
+export function passInWords(pass: number, news: Omit<LogEvents['pass'], 'event' | 'pass'>): string {
+  const { changed, withdrawn, corrected, quarantined, targetLabels, seconds } = news;
+  const samples = `${news.new} new, ${changed} changed, ${withdrawn} withdrawn (${corrected} corrected), ${quarantined} quarantined`;
+  return `pass ${pass}: ${samples}, targets ${targetLabels.join(', ') || 'none'}, ${seconds.toFixed(1)} s`;
 }
 
 function percent(share: number): string {

@@ -153,6 +153,7 @@ class SideStream {
     if (!error || this.#over) return;
     this.#over = true;
     if (!UNREAD.includes(error.code)) throw OutputError.of(this.#name, error);
-    this.#context.log.warn('detect', `nobody reads ${this.#name} any more; windows go nowhere`);
+    const event = { event: 'unread', target: this.#name } as const;
+    this.#context.log.warn('detect', `nobody reads ${this.#name} any more; windows go nowhere`, event);
   }
 }

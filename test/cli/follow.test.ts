@@ -134,6 +134,14 @@ it('takes in what is finished, also in new folders, and takes back what goes', a
     { op: 'retract', id: '1/2' },
     { op: 'retract', id: '2/0' },
   ]);
+  for (const [pass, brought] of [
+    '6 new, 0 changed, 0 withdrawn (0 corrected)',
+    '2 new, 0 changed, 0 withdrawn (0 corrected)',
+    '1 new, 0 changed, 0 withdrawn (0 corrected)',
+    '1 new, 0 changed, 2 withdrawn (2 corrected)',
+  ].entries()) {
+    expect(running.said.stderr).toContain(`[follow] pass ${pass + 1}: ${brought}, 0 quarantined, targets `);
+  }
   expect(await running.end()).toEqual({ code: 143, rest: '' });
   // the last pass is what a run from scratch makes of all that is there
   const scratch = ['purify', 'classes', '--save-folder-name', 'scratch', '--config', 'config.yaml'];

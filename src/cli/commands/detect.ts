@@ -26,7 +26,7 @@ export async function detect(context: Context): Promise<void> {
     };
     return runDetection(stdin as AsyncIterable<Uint8Array>, detection, tell, signal);
   });
-  if (verdict.samples === 0) log.warn('detect', 'found no record on stdin');
+  if (verdict.samples === 0) log.warn('detect', 'found no record on stdin', { event: 'no-records' });
   stdout.write(`${JSON.stringify(verdict)}\n`);
   checkVerdict(settings, verdict);
 }
