@@ -212,3 +212,27 @@ it('tells changes of a growing file on stdout, and goes on where it ended', asyn
     [],
   ]);
 }, 240_000);
+
+it('tells its orchestrator of a pass that failed, and that the next one did not', async () => {
+  const good = tinySamples(3);
+  writeFileSync(at('late.ndjson'), '{"id": "bad", "label": 0, "image": "none"}\n');
+  const running = following([
+    'late.ndjson',
+    ...['--state', 'late.state', '--save-folder-name', 'late', '--dataset-classes', '4'],
+    ...['--observer-path', 'observer.onnx', '--metrics-port', '0'],
+  ]);
+  await running.heard(/\(trying again\)\n/);
+  const [, url] = /\[metrics\] at (\S+)\n/.exec(running.said.stderr)!;
+  const health = async () => (await fetch(new URL('/healthz', url))).status;
+  const lastPass = async () => {
+    const text = await (await fetch(url!)).text();
+    return Number(/^dataelixir_last_pass_timestamp_seconds (\S+)$/m.exec(text)![1]);
+  };
+  expect([await health(), await lastPass()]).toEqual([503, 0]);
+  appendFileSync(at('late.ndjson'), good);
+  expect(await running.next()).toMatchObject({ samples: 3 });
+  expect(await health()).toBe(200);
+  expect(Math.abs(Date.now() / 1000 - (await lastPass()))).toBeLessThan(60);
+  expect(running.said.stderr).toContain('pass 1: 3 new, 0 changed, 0 withdrawn (0 corrected), 1 quarantined');
+  expect((await running.end()).code).toBe(143);
+}, 240_000);
