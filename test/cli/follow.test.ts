@@ -14,6 +14,8 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { pngOf } from '../datasets/make.ts';
@@ -42,21 +44,25 @@ function following(args: readonly string[]) {
     {
       cwd: folder,
       env: { ...process.env, ...HUMAN },
+      stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
     },
   );
   open.add(child);
   const ended = once(child, 'close').then(([code]) => code as number | null);
   const said = { stdout: '', stderr: '' };
+  const side = text(child.stdio[3] as Readable);
   for (const name of ['stdout', 'stderr'] as const) {
-    child[name].setEncoding('utf8').on('data', (text) => {
-      said[name] += text;
+    child[name].setEncoding('utf8').on('data', (more) => {
+      said[name] += more;
     });
   }
   let taken = 0;
   return {
     said,
-    async heard(text: RegExp) {
-      while (!text.test(said.stderr)) await Promise.race([once(child.stderr, 'data'), failed(ended, said)]);
+    /** All that came through its fd 3, when it has ended. */
+    side,
+    async heard(wanted: RegExp) {
+      while (!wanted.test(said.stderr)) await Promise.race([once(child.stderr, 'data'), failed(ended, said)]);
     },
     /** The next line, as JSON. */
     async next() {
@@ -219,14 +225,14 @@ it('tells its orchestrator of a pass that failed, and that the next one did not'
   const running = following([
     'late.ndjson',
     ...['--state', 'late.state', '--save-folder-name', 'late', '--dataset-classes', '4'],
-    ...['--observer-path', 'observer.onnx', '--metrics-port', '0'],
+    ...['--observer-path', 'observer.onnx', '--metrics-port', '0', '--windows', 'fd:3'],
   ]);
   await running.heard(/\(trying again\)\n/);
   const [, url] = /\[metrics\] at (\S+)\n/.exec(running.said.stderr)!;
   const health = async () => (await fetch(new URL('/healthz', url))).status;
   const lastPass = async () => {
-    const text = await (await fetch(url!)).text();
-    return Number(/^dataelixir_last_pass_timestamp_seconds (\S+)$/m.exec(text)![1]);
+    const metrics = await (await fetch(url!)).text();
+    return Number(/^dataelixir_last_pass_timestamp_seconds (\S+)$/m.exec(metrics)![1]);
   };
   expect([await health(), await lastPass()]).toEqual([503, 0]);
   appendFileSync(at('late.ndjson'), good);
@@ -234,5 +240,10 @@ it('tells its orchestrator of a pass that failed, and that the next one did not'
   expect(await health()).toBe(200);
   expect(Math.abs(Date.now() / 1000 - (await lastPass()))).toBeLessThan(60);
   expect(running.said.stderr).toContain('pass 1: 3 new, 0 changed, 0 withdrawn (0 corrected), 1 quarantined');
+  appendFileSync(at('late.ndjson'), good.replaceAll('"id": "n', '"id": "m'));
+  expect(await running.next()).toMatchObject({ samples: 6 });
   expect((await running.end()).code).toBe(143);
+  // the descriptor is open for each pass
+  const windows = (await running.side).trimEnd().split('\n');
+  expect(windows.map((line) => JSON.parse(line).samples)).toEqual([3, 6]);
 }, 240_000);
