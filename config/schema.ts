@@ -69,7 +69,11 @@ export const schema = {
     'node-gpu',
   ),
   executionProvider: choice('Device of the onnx engine.', ['cpu', 'webgpu', 'cuda'], 'cpu'),
-  workers: integer('Worker threads; 0 means one a processor core.', 0, { min: 0, max: 256, unit: 'threads' }),
+  workers: integer(
+    'Worker threads; 0 means one a processor core, or what the CPU quota of a container leaves of them.',
+    0,
+    { min: 0, max: 256, unit: 'threads' },
+  ),
   isolation: choice(
     'Where workers compute: in their threads, or each in a process of its own, which costs memory and copying but may ' +
       'abort in native code without ending the run.',
@@ -576,7 +580,7 @@ export const schema = {
 
   metrics: {
     port: optionalInteger(
-      'Port on which Prometheus finds counters of the run at /metrics while it lasts; 0 takes any free one and logs it.',
+      'Port on which Prometheus finds counters of the run at /metrics while it lasts, and /healthz says whether it does; 0 takes any free one and logs it.',
       { min: 0, max: 65_535 },
     ),
     host: text('Address to listen on; 0.0.0.0 lets other machines in.', '127.0.0.1', NO_PLACE),

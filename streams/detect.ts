@@ -1,14 +1,15 @@
 // Step 4 alone, as a filter: transition records in, from any machine or of any age, one verdict out. Records come
 // as NDJSON from outside, so each line is checked before it is counted.
 
-import { from } from 'rxjs';
+import { lastValueFrom } from 'rxjs';
 import { parseJson } from '../src/bounded-json.ts';
 import type { Verdict } from '../src/defense/verdict/verdict.ts';
 import { DatasetError } from '../src/errors.ts';
 import { abortable } from './operators/abortable.ts';
+import { Credit, credited } from './operators/credited.ts';
 import { lines } from './operators/lines.ts';
 import type { TransitionRecord } from './records.ts';
-import { type Detection, type Estimate, emptyVerdict, estimate } from './stages/detect.ts';
+import { type Detection, type Estimate, emptyVerdict, estimated, type OnEstimate } from './stages/detect.ts';
 
 /**
  * Judges transition records as lines.
@@ -19,7 +20,7 @@ import { type Detection, type Estimate, emptyVerdict, estimate } from './stages/
 export function runDetection(
   chunks: AsyncIterable<Uint8Array | string>,
   detection: Detection,
-  onEstimate: (estimate: Estimate) => void,
+  onEstimate: OnEstimate,
   signal?: AbortSignal,
 ): Promise<Verdict> {
   return judgeRecords(parse(chunks), detection, onEstimate, signal);
@@ -36,15 +37,18 @@ export interface Numbered {
 export async function judgeRecords(
   values: AsyncIterable<Numbered>,
   detection: Detection,
-  onEstimate: (estimate: Estimate) => void,
+  onEstimate: OnEstimate,
   signal?: AbortSignal,
 ): Promise<Verdict> {
   let last: Estimate | undefined;
-  const records = from(checked(values, detection.classes));
-  await records.pipe(estimate(detection), abortable(signal)).forEach((running) => {
+  // each record is counted at once: one waits only while a window is told of
+  const credit = new Credit(1);
+  const told = estimated(detection, credit, (running) => {
     last = running;
-    onEstimate(running);
+    return onEstimate(running);
   });
+  const records = credited(checked(values, detection.classes), credit);
+  await lastValueFrom(records.pipe(told, abortable(signal)), { defaultValue: undefined });
   return last?.verdict ?? emptyVerdict(detection);
 }
 

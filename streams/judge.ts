@@ -10,7 +10,7 @@ import { Credit } from './operators/credited.ts';
 import type { Report } from './progress.ts';
 import type { JudgedRecord, Refuse } from './records.ts';
 import type { Runner } from './runner.ts';
-import { type Detection, detect, type Estimate, emptyVerdict, type Judgement } from './stages/detect.ts';
+import { type Detection, detect, emptyVerdict, type Judgement, type OnEstimate } from './stages/detect.ts';
 import { diffuse } from './stages/diffuse.ts';
 import { type ExaminationParts, examination } from './stages/examine.ts';
 import { observe } from './stages/observe.ts';
@@ -38,7 +38,7 @@ export interface JudgeParts {
   /** Path that the transition records are written to, and read from in the second pass. */
   readonly transitions: string;
   readonly refuse: Refuse;
-  readonly onEstimate: (estimate: Estimate) => void;
+  readonly onEstimate: OnEstimate;
   readonly onVerdict?: (judgement: Judgement) => void | Promise<void>;
   readonly report: Report;
 }

@@ -123,7 +123,7 @@ async function open(
     ...(like && { shape: like.shape }),
     ...(offset && { skip: offset }),
     ...(limit && { limit }),
-    ...(log && { warn: (text) => log.warn('read', text) }),
+    ...(log && { warn: (text) => log.warn('read', text, { event: 'sources', sources }) }),
     // images that are decoded take as much memory as those in flight
     decoder: { ...threadDecoder, ahead: Math.min(threadDecoder.ahead, settings.inFlight) },
   };
@@ -250,7 +250,9 @@ export function refuseToLog({ log, tally }: Context): Refuse {
   return async (bad) => {
     tally?.count('quarantined');
     const place = 'source' in bad ? `${bad.source} at byte ${bad.offset}` : bad.id;
-    log.warn('source' in bad ? 'read' : bad.stage, `${place}: ${bad.message}`);
+    const { message: reason, ...where } = bad;
+    const event = { event: 'quarantined', ...where, reason } as const;
+    log.warn('source' in bad ? 'read' : bad.stage, `${place}: ${reason}`, event);
   };
 }
 
@@ -282,6 +284,7 @@ export async function fillStore(
   context.log.info(
     'read',
     `${store.count} of ${done} samples of ${dataset.info.name} usable, ${store.shape.join('×')}`,
+    { event: 'read', dataset: dataset.info.name, usable: store.count, samples: done, shape: store.shape },
   );
   return store;
 }

@@ -117,15 +117,18 @@ export async function trainDenoiserTo(
   const replace = existsSync(path);
   const resume = settings.denoiser.resume ? await state.read() : undefined;
   await state.checkReplaceable();
-  if (resume !== undefined) log.info('denoiser', `going on after step ${resume.step}`);
+  if (resume !== undefined) {
+    const event = { event: 'resumed', network: 'denoiser', step: resume.step } as const;
+    log.info('denoiser', `going on after step ${resume.step}`, event);
+  }
   await mkdir(dirname(path), { recursive: true }).catch(unwritten(path));
   const weights = await trainDenoiser(pool, spec, store, denoiserTraining(settings), {
     ...(resume && { resume }),
     checkpoint: { every: settings.denoiser.checkpointEvery, save: (checkpoint) => state.write(checkpoint) },
-    onProgress: progressOf(log, 'denoiser'),
+    onProgress: progressOf(context, 'denoiser'),
   });
   await writeSafetensors(path, weights, networkMetadata(spec, DDPM_SCHEDULE), replace);
-  log.info('denoiser', `written to ${path}`);
+  log.info('denoiser', `written to ${path}`, { event: 'written', path });
 }
 
 function denoiserSpec({ denoiser }: Settings, [channels, height, width]: ImageShape): DenoiserSpec {

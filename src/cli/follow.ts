@@ -23,6 +23,8 @@ import { growingFile, TailedStore } from './tailed-store.ts';
 
 /** How a pass differs from a run of its own. */
 export interface Pass extends Growing {
+  /** From 1. */
+  readonly number: number;
   /** Parts of the record that stay until they are written again. */
   readonly keep: readonly string[];
   /** The claim on the record, for all passes. */
@@ -135,7 +137,8 @@ export class Sources {
   }
 
   #wait(text: string): undefined {
-    if (this.#said !== text) this.#context.log.info('follow', `waiting ${text}`);
+    if (this.#said !== text)
+      this.#context.log.info('follow', `waiting ${text}`, { event: 'waiting', reason: text });
     this.#said = text;
   }
 }
@@ -152,21 +155,26 @@ function passing(
   const { log, tally } = context;
   let keep: readonly string[] = [CORRECTIONS];
   let names: readonly string[] = [];
+  let number = 1;
   return async () => {
     try {
       tally?.restart();
       const goesOn = (await tail?.goesOn()) ?? false;
       const known = (ids: readonly string[]) => state.knows(ids);
       const growing = { quiet, known, shape: shapeOf(state), classes: tail?.classes };
-      const { classNames = [] } = await onePass(state, { ...growing, keep, claimed, tail, goesOn });
-      if (names.some((name, label) => name !== classNames[label])) log.warn('follow', MOVED);
+      const { classNames = [] } = await onePass(state, { ...growing, number, keep, claimed, tail, goesOn });
+      number += 1;
+      const labels = [...names.keys()].filter((label) => names[label] !== classNames[label]);
+      if (labels.length > 0) log.warn('follow', MOVED, { event: 'labels-moved', labels });
       names = classNames;
       keep = RECORD_PARTS.filter((part) => part !== 'log.txt');
       return true;
     } catch (error) {
       if (!(error instanceof DatasetError)) throw error;
       tail?.reset();
-      log.warn('follow', `${error.message} (trying again)`);
+      tally?.endPass(false);
+      const { code, message: reason } = error;
+      log.warn('follow', `${reason} (trying again)`, { event: 'retrying', code, reason });
       return false;
     }
   };

@@ -1,9 +1,10 @@
 // What a run says while it works: on stderr and, with times, in the record's log file. People on a terminal read lines
 // `[stage] text`, and the progress of the current stage in one line that is rewritten, with rate and time left. Programs
-// get one JSON object a line; both they and files get a line on progress every tenth of the work, but at most one a
+// get one JSON object a line, with fields that say the same (`log-events.ts`); both they and files get a line on progress every tenth of the work, but at most one a
 // second and at least one in ten. Results never pass through here: they go to stdout.
 
 import { jsonLine, withoutControls } from '../control-characters.ts';
+import type { LogEvent } from './log-events.ts';
 
 /** How much is logged, least first. */
 const LEVELS = ['error', 'warn', 'info', 'debug'] as const;
@@ -68,16 +69,16 @@ export class Log {
     this.#file = file;
   }
 
-  error(stage: string, text: string): void {
-    this.#line('error', stage, text);
+  error(stage: string, text: string, event: LogEvent): void {
+    this.#line('error', stage, text, event);
   }
 
-  warn(stage: string, text: string): void {
-    this.#line('warn', stage, text);
+  warn(stage: string, text: string, event: LogEvent): void {
+    this.#line('warn', stage, text, event);
   }
 
-  info(stage: string, text: string): void {
-    this.#line('info', stage, text);
+  info(stage: string, text: string, event: LogEvent): void {
+    this.#line('info', stage, text, event);
   }
 
   debug(stage: string, text: string): void {
@@ -110,7 +111,8 @@ export class Log {
     state.shownAt = now;
     state.shownShare = share;
     if (!this.#rewrites) {
-      this.info(stage, amountOf(done, total, unit));
+      const event = { event: 'progress', done, ...(total !== undefined && { total }), unit } as const;
+      this.info(stage, amountOf(done, total, unit), event);
       return;
     }
     const pace = paceOf(done, total, (now - state.startedAt) / 1000);
@@ -125,7 +127,7 @@ export class Log {
   }
 
   /** @param said may quote data, so that it is shown in one line that commands no terminal */
-  #line(level: LogLevel, stage: string, said: string): void {
+  #line(level: LogLevel, stage: string, said: string, event?: LogEvent): void {
     const text = withoutControls(said);
     const marked = level === 'error' || level === 'warn' ? level : undefined;
     const time = new Date(this.#now()).toISOString();
@@ -135,7 +137,7 @@ export class Log {
     if (LEVELS.indexOf(level) > LEVELS.indexOf(this.#level)) return;
     this.clear();
     if (this.#json) {
-      this.#terminal.write(`${jsonLine({ time, level, stage, message: said })}\n`);
+      this.#terminal.write(`${jsonLine({ time, level, stage, message: said, ...event })}\n`);
       return;
     }
     const painted = marked && this.#color ? `\u001b[${COLORS[marked]}m${marked}:\u001b[0m ` : `${marked}: `;

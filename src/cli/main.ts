@@ -69,6 +69,7 @@ async function runCommand(command: Command, line: CommandLine): Promise<void> {
   await refuseItsOwnInputs(command, line, settings);
   const run = await command.load();
   const tally = new Tally();
+  interruption.signal.addEventListener('abort', () => tally.end());
   const { port } = settings.metrics;
   const serving = port === null ? undefined : await serve(port, settings.metrics.host, tally);
   await run({
@@ -98,7 +99,7 @@ async function refuseItsOwnInputs(
 async function serve(port: number, host: string, tally: Tally): Promise<MetricsServer> {
   const { MetricsServer } = await import('./metrics-server.ts');
   const server = await MetricsServer.start(port, host, tally);
-  log.info('metrics', `at ${server.url}`);
+  log.info('metrics', `at ${server.url}`, { event: 'serving', url: server.url });
   return server;
 }
 
@@ -164,11 +165,11 @@ function openLog(level: LogLevel, format: string | undefined): Log {
 }
 
 /** Lets what runs unwind and clean up; a second signal ends the process at once. */
-function interrupt(_: NodeJS.Signals, number: number): void {
-  log.warn('dataelixir', 'interrupted, cleaning up');
+function interrupt(signal: NodeJS.Signals, number: number): void {
+  log.warn('dataelixir', 'interrupted, cleaning up', { event: 'interrupted', signal });
   // Exiting would abort while a worker computes: native destructors run under its feet.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => process.kill(process.pid, 'SIGKILL'));
+  for (const second of ['SIGINT', 'SIGTERM'] as const)
+    process.once(second, () => process.kill(process.pid, 'SIGKILL'));
   process.exitCode = SIGNALLED + number;
   patience.giveUp();
   interruption.abort(new Error('interrupted'));
@@ -185,9 +186,10 @@ function fail(cause: unknown): void {
   if (interruption.signal.aborted) return;
   const error = recognised(cause);
   const message = error instanceof Error ? error.message : String(error);
-  log.error('dataelixir', message.split('\n')[0]!);
+  const { code, exitCode } = error instanceof DataElixirError ? error : { code: 'failed', exitCode: 1 };
+  log.error('dataelixir', message.split('\n')[0]!, { event: 'failed', code, exitCode });
   for (const frame of framesOf(error)) log.debug('dataelixir', frame);
-  process.exitCode = error instanceof DataElixirError ? error.exitCode : 1;
+  process.exitCode = exitCode;
 }
 
 // A reader that has seen enough (`dataelixir … | head`) is told nothing, but nobody may take the end for a success.

@@ -17,6 +17,7 @@ import type { Positions } from '../state/positions.ts';
 import { type Identity, State } from '../state/state.ts';
 import type { DenoiserRef } from '../workers/protocol.ts';
 import type { Context } from './commands.ts';
+import type { LogEvents } from './log-events.ts';
 import type { Denoiser } from './models.ts';
 import { versions } from './paths.ts';
 import { planOf } from './rules.ts';
@@ -59,7 +60,8 @@ export class RunMemory {
   /** Windows by time differ from run to run. */
   readonly #keepWindows: boolean;
   readonly #windows: Promise<void>[] = [];
-  #corrected = 0;
+  #changed = 0;
+  #withdrawn = 0;
   #added = 0;
 
   /**
@@ -80,7 +82,8 @@ export class RunMemory {
     this.#outbox = new Outbox(state);
     this.ledger = new Ledger(state, {
       correct: (correction) => {
-        this.#corrected += 1;
+        if (correction.op === 'retract') this.#withdrawn += 1;
+        else this.#changed += 1;
         this.#outbox.append(JSON.stringify(correction));
       },
       add: (settled) => {
@@ -92,12 +95,18 @@ export class RunMemory {
 
   /** Corrections of what was released before. */
   get corrected(): number {
-    return this.#corrected;
+    return this.#changed + this.#withdrawn;
+  }
+
+  /** What the run brings, in samples. */
+  get news(): Pick<LogEvents['pass'], 'new' | 'changed' | 'withdrawn' | 'corrected'> {
+    const { corrected } = this;
+    return { new: this.ledger.unknown, changed: this.#changed, withdrawn: this.#withdrawn, corrected };
   }
 
   /** Whether the run releases anything, or corrects it. */
   get changed(): boolean {
-    return this.#corrected + this.#added > 0;
+    return this.corrected + this.#added > 0;
   }
 
   mayReplace(path: string): Promise<boolean> {

@@ -23,6 +23,8 @@ export interface MethodInputs extends Observer {
   /** Empty; the benign model learns from it. */
   readonly settled: SampleStore;
   readonly onProgress: (progress: TrainingProgress) => void;
+  /** Of the networks that learn to tell carriers. */
+  readonly onCarriers?: (progress: TrainingProgress) => void;
   /** What earlier runs left. */
   readonly memory?:
     | {
@@ -40,7 +42,7 @@ export type Method = Pick<
 > & { readonly runner: PoolRunner; readonly trainer: OnlineBenignTrainer };
 
 export function methodOf(settings: Settings, pool: Pool, inputs: MethodInputs): Method {
-  const { info, observer, planted, planting, settled, onProgress, memory } = inputs;
+  const { info, observer, planted, planting, settled, onProgress, onCarriers, memory } = inputs;
   const { model: denoiser, schedule } = inputs.denoiser;
   const runnerOf = (network: ClassifierRef) =>
     new PoolRunner(pool, {
@@ -71,6 +73,7 @@ export function methodOf(settings: Settings, pool: Pool, inputs: MethodInputs): 
         spec: classifierSpec(settings, { ...info, classes: 2 }),
         training: trainingOf(settings),
         memory: memory?.networks,
+        onProgress: onCarriers,
       }),
     },
     residuals: new Residuals(info.shape[0] * info.shape[1] * info.shape[2]),

@@ -1,11 +1,11 @@
-// Counters of a run for Prometheus, over HTTP at /metrics while the run lasts. Numbers are read when somebody asks, so
-// nobody pays for them otherwise. Who reaches the port can read the numbers, and nothing else.
+// Counters of a run for Prometheus, over HTTP at /metrics while the run lasts, and at /healthz whether it does. Numbers are
+// read when somebody asks, so nobody pays for them otherwise. Who reaches the port can read these, and nothing else.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Counter, Gauge, Registry } from 'prom-client';
 import { ConfigError } from '../errors.ts';
-import type { Tally } from './tally.ts';
+import type { Health, Tally, Training } from './tally.ts';
 
 const PREFIX = 'dataelixir_';
 /** Each connection takes one of the files that the run may have open; whoever scrapes needs one for a moment. */
@@ -14,6 +14,12 @@ const MOST_CONNECTIONS = 16;
 const REQUEST_MS = 5000;
 const KEPT_MS = 5000;
 const CHECK_MS = 1000;
+
+const HEALTH: Readonly<Record<Health, string>> = {
+  ok: 'ok',
+  ending: 'ending',
+  failed: 'the last pass failed, and is tried again',
+};
 
 export class MetricsServer {
   readonly url: string;
@@ -38,7 +44,7 @@ export class MetricsServer {
       connectionsCheckingInterval: CHECK_MS,
     };
     const server = createServer(limits, (request, response) => {
-      answer(registry, request, response).catch(() => response.destroy());
+      answer(registry, tally, request, response).catch(() => response.destroy());
     });
     server.maxConnections = MOST_CONNECTIONS;
     // a connection that has said nothing at all is idle, too
@@ -68,11 +74,19 @@ export class MetricsServer {
 
 async function answer(
   registry: Registry,
+  tally: Tally,
   { url = '' }: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  if (url.split('?', 1)[0] !== '/metrics') {
-    response.writeHead(404).end('expected /metrics\n');
+  const path = url.split('?', 1)[0];
+  if (path === '/healthz') {
+    const { health } = tally;
+    const headers = { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' };
+    response.writeHead(health === 'ok' ? 200 : 503, headers).end(`${HEALTH[health]}\n`);
+    return;
+  }
+  if (path !== '/metrics') {
+    response.writeHead(404).end('expected /metrics or /healthz\n');
     return;
   }
   const text = await registry.metrics();
@@ -118,6 +132,23 @@ function registryOf(tally: Tally): Registry {
         this.set(value());
       },
     });
+  /** None where nothing is known yet. */
+  const gauges = (
+    name: string,
+    help: string,
+    values: () => Iterable<readonly [label: string, value: number]>,
+    label: string,
+  ) =>
+    new Gauge({
+      name: PREFIX + name,
+      help,
+      labelNames: [label],
+      registers,
+      collect() {
+        this.reset();
+        for (const [of, value] of values()) this.set({ [label]: of }, value);
+      },
+    });
   counter('samples_total', 'Samples by outcome.', () => Object.entries(tally.totals.samples), 'outcome');
   counter('stage_samples_total', 'Samples that passed a stage.', () => tally.passed, 'stage');
   counter('stage_seconds_total', 'Seconds by stage.', () => Object.entries(tally.totals.seconds), 'stage');
@@ -126,5 +157,30 @@ function registryOf(tally: Tally): Registry {
   gauge('in_flight_samples', 'Samples between reader and writer.', () => tally.inFlight);
   gauge('busy_tasks', 'Tasks that workers are at.', () => tally.tasks.busy);
   gauge('queued_tasks', 'Tasks that wait for a worker.', () => tally.tasks.queued);
+  const trained = (value: (training: Training) => number) => () =>
+    [...tally.trainings].map(([network, training]) => [network, value(training)] as const);
+  counter(
+    'training_steps_total',
+    'Steps of training, by network.',
+    trained(({ steps }) => steps),
+    'network',
+  );
+  gauges(
+    'training_loss',
+    'Loss of the last step of training, by network.',
+    trained(({ loss }) => loss),
+    'network',
+  );
+  gauges(
+    'verdict_classes',
+    'Classes by what the last verdict says of them.',
+    () => Object.entries(tally.states ?? {}),
+    'state',
+  );
+  gauge(
+    'last_pass_timestamp_seconds',
+    'When the last pass over everything ended, since 1970; 0 before the first.',
+    () => (tally.lastPass?.getTime() ?? 0) / 1000,
+  );
   return registry;
 }

@@ -28,9 +28,9 @@ import { packWeights, unpackWeights } from '../weights/weights.ts';
 import type { Pool } from '../workers/pool.ts';
 import type { ClassifierRef, DenoiserRef } from '../workers/protocol.ts';
 import type { Context } from './commands.ts';
-import type { Log } from './log.ts';
 import { denoiserMeaning, observerView } from './meanings.ts';
 import { planOf, plants, trainingOf } from './rules.ts';
+import type { TrainedNetwork } from './tally.ts';
 
 /** What networks have to fit: the images and classes of a dataset. */
 export type Fitting = Pick<DatasetInfo, 'shape' | 'classes'>;
@@ -43,13 +43,14 @@ export function classifierSpec({ classifier }: Settings, { shape, classes }: Fit
 /** Trains a classifier as configured on a whole store. */
 export function trainOn(
   pool: Pool,
-  { settings, log }: Context,
-  stage: string,
+  context: Context,
+  network: TrainedNetwork,
   store: SampleStore,
   info: DatasetInfo,
 ): Promise<ClassifierRef> {
+  const { settings } = context;
   const spec = classifierSpec(settings, info);
-  return trainClassifier(pool, spec, { store }, trainingOf(settings), progressOf(log, stage));
+  return trainClassifier(pool, spec, { store }, trainingOf(settings), progressOf(context, network));
 }
 
 /** An observer; trained here, it may have learned triggers of ours as well. */
@@ -88,11 +89,17 @@ export async function trainObserver(
   return trainPlanted(pool, lesson, settings.classifier.epochs === null, train);
 }
 
-/** Shows the steps of a training and, at its end, the loss. */
-export function progressOf(log: Log, stage: string): (progress: TrainingProgress) => void {
+/** Counts and shows the steps of a training and, at its end, tells the loss. */
+export function progressOf(
+  { log, tally }: Pick<Context, 'log' | 'tally'>,
+  network: TrainedNetwork,
+): (progress: TrainingProgress) => void {
   return ({ step, steps, loss }) => {
-    log.progress(stage, step, steps, 'steps');
-    if (step === steps) log.info(stage, `trained ${steps} steps, last loss ${loss.toFixed(4)}`);
+    tally?.train(network, loss);
+    log.progress(network, step, steps, 'steps');
+    if (step < steps) return;
+    const event = { event: 'trained', network, steps, loss } as const;
+    log.info(network, `trained ${steps} steps, last loss ${loss.toFixed(4)}`, event);
   };
 }
 

@@ -7,7 +7,7 @@ import type { Writable } from 'node:stream';
 import { Credit } from '../../streams/operators/credited.ts';
 import type { Report } from '../../streams/progress.ts';
 import { type PurifySummary, runPurification } from '../../streams/purify.ts';
-import type { Estimate, Judgement } from '../../streams/stages/detect.ts';
+import type { Judgement, OnEstimate } from '../../streams/stages/detect.ts';
 import type { DatasetInfo } from '../datasets/open.ts';
 import type { ImageShape, ReadResult } from '../datasets/sample.ts';
 import { SampleStore } from '../datasets/sample-store.ts';
@@ -56,7 +56,7 @@ export interface Purification extends Observer {
   /** Takes the purified dataset; where left out, it goes where the configuration says. */
   readonly writer?: DatasetWriter | undefined;
   /** Told of each window as it closes. */
-  readonly onWindow: (estimate: Estimate) => void;
+  readonly onWindow: OnEstimate;
 }
 
 /** What came of it. */
@@ -74,8 +74,9 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
   const { info, source, store, observer, denoiser, scratch, clock, memory } = parts;
   const { record, refuse } = parts.open;
   const settled = new SampleStore(join(scratch, 'settled'), info.shape);
-  const onProgress = progressOf(log, 'benign');
-  const method = methodOf(settings, pool, { ...parts, settled, onProgress });
+  const onProgress = progressOf(context, 'benign');
+  const onCarriers = progressOf(context, 'carriers');
+  const method = methodOf(settings, pool, { ...parts, settled, onProgress, onCarriers });
   const { runner, trainer } = method;
   const credit = new Credit(method.inFlight);
   tally?.watch({ runner, credit, clock });
@@ -113,12 +114,13 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
         },
         onEstimate: (estimate) => {
           tellEstimate(estimate);
-          parts.onWindow(estimate);
           memory?.window(estimate);
+          return parts.onWindow(estimate);
         },
         onVerdict: (found) => {
           judgement = found;
           record.writeJson('verdict.json', found.verdict);
+          tally?.judge(found.verdict);
           tellVerdict(found.verdict);
         },
         report: timed(reportTo(log, tally), clock),

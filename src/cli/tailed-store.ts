@@ -99,10 +99,10 @@ export class TailedStore {
         throw error;
       },
     );
-    context.log.info(
-      'read',
-      `${this.#store.count - before} more of ${this.#store.count} samples usable, ${shape.join('×')}`,
-    );
+    const { count: usable } = this.#store;
+    const added = usable - before;
+    const event = { event: 'read', dataset: this.#tail.path, usable, added, shape } as const;
+    context.log.info('read', `${added} more of ${usable} samples usable, ${shape.join('×')}`, event);
     return { store: this.#store, classes: classes ?? this.#census.classes };
   }
 

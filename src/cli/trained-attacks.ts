@@ -92,23 +92,26 @@ async function prepare(
   clean: SampleStore,
   info: DatasetInfo,
 ): Promise<Prepared> {
-  const { settings, log } = context;
+  const { settings } = context;
   const workshop = workshopOf(context, pool, clean);
   const spec = classifierSpec(settings, info);
   const training = { ...trainingOf(settings), epochs: settings.attack.epochs, seed: workshop.seed };
-  const progress = progressOf(log, 'surrogate');
+  const progress = progressOf(context, 'surrogate');
   const { weights } = await trainClassifier(pool, spec, { store: clean }, training, progress);
   return { workshop, surrogate: { spec, weights: unpackWeights(weights, parametersOf(spec)) } };
 }
 
-function workshopOf({ settings, log }: Context, pool: Pool, images: SampleStore): Workshop {
+function workshopOf({ settings, log, tally }: Context, pool: Pool, images: SampleStore): Workshop {
   const { attack, seed } = settings;
   return {
     engine: poolEngine(pool),
     images,
     steps: attack.steps,
     seed: randomKey(seed, 'attack').low,
-    onStep: (step) => log.progress('attack', step, undefined, 'steps'),
+    onStep: (step, loss) => {
+      tally?.train('attack', loss);
+      log.progress('attack', step, undefined, 'steps');
+    },
   };
 }
 

@@ -1,15 +1,20 @@
 // The side stream of windows (`--windows FILE|fd:N`): a line of JSON for each window as it closes, so that others can
 // watch while a dataset flows and see when an attack begins. A reader that has seen enough ends its own stream only.
 
-import { closeSync, createWriteStream, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, createWriteStream, fstatSync, open, openSync, readSync, statSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { resolve } from 'node:path';
-import type { Estimate } from '../../streams/stages/detect.ts';
+import type { Writable } from 'node:stream';
+import { promisify } from 'node:util';
+import type { Estimate, OnEstimate } from '../../streams/stages/detect.ts';
 import type { Verdict } from '../defense/verdict/verdict.ts';
-import { ConfigError, OutputError, writing } from '../errors.ts';
+import { ConfigError, OutputError, unwritten, writing } from '../errors.ts';
 import type { State } from '../state/state.ts';
 import type { Context } from './commands.ts';
 
 const DESCRIPTOR = /^fd:(\d+)$/;
+/** What a reader leaves behind that went away. */
+const UNREAD: readonly unknown[] = ['EPIPE', 'ECONNRESET'];
 /** Of every line. */
 const LINE_START = '{"window":';
 
@@ -17,7 +22,7 @@ const LINE_START = '{"window":';
 export async function withWindows<T>(
   context: Context,
   state: State | undefined,
-  work: (tell: (estimate: Estimate) => void) => Promise<T>,
+  work: (tell: OnEstimate) => Promise<T>,
 ): Promise<T> {
   const { windows } = context.settings.detect;
   if (windows === null) return work(() => undefined);
@@ -54,23 +59,44 @@ async function openTarget(
   target: string,
   { settings }: Context,
   state: State | undefined,
-): Promise<NodeJS.WritableStream> {
+): Promise<Writable> {
   const descriptor = DESCRIPTOR.exec(target)?.[1];
-  if (descriptor !== undefined) {
-    try {
-      fstatSync(Number(descriptor));
-    } catch (error) {
-      throw new ConfigError(
-        `detect.windows: expected an open file descriptor, found ${target}; open it, as in ${descriptor}>windows.ndjson`,
-        { cause: error },
-      );
-    }
-    return createWriteStream('', { fd: Number(descriptor), autoClose: false });
-  }
+  if (descriptor !== undefined) return openDescriptor(target, Number(descriptor));
   const path = resolve(target);
   if (!(await state?.owns(path))) checkFree(path, settings.overwrite);
   await state?.claim(path);
-  return createWriteStream(path);
+  const fd = await promisify(open)(path, 'w').catch(unwritten(target));
+  return pipeOf(fd) ?? heard(createWriteStream(path, { fd }));
+}
+
+/** Pipes of the caller that are in use, or that nobody reads any more: their numbers may be those of other files then. */
+const pipes = new Map<number, Socket>();
+
+function openDescriptor(target: string, descriptor: number): Writable {
+  const known = pipes.get(descriptor);
+  if (known) return known;
+  try {
+    // the first three are streams of the process already
+    const pipe = descriptor > 2 ? pipeOf(descriptor) : undefined;
+    if (pipe) pipes.set(descriptor, pipe);
+    return pipe ?? heard(createWriteStream('', { fd: descriptor, autoClose: false }));
+  } catch (error) {
+    throw new ConfigError(
+      `detect.windows: expected an open file descriptor, found ${target}; open it, as in ${descriptor}>windows.ndjson`,
+      { cause: error },
+    );
+  }
+}
+
+/** A pipe that holds up no thread while it is full; undefined where the descriptor is none. */
+function pipeOf(fd: number): Socket | undefined {
+  const stats = fstatSync(fd);
+  return stats.isFIFO() || stats.isSocket() ? heard(new Socket({ fd, readable: false })) : undefined;
+}
+
+/** Who writes is told of errors already. */
+function heard<S extends Writable>(stream: S): S {
+  return stream.on('error', () => undefined);
 }
 
 /** Overwriting is asked for where a record is replaced: that goes for its windows, and for no other file. */
@@ -95,32 +121,39 @@ function holdsWindows(path: string): boolean {
 }
 
 class SideStream {
-  readonly #stream: NodeJS.WritableStream;
-  #failure: Error | undefined;
-  #over = false;
+  readonly #name: string;
+  readonly #stream: Writable;
+  readonly #context: Context;
+  /** Whether the stream is for the next pass, too. */
+  readonly #lasts: boolean;
+  #over: boolean;
 
-  constructor(name: string, stream: NodeJS.WritableStream, { log }: Context) {
+  constructor(name: string, stream: Writable, context: Context) {
+    this.#name = name;
     this.#stream = stream;
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      this.#over = true;
-      if (error.code === 'EPIPE') log.warn('detect', `nobody reads ${name} any more; windows go nowhere`);
-      else this.#failure = OutputError.of(name, error);
-    });
+    this.#context = context;
+    this.#lasts = [...pipes.values()].some((pipe) => pipe === stream);
+    this.#over = stream.destroyed;
   }
 
-  /** @throws {OutputError} when an earlier line could not be written */
-  write(line: object): void {
-    if (this.#failure) throw this.#failure;
-    if (!this.#over) this.#stream.write(`${JSON.stringify(line)}\n`);
+  /** Resolves when the line is handed over, so that a slow reader slows who writes. @throws {OutputError} */
+  async write(line: object): Promise<void> {
+    if (this.#over) return;
+    this.#check(await new Promise((done) => this.#stream.write(`${JSON.stringify(line)}\n`, done)));
   }
 
+  /** A reader that does not read keeps nobody who was told to end. @throws {OutputError} */
   async end(): Promise<void> {
-    if (!this.#over) {
-      await new Promise<void>((done) => {
-        this.#stream.once('error', () => done());
-        this.#stream.end(() => done());
-      });
-    }
-    if (this.#failure) throw this.#failure;
+    if (this.#over || this.#lasts) return;
+    if (this.#context.signal.aborted && this.#stream instanceof Socket) this.#stream.destroy();
+    else this.#check(await new Promise((done) => this.#stream.end(done)));
+  }
+
+  #check(error: NodeJS.ErrnoException | null | undefined): void {
+    if (!error || this.#over) return;
+    this.#over = true;
+    if (!UNREAD.includes(error.code)) throw OutputError.of(this.#name, error);
+    const event = { event: 'unread', target: this.#name } as const;
+    this.#context.log.warn('detect', `nobody reads ${this.#name} any more; windows go nowhere`, event);
   }
 }

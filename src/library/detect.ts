@@ -8,8 +8,8 @@ import type { Verdict } from '../defense/verdict/verdict.ts';
 import { checkPullable, type Options, settingsOf } from './options.ts';
 
 export interface DetectOptions extends Options {
-  /** Called after each `detect.window` records with the verdict on all so far. */
-  readonly onEstimate?: (verdict: Verdict) => void;
+  /** Called after each `detect.window` records with the verdict on all so far; a promise is awaited before more are taken. */
+  readonly onEstimate?: (verdict: Verdict) => unknown;
 }
 
 /**

@@ -48,10 +48,16 @@ export class Ledger {
   readonly #state: State;
   readonly #told: Told;
   #pending: SettledSample[] = [];
+  #unknown = 0;
 
   constructor(state: State, told: Told) {
     this.#state = state;
     this.#told = told;
+  }
+
+  /** Samples that no run before had settled. */
+  get unknown(): number {
+    return this.#unknown;
   }
 
   /** Takes in a sample that is settled. */
@@ -87,6 +93,7 @@ export class Ledger {
     settled.forEach((one, n) => {
       const correction = before[n] && correctionOf(one, before[n], after[n]!);
       if (correction) this.#told.correct(correction);
+      if (!before[n]) this.#unknown += 1;
       if (!before[n] && one.entry.image !== 'none') this.#told.add(one);
     });
     await database.batch<string, Released>(

@@ -11,7 +11,12 @@ import type { Pool } from '../workers/pool.ts';
 import { outcomeOf, pack } from '../workers/pool-runner.ts';
 import type { NetworkRef } from '../workers/protocol.ts';
 import { classifyImages } from './classify.ts';
-import { type ClassifierTraining, type TrainingSet, trainClassifier } from './train-classifier.ts';
+import {
+  type ClassifierTraining,
+  type TrainingProgress,
+  type TrainingSet,
+  trainClassifier,
+} from './train-classifier.ts';
 import { type TrainingMemory, trainOnce } from './train-once.ts';
 
 const FOLDS = 2;
@@ -29,6 +34,7 @@ export interface CarrierLearning {
   readonly training: ClassifierTraining;
   /** Where trainings are remembered, so that none is done twice. */
   readonly memory?: TrainingMemory | undefined;
+  readonly onProgress?: ((progress: TrainingProgress) => void) | undefined;
 }
 
 export class PoolCarrierLearner implements CarrierLearner {
@@ -50,12 +56,12 @@ export class PoolCarrierLearner implements CarrierLearner {
   }
 
   #train(examples: TrainingSet['store']): Promise<NetworkRef> {
-    const { spec, training, memory } = this.#learning;
+    const { spec, training, memory, onProgress } = this.#learning;
     const stepsPerEpoch = Math.max(1, Math.floor(examples.count / training.batch));
     const options = { ...training, epochs: Math.ceil(STEPS / stepsPerEpoch) };
     return memory
-      ? trainOnce(memory, this.#pool, { spec, store: examples, options })
-      : trainClassifier(this.#pool, spec, { store: examples }, options);
+      ? trainOnce(memory, this.#pool, { spec, store: examples, options }, onProgress)
+      : trainClassifier(this.#pool, spec, { store: examples }, options, onProgress);
   }
 
   async #judge(networks: readonly NetworkRef[], batch: readonly Sample[]): Promise<readonly number[]> {

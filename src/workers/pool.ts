@@ -5,17 +5,17 @@
 // computing to processes of their own.
 
 import '../runtime/no-telemetry.ts';
-import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
 import type { Outcome } from '../errors.ts';
 import { EngineError, fromFailure, WorkerError } from '../errors.ts';
 import type { TrainingPool } from '../training/trainer.ts';
+import { usableProcessors } from './cpu-quota.ts';
 import type { EngineOptions, GradientTask, Task, TaskResults, UpdateTask, WorkerData } from './protocol.ts';
 import { leftOf } from './shared-write.ts';
 import { moduleOf, threadOptions } from './threads.ts';
 
 export interface PoolOptions extends EngineOptions {
-  /** Worker threads; 0 is one a core. */
+  /** Worker threads; 0 is one a core, or what a quota leaves. */
   readonly workers: number;
   /** Whether each thread computes itself, or leaves that to a process of its own, which may abort without harm. */
   readonly isolation?: 'thread' | 'process';
@@ -53,7 +53,7 @@ export class Pool implements TrainingPool {
     processEntry = moduleOf('network.process'),
     ...engine
   }: PoolOptions) {
-    this.workers = workers || availableParallelism();
+    this.workers = workers || usableProcessors();
     this.#options = { ...engine, ...(isolation === 'process' && { process: processEntry.href }) };
     this.#entry = entry;
   }

@@ -2,7 +2,7 @@
 // on disk and into additive evidence; each window closes with a running estimate, the end of the stream with the
 // verdict, and then the records come back from disk, each with the verdict, as fast as credit allows.
 
-import { concat, defer, ignoreElements, map, type OperatorFunction, scan, tap } from 'rxjs';
+import { concat, defer, ignoreElements, map, mergeMap, type OperatorFunction, scan, tap } from 'rxjs';
 import { Contingency, type TransitionTable } from '../../src/defense/evidence/contingency.ts';
 import { FadingEvidence } from '../../src/defense/evidence/fading.ts';
 import { ScoreSample } from '../../src/defense/evidence/score-sample.ts';
@@ -11,6 +11,7 @@ import type { Knowledge } from '../../src/defense/repair/knowledge.ts';
 import type { Detector, Verdict } from '../../src/defense/verdict/verdict.ts';
 import { type Credit, credited } from '../operators/credited.ts';
 import { Journal, journalled } from '../operators/journal.ts';
+import { Paced } from '../operators/paced.ts';
 import { type Tally, type Window, windowed } from '../operators/windowed.ts';
 import type { JudgedRecord, PlacedRecord, TransitionRecord } from '../records.ts';
 
@@ -61,6 +62,9 @@ export interface Judgement {
 /** Looks closer, once, when every sample was seen: may turn to the images. */
 export type Examine = (evidence: Evidence) => Promise<Judgement>;
 
+/** Takes each estimate as it is made, in order. Where it returns a promise, samples wait for it, but those in flight. */
+export type OnEstimate = (estimate: Estimate) => unknown;
+
 /** A running estimate and what it rests on. */
 type Estimated = Estimate & { readonly evidence: Evidence };
 
@@ -103,6 +107,28 @@ export function estimate(detection: Detection): OperatorFunction<TransitionRecor
     });
 }
 
+/**
+ * Tells the estimate after each window; ends when all are told.
+ *
+ * @param credit what each record took, to be given back as it is counted
+ */
+export function estimated(
+  detection: Detection,
+  credit: Credit,
+  onEstimate: (running: Estimated) => unknown,
+): OperatorFunction<TransitionRecord, never> {
+  return (source) =>
+    defer(() => {
+      const paced = new Paced(credit);
+      return source.pipe(
+        tap(() => paced.give()),
+        estimate(detection),
+        mergeMap((running) => paced.told(onEstimate(running))),
+        ignoreElements(),
+      );
+    });
+}
+
 /** The verdict on no records at all. */
 export function emptyVerdict(detection: Detection): Verdict {
   return judge(detection, tallyOf(detection).empty());
@@ -121,7 +147,7 @@ export function detect({
   /** Path of the journal, which stays. */
   readonly transitions: string;
   readonly credit: Credit;
-  readonly onEstimate: (estimate: Estimate) => void;
+  readonly onEstimate: OnEstimate;
   /** Left out where records are all there is. */
   readonly examine?: Examine;
   /** Takes what every record gets. */
@@ -134,13 +160,10 @@ export function detect({
       let judgement: Judgement = { verdict: emptyVerdict(detection) };
       const gathered = source.pipe(
         journalled(journal),
-        tap(() => credit.give()),
-        estimate(detection),
-        tap((running) => {
+        estimated(detection, credit, (running) => {
           last = running;
-          onEstimate(running);
+          return onEstimate(running);
         }),
-        ignoreElements(),
       );
       const examined = defer(async () => {
         if (last) judgement = examine ? await examine(last.evidence) : { verdict: last.verdict };

@@ -14,6 +14,8 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { pngOf } from '../datasets/make.ts';
@@ -42,21 +44,25 @@ function following(args: readonly string[]) {
     {
       cwd: folder,
       env: { ...process.env, ...HUMAN },
+      stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
     },
   );
   open.add(child);
   const ended = once(child, 'close').then(([code]) => code as number | null);
   const said = { stdout: '', stderr: '' };
+  const side = text(child.stdio[3] as Readable);
   for (const name of ['stdout', 'stderr'] as const) {
-    child[name].setEncoding('utf8').on('data', (text) => {
-      said[name] += text;
+    child[name].setEncoding('utf8').on('data', (more) => {
+      said[name] += more;
     });
   }
   let taken = 0;
   return {
     said,
-    async heard(text: RegExp) {
-      while (!text.test(said.stderr)) await Promise.race([once(child.stderr, 'data'), failed(ended, said)]);
+    /** All that came through its fd 3, when it has ended. */
+    side,
+    async heard(wanted: RegExp) {
+      while (!wanted.test(said.stderr)) await Promise.race([once(child.stderr, 'data'), failed(ended, said)]);
     },
     /** The next line, as JSON. */
     async next() {
@@ -134,6 +140,14 @@ it('takes in what is finished, also in new folders, and takes back what goes', a
     { op: 'retract', id: '1/2' },
     { op: 'retract', id: '2/0' },
   ]);
+  for (const [pass, brought] of [
+    '6 new, 0 changed, 0 withdrawn (0 corrected)',
+    '2 new, 0 changed, 0 withdrawn (0 corrected)',
+    '1 new, 0 changed, 0 withdrawn (0 corrected)',
+    '1 new, 0 changed, 2 withdrawn (2 corrected)',
+  ].entries()) {
+    expect(running.said.stderr).toContain(`[follow] pass ${pass + 1}: ${brought}, 0 quarantined, targets `);
+  }
   expect(await running.end()).toEqual({ code: 143, rest: '' });
   // the last pass is what a run from scratch makes of all that is there
   const scratch = ['purify', 'classes', '--save-folder-name', 'scratch', '--config', 'config.yaml'];
@@ -203,4 +217,33 @@ it('tells changes of a growing file on stdout, and goes on where it ended', asyn
     { source: at('log.ndjson'), samples: 4, unusable: 0, file: at('log.ndjson'), offset },
     [],
   ]);
+}, 240_000);
+
+it('tells its orchestrator of a pass that failed, and that the next one did not', async () => {
+  const good = tinySamples(3);
+  writeFileSync(at('late.ndjson'), '{"id": "bad", "label": 0, "image": "none"}\n');
+  const running = following([
+    'late.ndjson',
+    ...['--state', 'late.state', '--save-folder-name', 'late', '--dataset-classes', '4'],
+    ...['--observer-path', 'observer.onnx', '--metrics-port', '0', '--windows', 'fd:3'],
+  ]);
+  await running.heard(/\(trying again\)\n/);
+  const [, url] = /\[metrics\] at (\S+)\n/.exec(running.said.stderr)!;
+  const health = async () => (await fetch(new URL('/healthz', url))).status;
+  const lastPass = async () => {
+    const metrics = await (await fetch(url!)).text();
+    return Number(/^dataelixir_last_pass_timestamp_seconds (\S+)$/m.exec(metrics)![1]);
+  };
+  expect([await health(), await lastPass()]).toEqual([503, 0]);
+  appendFileSync(at('late.ndjson'), good);
+  expect(await running.next()).toMatchObject({ samples: 3 });
+  expect(await health()).toBe(200);
+  expect(Math.abs(Date.now() / 1000 - (await lastPass()))).toBeLessThan(60);
+  expect(running.said.stderr).toContain('pass 1: 3 new, 0 changed, 0 withdrawn (0 corrected), 1 quarantined');
+  appendFileSync(at('late.ndjson'), good.replaceAll('"id": "n', '"id": "m'));
+  expect(await running.next()).toMatchObject({ samples: 6 });
+  expect((await running.end()).code).toBe(143);
+  // the descriptor is open for each pass
+  const windows = (await running.side).trimEnd().split('\n');
+  expect(windows.map((line) => JSON.parse(line).samples)).toEqual([3, 6]);
 }, 240_000);

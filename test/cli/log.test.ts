@@ -1,5 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { Log, type LogLevel, type LogOptions } from '../../src/cli/log.ts';
+import { projectPath } from '../support/paths.ts';
+
+/** What a line says, for programs. */
+const NEWS = { event: 'written', path: 'x' } as const;
 
 function setUp(isTTY: boolean, level: LogLevel = 'info', options: LogOptions = {}, columns = 60) {
   const written: string[] = [];
@@ -60,19 +65,19 @@ describe('on a terminal', () => {
   it('takes the bar away before a line', () => {
     const { log, written } = setUp(true);
     log.progress('diffuse', 1, 2, 'samples');
-    log.info('detect', 'flagged 0');
+    log.info('detect', 'flagged 0', NEWS);
     expect(written.slice(-2)).toEqual(['\r\u001b[K', '[detect] flagged 0\n']);
   });
 });
 
 it('marks errors and warnings in colour where that is wanted', () => {
   const plain = setUp(true);
-  plain.log.error('a', 'bad');
+  plain.log.error('a', 'bad', NEWS);
   expect(plain.written).toEqual(['[a] error: bad\n']);
   const painted = setUp(true, 'info', { color: true });
-  painted.log.error('a', 'bad');
-  painted.log.warn('a', 'odd');
-  painted.log.info('a', 'news');
+  painted.log.error('a', 'bad', NEWS);
+  painted.log.warn('a', 'odd', NEWS);
+  painted.log.info('a', 'news', NEWS);
   expect(painted.written).toEqual([
     '[a] \u001b[31merror:\u001b[0m bad\n',
     '[a] \u001b[33mwarn:\u001b[0m odd\n',
@@ -81,27 +86,43 @@ it('marks errors and warnings in colour where that is wanted', () => {
 });
 
 describe('as JSON', () => {
-  it('writes objects with time, level, stage and message, also of progress and on a terminal', () => {
+  it('writes objects with time, level, stage, message and fields, also of progress and on a terminal', () => {
     const { log, written, clock } = setUp(true, 'info', { format: 'json', color: true });
-    log.warn('read', 'found "nothing"\n');
+    log.warn('read', 'found "nothing"\n', { event: 'quarantined', code: 'decode', reason: '\u001b' });
     for (let done = 0; done <= 2; done++) {
       log.progress('diffuse', done, 2, 'samples');
       clock.ms += 1500;
     }
     log.debug('read', 'detail');
     expect(written.map((text) => JSON.parse(text))).toEqual([
-      { time: '1970-01-01T00:00:00.000Z', level: 'warn', stage: 'read', message: 'found "nothing"\n' },
+      {
+        time: '1970-01-01T00:00:00.000Z',
+        level: 'warn',
+        stage: 'read',
+        message: 'found "nothing"\n',
+        event: 'quarantined',
+        code: 'decode',
+        reason: '\u001b',
+      },
       {
         time: '1970-01-01T00:00:01.500Z',
         level: 'info',
         stage: 'diffuse',
         message: '50 % (1 of 2 samples)',
+        event: 'progress',
+        done: 1,
+        total: 2,
+        unit: 'samples',
       },
       {
         time: '1970-01-01T00:00:03.000Z',
         level: 'info',
         stage: 'diffuse',
         message: '100 % (2 of 2 samples)',
+        event: 'progress',
+        done: 2,
+        total: 2,
+        unit: 'samples',
       },
     ]);
     expect(written.every((text) => text.endsWith('\n') && !text.includes('\u001b'))).toBe(true);
@@ -113,8 +134,8 @@ describe('levels', () => {
     const { log, written } = setUp(false, 'warn');
     const file: string[] = [];
     log.writeTo((line) => file.push(line));
-    log.info('a', 'quiet');
-    log.warn('a', 'loud');
+    log.info('a', 'quiet', NEWS);
+    log.warn('a', 'loud', NEWS);
     log.debug('a', 'detail');
     expect(written).toEqual(['[a] warn: loud\n']);
     expect(file).toEqual([
@@ -133,7 +154,7 @@ describe('what data say', () => {
     const { log, written } = setUp(true, 'info', {}, 200);
     const kept: string[] = [];
     log.writeTo((line) => kept.push(line));
-    log.warn('read', hostile);
+    log.warn('read', hostile, NEWS);
     expect(written).toEqual([`[read] warn: ${shown}\n`]);
     expect(kept).toEqual([`1970-01-01T00:00:00.000Z [read] warn: ${shown}\n`]);
     log.progress('read', 1, 2, hostile);
@@ -142,8 +163,26 @@ describe('what data say', () => {
 
   it('is the same JSON without any of these characters', () => {
     const { log, written } = setUp(false, 'info', { format: 'json' });
-    log.warn('read', hostile);
+    log.warn('read', hostile, NEWS);
     expect(JSON.parse(written[0]!)).toMatchObject({ message: hostile });
     expect(written[0]).toContain(shown);
   });
+});
+
+it('has events that docs/logs.md explains, field by field, and no others', () => {
+  const read = (path: string) => readFileSync(projectPath(path), 'utf8');
+  const [table] = read('docs/logs.md').split('## Metrics');
+  const explained = [...table!.matchAll(/^\| `([\w-]+)` \| (.*)$/gm)].map(([, name, text]) => [name, text]);
+  // each event from its name to the next one, without what is said of its fields
+  const [, ...parts] = read('src/cli/log-events.ts')
+    .replaceAll(/\/\*\*.*\*\//g, '')
+    .split("readonly event: '");
+  const events = parts.map((part) => [part.slice(0, part.indexOf("'")), part.split('export ')[0]!] as const);
+  expect(explained.map(([name]) => name).sort()).toEqual(events.map(([name]) => name).sort());
+  const texts = Object.fromEntries(explained);
+  for (const [name, part] of events) {
+    for (const [, field] of part.matchAll(/readonly (\w+)\??:/g)) {
+      expect(texts[name], `${name}.${field}`).toContain(`\`${field}\``);
+    }
+  }
 });

@@ -33,11 +33,21 @@ describe('MetricsServer', () => {
     const before = parsed(await (await fetch(url)).text());
     expect(before.get('dataelixir_samples_total{outcome="raw"}')).toBe(0);
     expect(before.get('dataelixir_worker_restarts_total')).toBe(0);
+    expect(before.get('dataelixir_last_pass_timestamp_seconds')).toBe(0);
+    expect([...before.keys()].join()).not.toMatch(/verdict_classes|training/);
 
     tally.count('raw');
     tally.count('raw');
     tally.count('dropped');
     tally.pass('observe', 7);
+    tally.train('observer', 2.5);
+    tally.train('observer', 1.25);
+    const classes = (['clean', 'target', 'clean', 'undecided'] as const).map((state, label) => ({
+      ...{ label, state, moved: 0, metric: null, score: null },
+      samples: state === 'undecided' ? 0 : 5,
+    }));
+    tally.judge({ classes });
+    tally.endPass(true, new Date(1_700_000_000_500));
     tally.watch({ runner: { denoiserCalls: 40 }, credit: { inFlight: 3 } });
     tally.watch({ pool: { restarts: 2, queued: 5, busy: 1 }, clock: { seconds: { observe: 1.5 } } });
     const response = await fetch(url);
@@ -57,7 +67,30 @@ describe('MetricsServer', () => {
       dataelixir_in_flight_samples: 3,
       dataelixir_busy_tasks: 1,
       dataelixir_queued_tasks: 5,
+      'dataelixir_training_steps_total{network="observer"}': 2,
+      'dataelixir_training_loss{network="observer"}': 1.25,
+      'dataelixir_verdict_classes{state="clean"}': 2,
+      'dataelixir_verdict_classes{state="target"}': 1,
+      'dataelixir_verdict_classes{state="undecided"}': 0,
+      dataelixir_last_pass_timestamp_seconds: 1_700_000_000.5,
     });
+  });
+
+  it('says whether the run lives: not where it ends, nor where its last pass failed', async () => {
+    const tally = new Tally();
+    const { url } = await started(tally);
+    const health = async () => {
+      const response = await fetch(new URL('/healthz?x', url));
+      return [response.status, await response.text()];
+    };
+    expect(await health()).toEqual([200, 'ok\n']);
+    tally.endPass(false);
+    expect(await health()).toEqual([503, 'the last pass failed, and is tried again\n']);
+    tally.endPass(true);
+    expect(await health()).toEqual([200, 'ok\n']);
+    tally.end();
+    tally.endPass(true);
+    expect(await health()).toEqual([503, 'ending\n']);
   });
 
   it('answers for /metrics alone, and on its own address alone', async () => {
@@ -113,10 +146,11 @@ describe('--metrics-port', () => {
          denoiser: { path: '${denoiser}' }, observer: { path: '${observer}' },
          classifier: { widths: [4, 8], epochs: 1, batch: 20 }, diffusion: { rounds: 1, steps: 5, batch: 4 }, detect: { canaries: 0 } }`,
     );
-    const args = [...SOURCE, 'purify', '--config', 'config.yaml', '--log-format', 'human'];
+    const args = [...SOURCE, 'purify', '--config', 'config.yaml', '--log-format', 'json'];
     const child = spawn(process.execPath, args, { cwd: folder });
     child.stdout.resume();
     const scraped: Map<string, number>[] = [];
+    const health = new Set<number>();
     let stderr = '';
     const scrape = async (url: string) => {
       while (child.exitCode === null) {
@@ -124,13 +158,19 @@ describe('--metrics-port', () => {
         const response = await fetch(url).catch(() => undefined);
         if (!response) return;
         scraped.push(parsed(await response.text()));
+        health.add(
+          await fetch(new URL('/healthz', url)).then(
+            ({ status }) => status,
+            () => 200,
+          ),
+        );
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
     };
     let scraping: Promise<void> | undefined;
     child.stderr.setEncoding('utf8').on('data', (text) => {
       stderr += text;
-      const url = /\[metrics\] at (\S+)\n/.exec(stderr)?.[1];
+      const url = /"event":"serving","url":"(\S+)"/.exec(stderr)?.[1];
       if (url) scraping ??= scrape(url);
     });
     const [code] = await once(child, 'close');
@@ -144,6 +184,27 @@ describe('--metrics-port', () => {
     expect(observed).toEqual([...observed].sort((a, b) => a - b));
     expect(scraped.some((numbers) => numbers.get('dataelixir_busy_tasks')! > 0)).toBe(true);
     expect(scraped.some((numbers) => numbers.get('dataelixir_in_flight_samples')! > 0)).toBe(true);
+
+    const steps = scraped.map(
+      (numbers) => numbers.get('dataelixir_training_steps_total{network="benign"}') ?? 0,
+    );
+    expect(steps.some((count) => count > 0)).toBe(true);
+    expect(steps).toEqual([...steps].sort((a, b) => a - b));
+    expect(scraped.at(-1)!.get('dataelixir_verdict_classes{state="target"}')).toBe(0);
+    expect([...health]).toEqual([200]);
+
+    // all that a line says is there for programs, too
+    const events = stderr
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(events.filter(({ event }) => event === undefined)).toEqual([]);
+    const found = Object.fromEntries(events.map((line) => [line.event, line]));
+    expect(found).toMatchObject({
+      verdict: { stage: 'detect', samples: 120, targetLabels: [], classes: { target: 0 } },
+      trained: { network: 'benign', steps: 6, loss: expect.any(Number) },
+      purified: { written: 120, dropped: 0, quarantined: 0, path: join(folder, 'record/run') },
+    });
 
     const { totals, cost, dataset } = JSON.parse(
       readFileSync(join(folder, 'record/run/metrics.json'), 'utf8'),

@@ -1,12 +1,17 @@
 // The side stream of windows as others see it: through an inherited descriptor, in a file, and when it cannot be.
 
-import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { dataelixir, SOURCE } from './program.ts';
+import { setTimeout } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { dataelixir, HUMAN, SOURCE } from './program.ts';
 
 const RECORDS = Array.from({ length: 25 }, (_, n) => {
   const label = n % 3;
@@ -73,4 +78,71 @@ it('refuses a descriptor that is not open, and says so when the place cannot be 
   });
   expect(nowhere.code).toBe(7);
   expect(nowhere.stderr).toMatch(/expected to write no\/such\/folder, found: ENOENT/);
+});
+
+const COUNT = 3000;
+
+/** The program with a pipe as its fd 3, and more records on stdin than all pipes on the way hold. */
+function piped() {
+  const path = join(mkdtempSync(join(folder, 'pipe-')), 'pipe');
+  execFileSync('mkfifo', [path]);
+  const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const writer = openSync(path, 'w');
+  const args = ['detect', '--dataset-classes', '3', '--detect-window', '1', '--windows', 'fd:3'];
+  const child = spawn(process.execPath, [...SOURCE, ...args], {
+    cwd: folder,
+    env: { ...process.env, ...HUMAN },
+    stdio: ['pipe', 'pipe', 'pipe', writer],
+  }) as ChildProcessWithoutNullStreams;
+  onTestFinished(() => void child.kill('SIGKILL'));
+  closeSync(writer);
+  let taken = 0;
+  function* records() {
+    const note = 'x'.repeat(1000);
+    for (; taken < COUNT; taken++)
+      yield `{"id":"${taken}","label":0,"raw":0,"labels":[[0]],"note":"${note}"}\n`;
+  }
+  Readable.from(records()).pipe(child.stdin.on('error', () => undefined));
+  const ended = once(child, 'close').then(([code]) => code as number);
+  const stderr = text(child.stderr);
+  return {
+    child,
+    reader,
+    stdout: text(child.stdout),
+    stderr,
+    ended,
+    /** Records that were taken when no more are, once the first windows are told. */
+    async stalled(): Promise<number> {
+      await once(child.stderr, 'data');
+      for (let before = -1; before !== taken; await setTimeout(300)) before = taken;
+      return taken;
+    },
+  };
+}
+
+it('waits for a slow reader of a pipe, and loses nothing', async () => {
+  const { reader, stalled, stdout, ended } = piped();
+  expect(await stalled()).toBeLessThan(COUNT / 2);
+  const pipe = new Socket({ fd: reader, writable: false });
+  const seen: number[] = [];
+  for await (const line of createInterface(pipe)) seen.push(JSON.parse(line).window);
+  expect(seen).toEqual(Array.from({ length: COUNT }, (_, n) => n));
+  expect(JSON.parse(await stdout).samples).toBe(COUNT);
+  expect(await ended).toBe(0);
+});
+
+it('ends when it is interrupted, though nobody reads', async () => {
+  const { child, reader, stalled, ended } = piped();
+  expect(await stalled()).toBeLessThan(COUNT / 2);
+  child.kill('SIGTERM');
+  expect(await ended).toBe(143);
+  closeSync(reader);
+});
+
+it('goes on without a reader that went away, and says so once', async () => {
+  const { reader, stdout, stderr, ended } = piped();
+  closeSync(reader);
+  expect(JSON.parse(await stdout).samples).toBe(COUNT);
+  expect((await stderr).match(/warn: nobody reads fd:3 any more; windows go nowhere\n/g)).toHaveLength(1);
+  expect(await ended).toBe(0);
 });

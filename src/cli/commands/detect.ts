@@ -22,11 +22,11 @@ export async function detect(context: Context): Promise<void> {
   const verdict = await withWindows(context, undefined, (tellWindow) => {
     const tell = (estimate: Estimate) => {
       tellLog(estimate);
-      tellWindow(estimate);
+      return tellWindow(estimate);
     };
     return runDetection(stdin as AsyncIterable<Uint8Array>, detection, tell, signal);
   });
-  if (verdict.samples === 0) log.warn('detect', 'found no record on stdin');
+  if (verdict.samples === 0) log.warn('detect', 'found no record on stdin', { event: 'no-records' });
   stdout.write(`${JSON.stringify(verdict)}\n`);
   checkVerdict(settings, verdict);
 }

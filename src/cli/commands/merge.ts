@@ -20,6 +20,8 @@ export async function merge({ settings, log, stdout }: Context): Promise<void> {
     );
   }
   const merged = await mergeStates(folders, resolve(path), versions().dataelixir);
-  log.info('merge', `${merged.samples} samples, candidates of ${merged.candidates}: ${path}`);
+  const { samples, candidates } = merged;
+  const event = { event: 'merged', samples, candidates, path } as const;
+  log.info('merge', `${samples} samples, candidates of ${candidates}: ${path}`, event);
   stdout.write(`${JSON.stringify(merged)}\n`);
 }

@@ -74,7 +74,9 @@ async function writePoisoned(
   };
   await writeAll(context, join(folder, 'train'), info, samples());
   truth.close();
-  context.log.info('poison', `${stamped} of ${store.count} samples poisoned, written to ${folder}`);
+  const counts = { poisoned: stamped, samples: store.count, attack: context.settings.attack.name };
+  const event = { event: 'poisoned', ...counts, path: folder } as const;
+  context.log.info('poison', `${stamped} of ${store.count} samples poisoned, written to ${folder}`, event);
 }
 
 function checkEmpty(path: string): void {

@@ -21,6 +21,7 @@ import { classesOf, loadObserver, type Observer, progressOf, trainObserver } fro
 import { toStandardOutput } from '../paths.ts';
 import { checkTerminal, type Purification, type Purified, purifyInto, withOutput } from '../purification.ts';
 import { costOf, createRecord, recordFolder } from '../record.ts';
+import { passInWords } from '../report.ts';
 import { withWindows } from '../windows.ts';
 import { StageClock, withPool, withScratch } from '../workspace.ts';
 
@@ -87,7 +88,7 @@ async function purifyWith(
     await teller?.tell();
     const clock = new StageClock();
     const least = pass && state?.classes;
-    const run = { ...into, state, positions, open, clock, least, tail: pass?.tail, teller };
+    const run = { ...into, state, positions, open, clock, least, pass, tail: pass?.tail, teller };
     return await withScratch(
       (scratch) =>
         withPool(context, async (pool) => {
@@ -113,6 +114,7 @@ interface Run extends Pick<Purification, 'denoiser' | 'open' | 'clock' | 'scratc
   readonly least: number | undefined;
   /** Samples that stay when the run ends. */
   readonly tail: Pass['tail'];
+  readonly pass: Pick<Pass, 'number'> | undefined;
   /** Hands over what the state has to say. */
   readonly teller: Teller | undefined;
 }
@@ -147,7 +149,7 @@ interface Finished {
 /** Completes the record, and makes the run the state's last one. */
 async function finish(
   context: Context,
-  { open: { record, quarantine }, clock, teller }: Run,
+  { open: { record, quarantine }, clock, teller, pass }: Run,
   { purified, info, samples, memory }: Finished,
 ): Promise<void> {
   const { log, stdout, tally } = context;
@@ -165,7 +167,19 @@ async function finish(
   log.info(
     'purify',
     `${written} written, ${dropped} dropped, ${quarantine.count} quarantined${corrected}: ${record.folder}`,
+    {
+      event: 'purified',
+      ...{ written, dropped, quarantined: quarantine.count, corrected: memory?.corrected },
+      path: record.folder,
+    },
   );
+  if (pass && memory) {
+    const seconds = Object.values(clock.seconds).reduce((sum, value) => sum + value, 0);
+    const { targetLabels } = verdict;
+    const news = { ...memory.news, quarantined: quarantine.count, targetLabels, seconds };
+    log.info('follow', passInWords(pass.number, news), { event: 'pass', pass: pass.number, ...news });
+  }
+  tally?.endPass(true);
   if (!toStandardOutput(context)) stdout.write(`${JSON.stringify(verdict)}\n`);
 }
 
@@ -200,14 +214,14 @@ interface Begun extends Pick<Purification, 'store' | 'source' | 'info'> {
 
 /** The observer that was brought, or that of these samples; with a state that keeps models warm, the one that was trained first. */
 async function observerOf(
-  { settings, log }: Context,
+  context: Context,
   pool: Pool,
   { observer, store, info }: Begun,
   memory: RunMemory | undefined,
 ): Promise<Observer> {
   if (observer) return { observer };
-  const onProgress = progressOf(log, 'observer');
-  return trainObserver(pool, settings, store, info, {
+  const onProgress = progressOf(context, 'observer');
+  return trainObserver(pool, context.settings, store, info, {
     onProgress,
     networks: memory?.networks,
     warm: memory?.warm,

@@ -91,9 +91,15 @@ async function runWith(context: Context, into: Pick<Purification, 'onWindow' | '
         ...(tally && { totals: tally.totals }),
       };
       open.record.finish(metrics);
-      log.info('run', `finished: ${open.record.folder}`);
+      log.info('run', `finished: ${open.record.folder}`, {
+        event: 'finished',
+        path: open.record.folder,
+        targetLabels: purified.verdict.targetLabels,
+        ...rates,
+      });
       if (toStandardOutput(context))
-        for (const row of comparison(metrics).trimEnd().split('\n')) log.info('run', row);
+        for (const [row, text] of comparison(metrics).trimEnd().split('\n').entries())
+          log.info('run', text, { event: 'comparison', row });
       else stdout.write(comparison(metrics));
       return purified.verdict;
     });
@@ -140,7 +146,9 @@ async function poisonStore(
     if (line.poisoned) truth.set(line.id, line);
   }
   journal.close();
-  log.info('poison', `${truth.size} of ${raw.count} samples poisoned with ${settings.attack.name}`);
+  const { name } = settings.attack;
+  const event = { event: 'poisoned', poisoned: truth.size, samples: raw.count, attack: name } as const;
+  log.info('poison', `${truth.size} of ${raw.count} samples poisoned with ${name}`, event);
   return { store, truth };
 }
 
@@ -174,10 +182,10 @@ async function observerOf(
   store: SampleStore,
   info: DatasetInfo,
 ): Promise<Observer> {
-  const { settings, log } = context;
+  const { settings } = context;
   const { path } = settings.observer;
   return path === null
-    ? trainObserver(pool, settings, store, info, { onProgress: progressOf(log, 'observer') })
+    ? trainObserver(pool, settings, store, info, { onProgress: progressOf(context, 'observer') })
     : { observer: await loadObserver(context.locate(path), settings, info) };
 }
 

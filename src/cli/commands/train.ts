@@ -25,7 +25,7 @@ export async function train(context: Context): Promise<void> {
     await withPool(context, async (pool) => {
       const model = await trainOn(pool, context, 'train', store, dataset.info);
       await writeOnnx(path, model, settings.overwrite);
-      log.info('train', `written to ${path}`);
+      log.info('train', `written to ${path}`, { event: 'written', path });
       if (test === undefined) return;
       const images = await fillStore(context, join(scratch, 'test'), test, refuseToLog(context));
       stdout.write(`${JSON.stringify({ ba: await accuracyOf(pool, model, images) })}\n`);

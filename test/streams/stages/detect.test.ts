@@ -21,7 +21,7 @@ const records = (count: number, to: number): PlacedRecord[] =>
     index,
   }));
 
-function stage(credit: Credit, onEstimate: (estimate: Estimate) => void = () => undefined) {
+function stage(credit: Credit, onEstimate: (estimate: Estimate) => unknown = () => undefined) {
   const transitions = scratch.path('transitions.ndjson');
   return detect({ detection: { ...detection, window: 2 }, transitions, credit, onEstimate });
 }
@@ -62,6 +62,47 @@ describe('detect', () => {
     expect(estimates.map(({ verdict }) => verdict.targetLabels)).toEqual([[], [0], [0]]);
     expect(estimates.map(({ table }) => table.samples[0])).toEqual([2, 2, 1]);
     expect(scratch.records('transitions.ndjson')).toEqual(records(5, 3));
+  });
+
+  it('takes no more than are in flight while a window is told, and judges when all are', async () => {
+    const credit = new Credit(3);
+    let pulled = 0;
+    function* source() {
+      for (const record of records(9, 3)) {
+        pulled += 1;
+        yield record;
+      }
+    }
+    const ready: (() => void)[] = [];
+    const told = () => new Promise<void>((resolve) => ready.push(resolve));
+    let judged: JudgedRecord | undefined;
+    const subscription = credited(source(), credit)
+      .pipe(stage(credit, told))
+      .subscribe((one) => {
+        judged ??= one;
+      });
+    await vi.waitFor(() => expect(pulled).toBe(5));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    // the first window, then as many as may be in flight
+    expect([pulled, ready.length, credit.inFlight]).toEqual([5, 2, 3]);
+    for (const done of ready.splice(0)) done();
+    await vi.waitFor(() => expect([pulled, ready.length, credit.inFlight]).toEqual([9, 2, 3]));
+    for (const done of ready.splice(0)) done();
+    await vi.waitFor(() => expect(ready.length).toBe(1));
+    expect(judged).toBeUndefined();
+    ready[0]!();
+    await vi.waitFor(() => expect(judged).toMatchObject({ verdict: { samples: 9 } }));
+    subscription.unsubscribe();
+  });
+
+  it('ends with the error of who is told', async () => {
+    const credit = new Credit(3);
+    const refused = stage(credit, () => Promise.reject(new Error('full')));
+    await expect(lastValueFrom(credited(records(9, 3), credit).pipe(refused))).rejects.toThrow('full');
+    const thrown = stage(new Credit(3), () => {
+      throw new Error('at once');
+    });
+    await expect(lastValueFrom(of(records(9, 3)[0]!).pipe(thrown))).rejects.toThrow();
   });
 
   it('emits nothing of nothing, and passes on an error without a replay', async () => {
