@@ -24,7 +24,7 @@ export interface Played {
   readonly smallDisk: boolean;
 }
 
-/** As README lists them; 1 is for what nobody thought of. */
+/** As docs/operations.md lists them; 1 is for what nobody thought of. */
 const CODES: readonly (number | null)[] = [0, 2, 3, 4, 5, 6, 7, 8, 75, 130, 143];
 const WORK = /(^|\/)(\.[^/]*\.dataelixir-[^/]*|dataelixir-(scratch|snapshot)-[^/]*)$/;
 
