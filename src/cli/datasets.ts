@@ -21,7 +21,7 @@ import { statIfThereNow } from '../files/folder.ts';
 import type { Positions } from '../state/positions.ts';
 import { threadDecoder } from '../workers/thread-decoder.ts';
 import type { Context } from './commands.ts';
-import { expandSource } from './globs.ts';
+import { expandSource, patternOf } from './globs.ts';
 import { STANDARD, sourcePath } from './paths.ts';
 
 /** What part of the sources is meant, and what to call it. */
@@ -129,7 +129,8 @@ async function open(
   };
   if (!sources.includes(STANDARD)) {
     const paths = await pathsOf(context, sources);
-    return openDataset(paths, { ...options, ...(growing && optionsOf(growing, sources, paths)) });
+    const roots = await rootsOf(context, sources);
+    return openDataset(paths, { ...options, roots, ...(growing && optionsOf(growing, sources, paths)) });
   }
   checkStandardInput(settings, option, sources, stdin);
   // a producer that stalls must not keep an interrupted run waiting
@@ -243,6 +244,13 @@ async function pathsOf(
     source.startsWith(SHAPES) ? [source] : expandSource(sourcePath(dataset.root, source, locate)),
   );
   return (await Promise.all(paths)).flat();
+}
+
+/** Folders that patterns are matched in. */
+async function rootsOf({ settings, locate }: Opening, sources: readonly string[]): Promise<string[]> {
+  const named = sources.filter((source) => !source.startsWith(SHAPES));
+  const found = named.map((source) => patternOf(sourcePath(settings.dataset.root, source, locate)));
+  return (await Promise.all(found)).flatMap((pattern) => pattern?.folder ?? []);
 }
 
 /** Says it in the log, for commands that keep no record. */

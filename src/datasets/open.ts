@@ -16,6 +16,7 @@ import { unescapeId } from './description.ts';
 import { distinctEntry } from './distinct.ts';
 import type { DecodeImage, Entry, Image } from './entry.ts';
 import { idOfFile, pathId } from './file-ids.ts';
+import { filePrefixes } from './file-prefixes.ts';
 import { readable } from './finished.ts';
 import { IdSet } from './id-set.ts';
 import { countIdxLabels, labelsBeside, readIdx } from './idx.ts';
@@ -100,6 +101,8 @@ export interface DatasetOptions {
   readonly decoder?: Decoder;
   /** Whether ids begin with the name of the file even where there is only one: the next time there may be more. */
   readonly named?: boolean;
+  /** Folders of patterns: with several files, ids of those below begin with their paths from there. */
+  readonly roots?: readonly string[];
   /** Folder that the paths in lines of NDJSON may lead into, links followed; that of the file when absent, none in a stream. */
   readonly paths?: string;
 }
@@ -320,7 +323,7 @@ function channelsOf([first]: readonly Recognised[], options: DatasetOptions): 1 
 }
 
 async function* entriesOf(parts: readonly Recognised[], options: DatasetOptions): AsyncGenerator<Entry> {
-  const prefixes = prefixesOf(parts, options.named);
+  const prefixes = prefixesOf(parts, options);
   const seen = NUMBERED.includes(parts[0]!.format) ? undefined : new IdSet();
   for (const [i, part] of parts.entries()) {
     for (const [j, file] of part.files.entries()) {
@@ -401,21 +404,17 @@ function labelsOf(images: string, index: number, { labels }: DatasetOptions): st
   return given?.[index] ?? labelsBeside(images);
 }
 
-/** What makes ids unique over several files: each file's name, numbered where it occurs again. */
-function prefixesOf(parts: readonly Recognised[], named = false): string[][] {
+/** What makes ids unique over several files: a name for each. */
+function prefixesOf(parts: readonly Recognised[], { named = false, roots = [] }: DatasetOptions): string[][] {
   const unique = ({ format, description }: Recognised) => description && !NUMBERED.includes(format);
   const files = ({ format, archived }: Recognised) => format !== 'class-folders' || archived;
   const several =
     parts.length > 1 ||
     parts.some((part) => !unique(part) && (part.files.length > 1 || (named && files(part))));
-  const seen = new Map<string, number>();
-  return parts.map((part) =>
-    part.files.map((file) => {
-      if (!several) return '';
-      const stem = stemOf(file);
-      const times = seen.get(stem) ?? 0;
-      seen.set(stem, times + 1);
-      return times === 0 ? stem : `${stem}~${times + 1}`;
-    }),
+  if (!several) return parts.map((part) => part.files.map(() => ''));
+  const prefixes = filePrefixes(
+    parts.flatMap(({ files }) => files),
+    roots,
   );
+  return parts.map((part) => part.files.map(() => prefixes.shift()!));
 }

@@ -113,7 +113,7 @@ test('a folder of several files: ids begin with the file', async () => {
   writeFileSync(path, good(0));
   writeFileSync(join(root, 'more.jsonl'), good(0));
   const { samples } = await readAll(await openDataset(root));
-  expect(samples.map((sample) => sample.id)).toEqual(['more/s0', 'set/s0']);
+  expect(samples.map((sample) => sample.id)).toEqual(['more.jsonl/s0', 'set/s0']);
 });
 
 describe('bad lines are set aside with their place', () => {
