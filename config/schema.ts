@@ -2,7 +2,13 @@
 // environment, the command line, `--help` and the resolved configuration of a record all come from here.
 // The defaults are this project's own; `config/paper.yaml` holds those of the reference implementation.
 
-import { CIFAR_LABELS, INPUT_FORMATS, OUTPUT_FORMATS, SPLITS } from '../src/datasets/formats.ts';
+import {
+  CIFAR_LABELS,
+  INPUT_FORMATS,
+  OUTPUT_FORMATS,
+  OUTPUT_IMAGES,
+  SPLITS,
+} from '../src/datasets/formats.ts';
 import {
   choice,
   flag,
@@ -558,6 +564,11 @@ export const schema = {
       'Format of a written dataset. tiny-imagenet is class folders with one more, images, in each; backdoorbench is a folder of its attack results.',
       OUTPUT_FORMATS,
       'class-folders',
+    ),
+    image: choice(
+      'Files that repaired images leave as, in formats that hold image files: png, or the same as before where that is JPEG, in quality 95 without subsampling of colors. Images that are not repaired leave with the bytes that they came with.',
+      OUTPUT_IMAGES,
+      'png',
     ),
     changes: flag(
       'Write to stdout, as NDJSON, only what changed since the last run with the same state.path: new samples, and corrections of released ones; docs/growing.md. With follow.enabled that is always so.',

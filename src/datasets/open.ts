@@ -389,9 +389,12 @@ function lacksFolders({ description }: Recognised): boolean {
   return description !== undefined && madeWhenNeeded(description.classes, description.classNames);
 }
 
-function idsOf({ description, longIds }: Recognised): (folder: string, stem: string) => string {
+function idsOf({ description, notedIds }: Recognised): (folder: string, stem: string) => string {
   if (!description) return pathId;
-  return (folder, stem) => longIds?.get(stem) ?? idOfFile(description.ids ?? 'escaped', folder, stem);
+  return (folder, stem) =>
+    notedIds?.get(pathId(folder, stem)) ??
+    notedIds?.get(stem) ??
+    idOfFile(description.ids ?? 'escaped', folder, stem);
 }
 
 async function* unescaped(entries: AsyncIterable<Entry>): AsyncGenerator<Entry> {
