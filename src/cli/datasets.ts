@@ -15,6 +15,7 @@ import type { ImageShape, ReadResult } from '../datasets/sample.ts';
 import { SampleStore } from '../datasets/sample-store.ts';
 import type { Split } from '../datasets/splits.ts';
 import { openStream, type Source, type SourceInfo } from '../datasets/stream.ts';
+import { Reasons, type UsableOptions, usable } from '../datasets/usable.ts';
 import type { WriterOptions } from '../datasets/writer.ts';
 import { ConfigError, DatasetError } from '../errors.ts';
 import { statIfThereNow } from '../files/folder.ts';
@@ -127,15 +128,30 @@ async function open(
     // images that are decoded take as much memory as those in flight
     decoder: { ...threadDecoder, ahead: Math.min(threadDecoder.ahead, settings.inFlight) },
   };
+  const ifFew = growing?.quiet && log ? { warn: (text: string) => log.warn('read', text) } : {};
+  const checked = (source: Source) => mostlyUsable(source, settings.dataset.usable, ifFew);
   if (!sources.includes(STANDARD)) {
     const paths = await pathsOf(context, sources);
     const roots = await rootsOf(context, sources);
-    return openDataset(paths, { ...options, roots, ...(growing && optionsOf(growing, sources, paths)) });
+    const found = { ...options, roots, ...(growing && optionsOf(growing, sources, paths)) };
+    return checked(await openDataset(paths, found));
   }
   checkStandardInput(settings, option, sources, stdin);
   // a producer that stalls must not keep an interrupted run waiting
   if (signal) addAbortSignal(signal, stdin as Readable);
-  return openStream('stdin', stdin as Readable, options);
+  return checked(await openStream('stdin', stdin as Readable, options));
+}
+
+/** The same dataset, whose reading ends with an error where few samples were usable. */
+function mostlyUsable(source: Source, least: number, ifFew: Pick<UsableOptions, 'warn'>): Source {
+  return {
+    census: source.census,
+    // a stream knows more of itself at its end
+    get info() {
+      return source.info;
+    },
+    read: (classes) => usable(source.read(classes), { name: source.info.name, least, ...ifFew }),
+  };
 }
 
 /**
@@ -253,13 +269,25 @@ async function rootsOf({ settings, locate }: Opening, sources: readonly string[]
   return (await Promise.all(found)).flatMap((pattern) => pattern?.folder ?? []);
 }
 
-/** Says it in the log, for commands that keep no record. */
-export function refuseToLog({ log, tally }: Context): Refuse {
-  return async (bad) => {
+/** Refuses, and says at the end what it has not said of each. */
+export type FoldingRefuse = Refuse & { readonly conclude: () => void };
+
+/** Says it in the log, for commands that keep no record: the first of each reason, and at the end how many were like it. */
+export function refuseToLog({ log, tally }: Pick<Context, 'log' | 'tally'>): FoldingRefuse {
+  let reasons = new Reasons();
+  const refuse: Refuse = async (bad) => {
     tally?.count('quarantined');
+    if (!reasons.add(bad)) return;
     const place = 'source' in bad ? `${bad.source} at byte ${bad.offset}` : bad.id;
     log.warn('source' in bad ? 'read' : bad.stage, `${place}: ${bad.message}`);
   };
+  const conclude = () => {
+    for (const { count, first } of reasons) {
+      if (count > 1) log.warn('read', `${count - 1} more samples were refused like this one: ${first}`);
+    }
+    reasons = new Reasons();
+  };
+  return Object.assign(refuse, { conclude });
 }
 
 /** How a dataset that came of another is written: under its name, made fit for file names. */
@@ -276,17 +304,17 @@ export async function fillStore(
   context: Context,
   path: string,
   dataset: Source,
-  refuse: Refuse,
+  refuse: Refuse & Partial<FoldingRefuse>,
   origins = false,
 ): Promise<SampleStore> {
   const store = new SampleStore(path, dataset.info.shape);
   const { census } = dataset;
-  const done = await takeIn(context, store, dataset.read(), refuse, { origins, census }).catch(
-    (error: Error) => {
+  const done = await takeIn(context, store, dataset.read(), refuse, { origins, census })
+    .catch((error: Error) => {
       store.dispose();
       throw error;
-    },
-  );
+    })
+    .finally(() => refuse.conclude?.());
   context.log.info(
     'read',
     `${store.count} of ${done} samples of ${dataset.info.name} usable, ${store.shape.join('×')}`,

@@ -33,6 +33,7 @@ import type { ImageShape, ReadResult } from './sample.ts';
 import { decodeEntry, type Expected, settleEntry } from './settle.ts';
 import { readShapes } from './shapes.ts';
 import { areSplits, type Split } from './splits.ts';
+import { evenly, firstOf, LOOKS, Survey, spreadOver } from './survey.ts';
 import { namesIn } from './text-labels.ts';
 import { readWebDataset } from './webdataset.ts';
 
@@ -63,7 +64,7 @@ export interface DatasetOptions {
    * that the attack made are read when absent.
    */
   readonly clean?: readonly string[];
-  /** Size of every image; that of the first good sample when absent, 3×32×32 for CIFAR binary. */
+  /** Size of every image; that of most of some dozens when absent, 3×32×32 for CIFAR binary. */
   readonly shape?: ImageShape;
   /** Resize images of other heights and widths to that of the dataset; they are refused when absent. */
   readonly resize?: boolean;
@@ -75,7 +76,10 @@ export interface DatasetOptions {
   readonly splits?: readonly Split[];
   /** Which of CIFAR-100's two labels counts; fine when absent. */
   readonly cifarLabels?: CifarLabels;
-  /** Convert images to 1 or 3 channels where nothing is lost by it: gray to RGB, gray stored as RGB to gray. */
+  /**
+   * Convert images to 1 or 3 channels where nothing is lost by it: gray to RGB, gray stored as RGB to gray. When absent, to
+   * as many as most images have.
+   */
   readonly channels?: 1 | 3;
   /** Samples to pass over at the start, good or bad. */
   readonly skip?: number;
@@ -131,7 +135,7 @@ export interface Dataset {
 }
 
 /**
- * Opens a dataset and finds out its shape and classes, from its surroundings and its first good sample.
+ * Opens a dataset and finds out its shape and classes, from its surroundings and a look at some samples.
  *
  * Ids are the keys of the format (folder and file name, archive key, number of the record); with several sources
  * the name of the file comes before them.
@@ -158,12 +162,12 @@ export async function openDataset(
     sources.map((path) => recognise(path, { format, quiet, growing, choose, ...(splits && { splits }) })),
   );
   for (const { warnings = [] } of recognised) for (const text of warnings) options.warn?.(text);
-  const found = await Promise.all(
+  const laidOut = await Promise.all(
     recognised.map((part) =>
       clean && part.format === 'backdoorbench' ? { ...part, clean } : withLayout(part, options),
     ),
   );
-  const parts = await nameTexts(nameClasses(found, options.classNames), options);
+  const parts = await nameTexts(nameClasses(laidOut, options.classNames), options);
   const [first] = parts;
   const isOther = ({ format, labelBytes }: Recognised) =>
     format !== first?.format || labelBytes !== first.labelBytes;
@@ -179,12 +183,12 @@ export async function openDataset(
   const classNames = first.classNames;
   const name = options.name ?? first.description?.name ?? stemOf(sources[0]!);
   const classes = await countClasses(parts, sources, options);
-  const image = await firstImage(parts, classes, sources, options);
-  const shape = shapeOf(image.shape, options);
+  const found = await surveyed(parts, classes, sources, options);
+  const shape = shapeOf(found, options);
   const named = classNames?.length === classes ? { classNames } : {};
   const [part, ...others] = parts;
   const oneSize = BARE_PIXELS.includes(first.format) && others.length === 0 && part!.files.length === 1;
-  const came = cameAs(image.shape, options, oneSize);
+  const came = cameAs(found, options, oneSize);
   const info: DatasetInfo = { name, format: first.format, classes, ...named, shape, ...came };
   return {
     info,
@@ -264,6 +268,41 @@ function checkDescribed({ description }: Recognised, source: string, { maxPixels
   );
 }
 
+/** The shape of most images, from a look at some all over the source, where it is not told. */
+async function surveyed(
+  parts: readonly Recognised[],
+  classes: number,
+  sources: readonly string[],
+  options: DatasetOptions,
+): Promise<ImageShape> {
+  const channels = channelsOf(parts, options);
+  const survey = new Survey();
+  const looks = options.shape ? [] : looksOver(parts, options);
+  for await (const entry of looks) {
+    try {
+      survey.add((await decodeEntry(entry, classes, channels, options.decoder?.decode)).shape);
+    } catch (error) {
+      if (!(error instanceof SampleError)) throw error;
+    }
+  }
+  if (survey.count > 0) return survey.shapeOf(options.resize);
+  return (await firstImage(parts, classes, sources, options)).shape;
+}
+
+/** Entries all over a source, where it need not be read to its end for them: some of each file, or of many of them. */
+async function* looksOver(parts: readonly Recognised[], options: DatasetOptions): AsyncGenerator<Entry> {
+  const files = spreadOver(
+    parts.flatMap((part, index) => part.files.map((file) => ({ part, file, index }))),
+    LOOKS,
+  );
+  const each = Math.ceil(LOOKS / files.length);
+  for (const { part, file, index } of files) {
+    const entries = entriesOfFile(part, file, index, options);
+    if (part.format === 'class-folders' && !part.archived) yield* await evenly(entries, each);
+    else yield* firstOf(entries, BARE_PIXELS.includes(part.format) ? 1 : each);
+  }
+}
+
 /** Reads until one sample is good. */
 async function firstImage(
   parts: readonly Recognised[],
@@ -291,7 +330,7 @@ export async function* settleRange(
   entries: AsyncIterable<Entry>,
   expected: Expected,
   { skip = 0, limit = Number.POSITIVE_INFINITY, channels: given, resize = false, decoder }: DatasetOptions,
-  channels = given,
+  channels = given ?? (expected.shape[0] === 1 ? 1 : 3),
 ): AsyncGenerator<ReadResult> {
   const settle = (entry: Entry) => settleEntry(entry, { ...expected, resize }, channels, decoder?.decode);
   // the image as it came, and as the dataset wants it; a file that is still to be read is taken to be like those before

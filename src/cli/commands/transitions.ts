@@ -51,6 +51,6 @@ export async function transitions(context: Context): Promise<void> {
         report: reportTo(log, tally),
       },
       signal,
-    );
+    ).finally(() => refuse.conclude());
   });
 }
