@@ -51,12 +51,19 @@ export interface Growing {
 /**
  * The dataset to work on.
  *
- * @param size that images are to be resized to, where neither the options nor the images tell
+ * @param size       that images are to be resized to, where neither the options nor the images tell
+ * @param classNames by label, of the observer that is brought
  * @throws {ConfigError} when none is named
  */
-export function openTraining(context: Opening, size?: ImageSize, growing?: Growing): Promise<Source> {
+export function openTraining(
+  context: Opening,
+  size?: ImageSize,
+  growing?: Growing,
+  classNames?: readonly string[],
+): Promise<Source> {
   const { train, name, offset, limit } = context.settings.dataset;
-  return open(context, 'dataset.train', train, { name, offset, limit, growing, ...(size && { size }) });
+  const part = { name, offset, limit, growing, ...(size && { size }) };
+  return open(context, 'dataset.train', train, part, { ...(classNames && { classNames }) });
 }
 
 /** Paths of the files and folders that are to be worked on, as they stand there now. */
@@ -64,8 +71,8 @@ export function trainingPaths(context: Opening): Promise<string[]> {
   return pathsOf(context, context.settings.dataset.train);
 }
 
-/** The test set; undefined when none is named. */
-export async function openTest(context: Context, like?: SourceInfo): Promise<Source | undefined> {
+/** The test set; undefined when none is named. @param like the training set, or the model that is tested */
+export async function openTest(context: Context, like?: Like): Promise<Source | undefined> {
   const { test, name, testLimit } = context.settings.dataset;
   if (test.length === 0) return undefined;
   return open(
@@ -77,10 +84,11 @@ export async function openTest(context: Context, like?: SourceInfo): Promise<Sou
   );
 }
 
-/** Images to train a denoiser on. */
+/** Images to train a denoiser on, of whatever classes. */
 export function openDenoiserImages(context: Context, like?: SourceInfo): Promise<Source> {
   const { sources, offset, limit } = context.settings.denoiser;
-  return open(context, 'denoiser.sources', sources, { offset, limit }, like);
+  const images = { ...(like && { shape: like.shape }), classes: MAX_CLASSES };
+  return open(context, 'denoiser.sources', sources, { offset, limit }, images);
 }
 
 /** Images of another dataset, stamped elsewhere, under its ids. @param option of `attack` that names them */
@@ -89,10 +97,14 @@ export function openPairs(
   option: 'pairs' | 'testPairs',
   like: DatasetInfo,
 ): Promise<Source> {
-  return open(context, `attack.${option}`, context.settings.attack[option], {}, like);
+  const { shape, classes } = like;
+  return open(context, `attack.${option}`, context.settings.attack[option], {}, { shape, classes });
 }
 
 type Opening = Pick<Context, 'settings' | 'locate'> & Partial<Pick<Context, 'stdin' | 'signal' | 'log'>>;
+
+/** What a dataset has to have in common with another, or with a model. */
+type Like = Partial<Pick<SourceInfo, 'shape' | 'classes' | 'classNames'>>;
 
 /** @param like the dataset whose image size and classes it must have */
 async function open(
@@ -100,7 +112,7 @@ async function open(
   option: string,
   sources: readonly string[],
   { name, offset, limit, size, growing, splits = [context.settings.dataset.split] }: Part,
-  like?: SourceInfo,
+  like?: Like,
 ): Promise<Source> {
   if (sources.length === 0) {
     throw new ConfigError(`${option}: expected at least one source, found none; name a file or a folder`);
@@ -108,7 +120,8 @@ async function open(
   const { settings, stdin, signal, log } = context;
   const { format } = settings.dataset;
   const clean = await pathsOf(context, settings.dataset.clean);
-  const classes = like?.classes ?? settings.dataset.classes ?? growing?.classes ?? null;
+  const classes =
+    like?.classes ?? settings.dataset.classes ?? growing?.classes ?? like?.classNames?.length ?? null;
   const options: DatasetOptions = {
     ...(name && { name }),
     ...(format !== 'auto' && { format }),
@@ -121,7 +134,7 @@ async function open(
     ...sizing(settings, size),
     ...reachOf(context),
     ...(clean.length > 0 && { clean }),
-    ...(like && { shape: like.shape }),
+    ...(like?.shape && { shape: like.shape }),
     ...(offset && { skip: offset }),
     ...(limit && { limit }),
     ...(log && { warn: (text) => log.warn('read', text) }),

@@ -133,8 +133,8 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
     await record.remove('evidence');
     const evidence = (name: string) => record.path('evidence', name);
     if (judgement?.knowledge) await writeEvidence(evidence, judgement.knowledge, store);
-    await writeOnnx(record.path('models', 'observer.onnx'), observer);
-    if (trainer.model) await writeOnnx(record.path('models', 'benign.onnx'), trainer.model);
+    await writeOnnx(record.path('models', 'observer.onnx'), observer, info);
+    if (trainer.model) await writeOnnx(record.path('models', 'benign.onnx'), trainer.model, info);
     return { ...summary, benign: trainer.model, manifest: published, denoiserCalls: runner.denoiserCalls };
   } catch (error) {
     await runner.idle();

@@ -10,7 +10,7 @@ import { type CifarLabels, cifarClasses, labelAt, withLayout } from './cifar.ts'
 import { readCifarBinary } from './cifar-binary.ts';
 import { readClassFolderTar } from './class-folder-tar.ts';
 import { readClassFolders } from './class-folders.ts';
-import { folderLabels, madeWhenNeeded, nameClasses } from './class-names.ts';
+import { checkSameNames, folderLabels, madeWhenNeeded, nameClasses } from './class-names.ts';
 import { cameAs, recordShape, shapeOf } from './dataset-shape.ts';
 import { unescapeId } from './description.ts';
 import { distinctEntry } from './distinct.ts';
@@ -33,7 +33,7 @@ import type { ImageShape, ReadResult } from './sample.ts';
 import { decodeEntry, type Expected, settleEntry } from './settle.ts';
 import { readShapes } from './shapes.ts';
 import { areSplits, type Split } from './splits.ts';
-import { evenly, firstOf, LOOKS, Survey, spreadOver } from './survey.ts';
+import { evenly, firstOf, LOOKS, lookAt, Survey, spreadOver } from './survey.ts';
 import { namesIn } from './text-labels.ts';
 import { readWebDataset } from './webdataset.ts';
 
@@ -55,7 +55,10 @@ export interface DatasetOptions {
   readonly name?: string;
   /** Number of classes; needed where the format does not tell (WebDataset shards by others). */
   readonly classes?: number;
-  /** Names by label of the dataset that this one belongs to: class folders of these names get the same labels. */
+  /**
+   * Names by label of the dataset or model that this one belongs to: class folders and labels of these names get the same
+   * labels, other names are refused.
+   */
   readonly classNames?: readonly string[];
   /** Files of labels of IDX images; found by their usual names when absent. */
   readonly labels?: string | readonly string[];
@@ -181,6 +184,7 @@ export async function openDataset(
   }
   checkDescribed(first, sources[0]!, options);
   const classNames = first.classNames;
+  for (const [i, part] of parts.entries()) checkSameNames(part.classNames, options.classNames, sources[i]!);
   const name = options.name ?? first.description?.name ?? stemOf(sources[0]!);
   const classes = await countClasses(parts, sources, options);
   const found = await surveyed(parts, classes, sources, options);
@@ -275,18 +279,19 @@ async function surveyed(
   sources: readonly string[],
   options: DatasetOptions,
 ): Promise<ImageShape> {
-  const channels = channelsOf(parts, options);
+  // headers alone show no image that is good
+  const first = await firstImage(parts, classes, sources, options);
+  if (options.shape) return first.shape;
   const survey = new Survey();
-  const looks = options.shape ? [] : looksOver(parts, options);
-  for await (const entry of looks) {
+  for await (const entry of looksOver(parts, options)) {
     try {
-      survey.add((await decodeEntry(entry, classes, channels, options.decoder?.decode)).shape);
+      survey.add(await lookAt(entry, classes, options.decoder?.decode));
     } catch (error) {
       if (!(error instanceof SampleError)) throw error;
     }
   }
-  if (survey.count > 0) return survey.shapeOf(options.resize);
-  return (await firstImage(parts, classes, sources, options)).shape;
+  const channels = channelsOf(parts, options);
+  return survey.count > 0 ? survey.shapeOf({ ...options, ...(channels && { channels }) }) : first.shape;
 }
 
 /** Entries all over a source, where it need not be read to its end for them: some of each file, or of many of them. */

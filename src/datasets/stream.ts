@@ -18,7 +18,7 @@ import { type DatasetInfo, type DatasetOptions, DEFAULT_MAX_PIXELS, settleRange 
 import { type DatasetFormat, formatOf, START_BYTES } from './recognise.ts';
 import type { ImageShape, ReadResult } from './sample.ts';
 import { decodeEntry } from './settle.ts';
-import { LOOKS, Survey } from './survey.ts';
+import { LOOKS, lookAt, Survey } from './survey.ts';
 import { readWebDataset } from './webdataset.ts';
 
 /** Formats that can be read from their beginning to their end. */
@@ -167,7 +167,8 @@ async function firstOnes(
     if (next.done) break;
     const { decode: _, ...place } = next.value;
     try {
-      survey.add((await decodeEntry(next.value, MAX_CLASSES, options.channels)).shape);
+      if (survey.count === 0) await decodeEntry(next.value, MAX_CLASSES);
+      survey.add(await lookAt(next.value, MAX_CLASSES));
       held.push(next.value);
       bytes += next.value.held ?? 0;
     } catch (error) {
@@ -176,7 +177,7 @@ async function firstOnes(
       reason ||= ` (the first: ${error.message})`;
     }
   }
-  if (survey.count > 0) return { held, found: survey.shapeOf(options.resize) };
+  if (survey.count > 0) return { held, found: survey.shapeOf(options) };
   await entries.return();
   throw new DatasetError(
     `expected a readable sample among the first ${MOST_BAD} of ${name}, found ${held.length === 0 ? 'none' : `${held.length} bad ones`}${reason}; ` +

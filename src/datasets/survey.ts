@@ -1,8 +1,12 @@
 // What shape the images of a dataset have, from a look at a few dozens of them: one that came astray must not decide for all
-// others. A gray image is a color image as well, with equal channels, so gray ones join the others where most are in color.
+// others. Headers tell it, so that nothing large is decoded for a look. A gray image is a color image as well, with equal channels, so gray ones join the others where most are in color.
 
+import type { Entry } from './entry.ts';
+import { decodeImage } from './image.ts';
+import { shapeInHeader } from './image-header.ts';
 import type { ImageSize } from './resize.ts';
 import type { ImageShape } from './sample.ts';
+import { decodeEntry } from './settle.ts';
 
 /** Images that are looked at, or up to twice as many. */
 export const LOOKS = 32;
@@ -21,13 +25,20 @@ export class Survey {
   /**
    * The shape of the dataset, where something was looked at.
    *
-   * @param resize whether images of other sizes are resized, so that a size which few have may stand for all
+   * @param resize   whether images of other sizes are resized, so that a size which few have may stand for all
+   * @param channels that images are converted to
    */
-  shapeOf(resize = false): ImageShape {
-    const colored = this.#shapes.filter(([channels]) => channels === 3).length;
+  shapeOf({
+    resize = false,
+    channels,
+  }: {
+    readonly resize?: boolean;
+    readonly channels?: 1 | 3;
+  } = {}): ImageShape {
+    const colored = this.#shapes.filter(([found]) => found === 3).length;
     const { size, count } = this.#commonest();
     const chosen = resize && 2 * count < this.count ? this.#median() : size;
-    return [2 * colored >= this.count ? 3 : 1, ...chosen];
+    return [channels ?? (2 * colored >= this.count ? 3 : 1), ...chosen];
   }
 
   /** Of equally common ones the first. */
@@ -46,6 +57,21 @@ export class Survey {
     const [, height, width] = sorted[Math.floor((sorted.length - 1) / 2)]!;
     return [height, width];
   }
+}
+
+/**
+ * The shape of an image, from its header where it has one.
+ *
+ * @throws {SampleError} when it cannot be told
+ */
+export async function lookAt(entry: Entry, classes: number, decode = decodeImage): Promise<ImageShape> {
+  const { shape } = await decodeEntry(entry, classes, undefined, async (bytes, maxPixels) => {
+    const found = await shapeInHeader(bytes);
+    // the decoder says best what is wrong
+    const isFine = found && found[1] * found[2] <= maxPixels;
+    return isFine ? { pixels: new Uint8Array(0), shape: found } : decode(bytes, maxPixels);
+  });
+  return shape;
 }
 
 /** From `most` to twice as many items, evenly spread; all where there are fewer. */

@@ -94,6 +94,9 @@ describe('labels as others write them', () => {
     writeFileSync(path, labelled('cat'));
     const { info } = await openDataset(path, { classNames: ['ant', 'bee', 'cat'] });
     expect(info.classes).toBe(3);
+    await expect(openDataset(path, { classNames: ['ant', 'bee'] })).rejects.toThrow(
+      /expected labels in .* named as the classes .* \(ant, bee\), found cat; rename/,
+    );
   });
 
   test('captions are no classes', async () => {

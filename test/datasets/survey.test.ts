@@ -86,9 +86,9 @@ test('the size of most; where images are resized and no size is common, the midd
   const survey = new Survey();
   for (const side of [90, 10, 30, 20, 10]) survey.add([3, side, side]);
   expect(survey.shapeOf()).toEqual([3, 10, 10]);
-  expect(survey.shapeOf(true)).toEqual([3, 20, 20]);
+  expect(survey.shapeOf({ resize: true })).toEqual([3, 20, 20]);
   survey.add([1, 10, 10]);
-  expect(survey.shapeOf(true)).toEqual([3, 10, 10]);
+  expect(survey.shapeOf({ resize: true, channels: 1 })).toEqual([1, 10, 10]);
 });
 
 test('what is looked at is spread evenly, and not more than twice as much as was asked for', async () => {

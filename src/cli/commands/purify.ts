@@ -16,7 +16,7 @@ import { denoiserPath, prepareDenoiser, sizeFor } from '../denoiser.ts';
 import { followSources, type Pass } from '../follow.ts';
 import { checkVerdict } from '../gate.ts';
 import { identityOf, RunMemory, withState } from '../memory.ts';
-import { classesOf, loadClassifier, trainedBefore, trainOn } from '../models.ts';
+import { classesOf, loadClassifier, observerClassNames, trainedBefore, trainOn } from '../models.ts';
 import { toStandardOutput } from '../paths.ts';
 import { checkTerminal, type Purification, type Purified, purifyInto, withOutput } from '../purification.ts';
 import { costOf, createRecord, recordFolder } from '../record.ts';
@@ -71,6 +71,7 @@ async function purifyWith(
     context,
     await sizeFor(context, path),
     pass ?? (state && { known: (ids) => state.knows(ids) }),
+    await observerClassNames(context),
   );
   const positions = state && (pass?.tail?.positions ?? new Positions(await trainingPaths(context)));
   const dataset = positions ? noted(opened, positions) : opened;

@@ -20,7 +20,7 @@ import { fillStore, openTest, openTraining, withClasses } from '../datasets.ts';
 import { denoiserPath, prepareDenoiser, sizeFor } from '../denoiser.ts';
 import { fillTestStores, ratesOf, type TestStores } from '../evaluation.ts';
 import { checkVerdict } from '../gate.ts';
-import { loadClassifier, trainOn, writeOnnx } from '../models.ts';
+import { loadClassifier, observerClassNames, trainOn, writeOnnx } from '../models.ts';
 import { toStandardOutput } from '../paths.ts';
 import { checkTerminal, type Purification, type Purified, purifyInto, withOutput } from '../purification.ts';
 import { costOf, createRecord, type OpenRecord } from '../record.ts';
@@ -39,7 +39,9 @@ export async function run(context: Context): Promise<void> {
 async function runWith(context: Context, into: Pick<Purification, 'onWindow' | 'place'>): Promise<void> {
   const { settings, log, stdout, tally } = context;
   const path = await denoiserPath(context, true);
-  const dataset = withClasses(await openTraining(context, await sizeFor(context, path)));
+  const dataset = withClasses(
+    await openTraining(context, await sizeFor(context, path), undefined, await observerClassNames(context)),
+  );
   const { info } = dataset;
   const makeAttack = await prepareAttack(context, info);
   const test = await openTest(context, info);
@@ -150,7 +152,7 @@ async function cleanModel(
   if (!existsSync(path)) {
     await mkdir(dirname(path), { recursive: true }).catch(unwritten(path));
     const model = await trainOn(pool, context, 'clean', store, info);
-    await writeOnnx(path, model, false).catch((error: Error) => {
+    await writeOnnx(path, model, info, false).catch((error: Error) => {
       // another run on the same data was faster
       if (!existsSync(path)) throw error;
     });
