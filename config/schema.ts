@@ -2,7 +2,13 @@
 // environment, the command line, `--help` and the resolved configuration of a record all come from here.
 // The defaults are this project's own; `config/paper.yaml` holds those of the reference implementation.
 
-import { CIFAR_LABELS, INPUT_FORMATS, OUTPUT_FORMATS, SPLITS } from '../src/datasets/formats.ts';
+import {
+  CIFAR_LABELS,
+  INPUT_FORMATS,
+  OUTPUT_FORMATS,
+  OUTPUT_IMAGES,
+  SPLITS,
+} from '../src/datasets/formats.ts';
 import { PREDICTIONS } from '../src/diffusion/prediction.ts';
 import { SCHEDULE_KINDS } from '../src/math/schedule.ts';
 import {
@@ -128,24 +134,32 @@ export const schema = {
       CIFAR_LABELS,
       'fine',
     ),
-    channels: optionalInteger('Channels to convert images to where nothing is lost by it: 1 or 3.', {
-      min: 1,
-      max: 3,
-      unit: 'channels',
-    }),
+    channels: optionalInteger(
+      'Channels to convert images to where nothing is lost by it: 1 or 3; where not set, as many as most images have.',
+      {
+        min: 1,
+        max: 3,
+        unit: 'channels',
+      },
+    ),
     resize: choice(
-      "What becomes of images of another size: refuse quarantines those unlike the first, and networks have to be of that size; resize shows all networks the images at the denoiser's size; tile keeps the size of the first image, to which others are resized, and cuts each into tiles of the denoiser's size. The manifest says which. Untouched images leave as they came.",
+      "What becomes of images of another size: refuse quarantines those unlike most, and networks have to be of that size; resize shows all networks the images at the denoiser's size; tile keeps the size that most images have (the middle one where none is common), to which others are resized, and cuts each into tiles of the denoiser's size. The manifest says which. Untouched images leave as they came.",
       ['refuse', 'resize', 'tile'],
       'refuse',
     ),
     size: optionalInteger(
-      "With dataset.resize, side of the square that images are resized to; where not set, the denoiser's with resize, else that of the first image.",
+      "With dataset.resize, side of the square that images are resized to; where not set, the denoiser's with resize, else that of most images.",
       { min: 1, max: 4096, unit: 'pixels' },
     ),
     maxPixels: integer(
       'Pixels of an image at most: larger ones are refused by their header, before memory is taken for them. A large one takes up to ten bytes a pixel while it is decoded, and large ones are decoded one at a time.',
       2 ** 27,
       { min: 1, max: 2 ** 30, unit: 'pixels' },
+    ),
+    usable: real(
+      'Share of the samples of a source that have to be usable: with fewer, and ten bad ones at least, a run ends when it has read them (exit code 3). With follow.enabled it says so and goes on.',
+      0.9,
+      { min: 0, max: 1, unit: 'fraction' },
     ),
     offset: integer('Training samples to skip at the start.', 0, { ...ANY_COUNT, unit: 'samples' }),
     limit: optionalInteger('Training samples to use after the skipped ones; all where not set.', {
@@ -610,6 +624,11 @@ export const schema = {
       'Format of a written dataset. tiny-imagenet is class folders with one more, images, in each; backdoorbench is a folder of its attack results.',
       OUTPUT_FORMATS,
       'class-folders',
+    ),
+    image: choice(
+      'Files that repaired images leave as, in formats that hold image files: png, or the same as before where that is JPEG, in quality 95 without subsampling of colors. Images that are not repaired leave with the bytes that they came with.',
+      OUTPUT_IMAGES,
+      'png',
     ),
     changes: flag(
       'Write to stdout, as NDJSON, only what changed since the last run with the same state.path: new samples, and corrections of released ones; docs/growing.md. With follow.enabled that is always so.',

@@ -14,12 +14,12 @@ import { emptyVerdict, type Judgement } from './stages/detect.ts';
 import { relabel } from './stages/relabel.ts';
 import { select } from './stages/select.ts';
 import { train } from './stages/train.ts';
-import { type Fitted, write } from './stages/write.ts';
+import { type Encode, type Fitted, write } from './stages/write.ts';
 
 export interface PurifyParts extends JudgeParts {
   readonly trainer: BenignTrainer;
   readonly policy: RepairPolicy;
-  readonly writer: Pick<DatasetWriter, 'write'>;
+  readonly writer: Pick<DatasetWriter, 'write' | 'place'>;
   /** Path of the manifest of the purified dataset. */
   readonly manifest: string;
   /** Folder for what waits; whoever made it removes it. */
@@ -28,6 +28,8 @@ export interface PurifyParts extends JudgeParts {
   readonly release?: ((settled: SettledSample) => Promise<void>) | undefined;
   /** How images were fitted to the networks; they are of one size where left out. */
   readonly fitted?: Fitted;
+  /** Files of repaired images; PNG where left out. */
+  readonly encode?: Encode | undefined;
 }
 
 /** What came of a purification. */

@@ -64,6 +64,8 @@ export interface ManifestEntry {
   readonly resized?: readonly [height: number, width: number];
   /** Tiles that it was cut into for the denoiser, where that was made for smaller images. */
   readonly tiles?: number;
+  /** Of its file from the folder of the dataset, where it has one of its own and the id does not say which. */
+  readonly path?: string;
 }
 
 /** A sample that has its final image and label. */
@@ -73,6 +75,8 @@ export interface SettledSample {
   /** Final pixels and label; of a dropped sample, as they came. */
   readonly sample: Sample;
   readonly entry: ManifestEntry;
+  /** The file that a repaired image leaves as, where that is no PNG. */
+  readonly encoded?: Uint8Array;
 }
 
 /** A sample that waits for the benign model. */

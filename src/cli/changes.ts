@@ -48,9 +48,9 @@ export function writesChanges(context: Context): boolean {
 
 /** Turns samples of a store that are released first into lines. */
 export function releaseLines(store: Pick<SampleStore, 'origin'>): (settled: SettledSample) => string {
-  return ({ index, sample, entry }) => {
+  return ({ index, sample, entry, encoded }) => {
     const origin = store.origin(index);
-    const line = lineOf(sample, entry.image === 'raw' ? origin : withoutImage(origin), '.');
+    const line = lineOf(sample, entry.image === 'raw' ? origin : withoutImage(origin, encoded), '.');
     return withOperation(Buffer.from(line).toString('utf8'), sample.id);
   };
 }

@@ -101,7 +101,7 @@ export const commands: readonly Command[] = [
     positional: SOURCES,
     sections: ['dataset', 'attack', 'classifier', 'output', 'metrics'],
     // trained attacks go by attack.epochs
-    without: [...RECORD, 'overwrite', 'classifier.epochs', 'output.changes'],
+    without: [...RECORD, 'overwrite', 'classifier.epochs', 'output.image', 'output.changes'],
     load: async () => (await import('./commands/poison.ts')).poison,
   },
   {
@@ -109,7 +109,7 @@ export const commands: readonly Command[] = [
     summary: 'Train a classifier on a dataset as it is and write it as ONNX file.',
     positional: SOURCES,
     sections: ['dataset', 'classifier', 'output', 'metrics'],
-    without: [...RECORD, 'output.format', 'output.changes'],
+    without: [...RECORD, 'output.format', 'output.image', 'output.changes'],
     load: async () => (await import('./commands/train.ts')).train,
   },
   {

@@ -15,13 +15,14 @@ import type { ImageShape, ReadResult } from '../datasets/sample.ts';
 import { SampleStore } from '../datasets/sample-store.ts';
 import type { Split } from '../datasets/splits.ts';
 import { openStream, type Source, type SourceInfo } from '../datasets/stream.ts';
+import { Reasons, type UsableOptions, usable } from '../datasets/usable.ts';
 import type { WriterOptions } from '../datasets/writer.ts';
 import { ConfigError, DatasetError } from '../errors.ts';
 import { statIfThereNow } from '../files/folder.ts';
 import type { Positions } from '../state/positions.ts';
 import { threadDecoder } from '../workers/thread-decoder.ts';
 import type { Context } from './commands.ts';
-import { expandSource } from './globs.ts';
+import { expandSource, patternOf } from './globs.ts';
 import { STANDARD, sourcePath } from './paths.ts';
 
 /** What part of the sources is meant, and what to call it. */
@@ -50,12 +51,19 @@ export interface Growing {
 /**
  * The dataset to work on.
  *
- * @param size that images are to be resized to, where neither the options nor the images tell
+ * @param size       that images are to be resized to, where neither the options nor the images tell
+ * @param classNames by label, of the observer that is brought
  * @throws {ConfigError} when none is named
  */
-export function openTraining(context: Opening, size?: ImageSize, growing?: Growing): Promise<Source> {
+export function openTraining(
+  context: Opening,
+  size?: ImageSize,
+  growing?: Growing,
+  classNames?: readonly string[],
+): Promise<Source> {
   const { train, name, offset, limit } = context.settings.dataset;
-  return open(context, 'dataset.train', train, { name, offset, limit, growing, ...(size && { size }) });
+  const part = { name, offset, limit, growing, ...(size && { size }) };
+  return open(context, 'dataset.train', train, part, { ...(classNames && { classNames }) });
 }
 
 /** Paths of the files and folders that are to be worked on, as they stand there now. */
@@ -63,8 +71,8 @@ export function trainingPaths(context: Opening): Promise<string[]> {
   return pathsOf(context, context.settings.dataset.train);
 }
 
-/** The test set; undefined when none is named. */
-export async function openTest(context: Context, like?: SourceInfo): Promise<Source | undefined> {
+/** The test set; undefined when none is named. @param like the training set, or the model that is tested */
+export async function openTest(context: Context, like?: Like): Promise<Source | undefined> {
   const { test, name, testLimit } = context.settings.dataset;
   if (test.length === 0) return undefined;
   return open(
@@ -76,10 +84,11 @@ export async function openTest(context: Context, like?: SourceInfo): Promise<Sou
   );
 }
 
-/** Images to train a denoiser on. */
+/** Images to train a denoiser on, of whatever classes. */
 export function openDenoiserImages(context: Context, like?: SourceInfo): Promise<Source> {
   const { sources, offset, limit } = context.settings.denoiser;
-  return open(context, 'denoiser.sources', sources, { offset, limit }, like);
+  const images = { ...(like && { shape: like.shape }), classes: MAX_CLASSES };
+  return open(context, 'denoiser.sources', sources, { offset, limit }, images);
 }
 
 /** Images of another dataset, stamped elsewhere, under its ids. @param option of `attack` that names them */
@@ -88,10 +97,14 @@ export function openPairs(
   option: 'pairs' | 'testPairs',
   like: DatasetInfo,
 ): Promise<Source> {
-  return open(context, `attack.${option}`, context.settings.attack[option], {}, like);
+  const { shape, classes } = like;
+  return open(context, `attack.${option}`, context.settings.attack[option], {}, { shape, classes });
 }
 
 type Opening = Pick<Context, 'settings' | 'locate'> & Partial<Pick<Context, 'stdin' | 'signal' | 'log'>>;
+
+/** What a dataset has to have in common with another, or with a model. */
+type Like = Partial<Pick<SourceInfo, 'shape' | 'classes' | 'classNames'>>;
 
 /** @param like the dataset whose image size and classes it must have */
 async function open(
@@ -99,7 +112,7 @@ async function open(
   option: string,
   sources: readonly string[],
   { name, offset, limit, size, growing, splits = [context.settings.dataset.split] }: Part,
-  like?: SourceInfo,
+  like?: Like,
 ): Promise<Source> {
   if (sources.length === 0) {
     throw new ConfigError(`${option}: expected at least one source, found none; name a file or a folder`);
@@ -107,7 +120,8 @@ async function open(
   const { settings, stdin, signal, log } = context;
   const { format } = settings.dataset;
   const clean = await pathsOf(context, settings.dataset.clean);
-  const classes = like?.classes ?? settings.dataset.classes ?? growing?.classes ?? null;
+  const classes =
+    like?.classes ?? settings.dataset.classes ?? growing?.classes ?? like?.classNames?.length ?? null;
   const options: DatasetOptions = {
     ...(name && { name }),
     ...(format !== 'auto' && { format }),
@@ -120,21 +134,40 @@ async function open(
     ...sizing(settings, size),
     ...reachOf(context),
     ...(clean.length > 0 && { clean }),
-    ...(like && { shape: like.shape }),
+    ...(like?.shape && { shape: like.shape }),
     ...(offset && { skip: offset }),
     ...(limit && { limit }),
     ...(log && { warn: (text) => log.warn('read', text, { event: 'sources', sources }) }),
     // images that are decoded take as much memory as those in flight
     decoder: { ...threadDecoder, ahead: Math.min(threadDecoder.ahead, settings.inFlight) },
   };
+  const ifFew =
+    growing?.quiet && log
+      ? { warn: (text: string) => log.warn('read', text, { event: 'sources', sources }) }
+      : {};
+  const checked = (source: Source) => mostlyUsable(source, settings.dataset.usable, ifFew);
   if (!sources.includes(STANDARD)) {
     const paths = await pathsOf(context, sources);
-    return openDataset(paths, { ...options, ...(growing && optionsOf(growing, sources, paths)) });
+    const roots = await rootsOf(context, sources);
+    const found = { ...options, roots, ...(growing && optionsOf(growing, sources, paths)) };
+    return checked(await openDataset(paths, found));
   }
   checkStandardInput(settings, option, sources, stdin);
   // a producer that stalls must not keep an interrupted run waiting
   if (signal) addAbortSignal(signal, stdin as Readable);
-  return openStream('stdin', stdin as Readable, options);
+  return checked(await openStream('stdin', stdin as Readable, options));
+}
+
+/** The same dataset, whose reading ends with an error where few samples were usable. */
+function mostlyUsable(source: Source, least: number, ifFew: Pick<UsableOptions, 'warn'>): Source {
+  return {
+    census: source.census,
+    // a stream knows more of itself at its end
+    get info() {
+      return source.info;
+    },
+    read: (classes) => usable(source.read(classes), { name: source.info.name, least, ...ifFew }),
+  };
 }
 
 /**
@@ -245,15 +278,37 @@ async function pathsOf(
   return (await Promise.all(paths)).flat();
 }
 
-/** Says it in the log, for commands that keep no record. */
-export function refuseToLog({ log, tally }: Context): Refuse {
-  return async (bad) => {
+/** Folders that patterns are matched in. */
+async function rootsOf({ settings, locate }: Opening, sources: readonly string[]): Promise<string[]> {
+  const named = sources.filter((source) => !source.startsWith(SHAPES));
+  const found = named.map((source) => patternOf(sourcePath(settings.dataset.root, source, locate)));
+  return (await Promise.all(found)).flatMap((pattern) => pattern?.folder ?? []);
+}
+
+/** Refuses, and says at the end what it has not said of each. */
+export type FoldingRefuse = Refuse & { readonly conclude: () => void };
+
+/** Says it in the log, for commands that keep no record: the first of each reason, and at the end how many were like it. */
+export function refuseToLog({ log, tally }: Pick<Context, 'log' | 'tally'>): FoldingRefuse {
+  let reasons = new Reasons();
+  const refuse: Refuse = async (bad) => {
     tally?.count('quarantined');
+    if (!reasons.add(bad)) return;
     const place = 'source' in bad ? `${bad.source} at byte ${bad.offset}` : bad.id;
     const { message: reason, ...where } = bad;
     const event = { event: 'quarantined', ...where, reason } as const;
     log.warn('source' in bad ? 'read' : bad.stage, `${place}: ${reason}`, event);
   };
+  const conclude = () => {
+    for (const { count, first } of reasons) {
+      if (count <= 1) continue;
+      const more = count - 1;
+      const event = { event: 'quarantined-alike', more, reason: first } as const;
+      log.warn('read', `${more} more samples were refused like this one: ${first}`, event);
+    }
+    reasons = new Reasons();
+  };
+  return Object.assign(refuse, { conclude });
 }
 
 /** How a dataset that came of another is written: under its name, made fit for file names. */
@@ -270,17 +325,17 @@ export async function fillStore(
   context: Context,
   path: string,
   dataset: Source,
-  refuse: Refuse,
+  refuse: Refuse & Partial<FoldingRefuse>,
   origins = false,
 ): Promise<SampleStore> {
   const store = new SampleStore(path, dataset.info.shape);
   const { census } = dataset;
-  const done = await takeIn(context, store, dataset.read(), refuse, { origins, census }).catch(
-    (error: Error) => {
+  const done = await takeIn(context, store, dataset.read(), refuse, { origins, census })
+    .catch((error: Error) => {
       store.dispose();
       throw error;
-    },
-  );
+    })
+    .finally(() => refuse.conclude?.());
   context.log.info(
     'read',
     `${store.count} of ${done} samples of ${dataset.info.name} usable, ${store.shape.join('×')}`,

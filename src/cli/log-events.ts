@@ -32,6 +32,8 @@ export type LogEvent =
       readonly source?: string;
       readonly offset?: number;
     }
+  /** Samples that were refused for a reason that was told before. */
+  | { readonly event: 'quarantined-alike'; readonly more: number; readonly reason: string }
   | { readonly event: 'no-records' }
   | { readonly event: 'resumed'; readonly network: string; readonly step: number }
   | {
@@ -42,6 +44,8 @@ export type LogEvent =
       readonly loss: number;
     }
   | { readonly event: 'written'; readonly path: string }
+  /** Labels are matched by number, since the network does not name its classes. */
+  | { readonly event: 'no-class-names'; readonly path: string }
   | {
       readonly event: 'poisoned';
       readonly poisoned: number;

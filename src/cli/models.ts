@@ -2,6 +2,7 @@
 // and written as ONNX files.
 
 import type { Settings } from '../../config/schema.ts';
+import { checkSameNames } from '../datasets/class-names.ts';
 import type { DatasetInfo } from '../datasets/open.ts';
 import type { ImageSize } from '../datasets/resize.ts';
 import type { ImageShape } from '../datasets/sample.ts';
@@ -24,6 +25,7 @@ import {
 } from '../training/train-once.ts';
 import { trainFrozen, type WarmMemory } from '../training/train-warm.ts';
 import { loadClassifierWeights, loadDenoiserWeights } from '../weights/load-weights.ts';
+import { classNamesInModel } from '../weights/onnx-class-names.ts';
 import { packWeights, unpackWeights } from '../weights/weights.ts';
 import type { Pool } from '../workers/pool.ts';
 import type { ClassifierRef, DenoiserRef } from '../workers/protocol.ts';
@@ -106,12 +108,13 @@ export function progressOf(
 /**
  * Loads a classifier for a dataset.
  *
- * @throws {WeightsError} when it is for other images or another number of classes
+ * @throws {WeightsError} when it is for other images or another number of classes; {DatasetError} when these have other names
  */
 export async function loadClassifier(
   path: string,
-  { shape, classes }: Pick<SourceInfo, keyof Fitting>,
+  { shape, classes, classNames }: Pick<SourceInfo, keyof Fitting | 'classNames'>,
 ): Promise<ClassifierRef> {
+  checkSameNames(classNames, await classNamesInModel(path), 'the dataset');
   const found = await loadClassifierWeights(path, shape);
   if (found.kind === 'onnx') {
     checkClasses(path, found.signature.logits.shape[1] ?? classes, classes);
@@ -193,15 +196,22 @@ function tileOf([, ...extents]: readonly (number | null)[], [channels, ...image]
  *
  * @param replace as `replaceFile` has it
  */
-export async function writeOnnx(path: string, model: ClassifierRef, replace = true): Promise<void> {
+export async function writeOnnx(
+  path: string,
+  model: ClassifierRef,
+  { classNames }: Pick<DatasetInfo, 'classNames'>,
+  replace = true,
+): Promise<void> {
   // whoever serves the model may load it at any moment
-  await replaceWith(path, onnxOf(model), replace);
+  await replaceWith(path, onnxOf(model, classNames), replace);
 }
 
-/** The same as bytes. */
-export function onnxOf(model: ClassifierRef): Uint8Array {
+/** The same as bytes. @param classNames by label, which the file says where it is made here and these are all */
+export function onnxOf(model: ClassifierRef, classNames?: readonly string[]): Uint8Array {
   if (model.kind === 'onnx') return new Uint8Array(model.bytes);
-  return exportOnnx(model.spec, unpackWeights(model.weights, parametersOf(model.spec)));
+  const names = classNames?.length === classesOf(model) ? classNames : undefined;
+  const weights = unpackWeights(model.weights, parametersOf(model.spec));
+  return exportOnnx(model.spec, weights, { classNames: names });
 }
 
 /** @param found [C, H, W]; null where the file leaves an extent open */
@@ -211,6 +221,15 @@ function checkShape(path: string, found: readonly (number | null)[], expected: I
     `expected a network for images of [${expected}], found one for [${found}] in ${path}; ` +
       'set dataset.channels or dataset.resize, or bring a network for this dataset',
   );
+}
+
+/** The names of the classes of the observer that is brought, where there is one and it says them. */
+export async function observerClassNames({
+  settings,
+  locate,
+}: Pick<Context, 'settings' | 'locate'>): Promise<readonly string[] | undefined> {
+  const { path } = settings.observer;
+  return path === null ? undefined : classNamesInModel(locate(path));
 }
 
 /** How many classes a classifier knows; undefined where its file leaves that open. */

@@ -8,7 +8,9 @@ import { Credit } from '../../streams/operators/credited.ts';
 import type { Report } from '../../streams/progress.ts';
 import { type PurifySummary, runPurification } from '../../streams/purify.ts';
 import type { Judgement, OnEstimate } from '../../streams/stages/detect.ts';
+import { idsAmong } from '../datasets/id-set.ts';
 import type { DatasetInfo } from '../datasets/open.ts';
+import { encodedAsBefore } from '../datasets/origin-kind.ts';
 import type { ImageShape, ReadResult } from '../datasets/sample.ts';
 import { SampleStore } from '../datasets/sample-store.ts';
 import {
@@ -82,7 +84,8 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
   tally?.watch({ runner, credit, clock });
   const target = settings.output.path ?? record.path('purified');
   const writer = parts.writer ?? (await openOutput(context, target, parts));
-  const ownSizes = holdsImageFiles(outputOf(context, info).format) || info.came !== undefined;
+  const files = holdsImageFiles(outputOf(context, info).format);
+  const ownSizes = files || info.came !== undefined;
   const fitted = { ownSizes, tiles: tilesPerImage(denoiser.model, info.shape) };
   const leaves = toStandardOutput(context);
   // what has left through stdout cannot be taken back: the record tells of it, however the run ends
@@ -107,6 +110,7 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
         scratch,
         refuse,
         fitted,
+        encode: settings.output.image === 'same' && files ? encodedAsBefore : undefined,
         release: async (settled) => {
           const { image } = settled.entry;
           tally?.count(image === 'none' ? 'dropped' : image);
@@ -133,8 +137,8 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
     await record.remove('evidence');
     const evidence = (name: string) => record.path('evidence', name);
     if (judgement?.knowledge) await writeEvidence(evidence, judgement.knowledge, store);
-    await writeOnnx(record.path('models', 'observer.onnx'), observer);
-    if (trainer.model) await writeOnnx(record.path('models', 'benign.onnx'), trainer.model);
+    await writeOnnx(record.path('models', 'observer.onnx'), observer, info);
+    if (trainer.model) await writeOnnx(record.path('models', 'benign.onnx'), trainer.model, info);
     return { ...summary, benign: trainer.model, manifest: published, denoiserCalls: runner.denoiserCalls };
   } catch (error) {
     await runner.idle();
@@ -169,7 +173,7 @@ export async function withOutput<T>(
 async function openOutput(
   context: Context,
   target: string,
-  { info, memory, place }: Pick<Purification, 'info' | 'memory' | 'place'>,
+  { info, store, memory, place }: Pick<Purification, 'info' | 'store' | 'memory' | 'place'>,
 ): Promise<DatasetWriter> {
   if (toStandardOutput(context)) {
     return openStreamWriter('stdout', context.stdout as Writable, outputOf(context, info));
@@ -178,7 +182,8 @@ async function openOutput(
   if (!replace) checkManifest(target);
   // only a run with a state, or that overwrites its record, replaces what is there
   const lasting = { listed: !place || memory !== undefined, synced: memory !== undefined };
-  const options = { ...outputOf(context, info), ...lasting, replace, claimed: place, beside: MANIFEST };
+  const isId = idsAmong(() => store.ids());
+  const options = { ...outputOf(context, info), ...lasting, isId, replace, claimed: place, beside: MANIFEST };
   const writer = await openWriter(target, options);
   await memory?.claim(target);
   return writer;

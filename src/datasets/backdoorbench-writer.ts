@@ -9,9 +9,9 @@ import { pipeline } from 'node:stream/promises';
 import { ZipFile } from 'yazl';
 import { type Plain, writePickle } from '../weights/pickle-writer.ts';
 import { IMAGES, RESULT } from './backdoorbench.ts';
-import { imageFile } from './origin.ts';
+import { imageExtension, imageFile, type Origin } from './origin.ts';
 import { type PartWriter, unwritable } from './part-writer.ts';
-import type { ImageShape } from './sample.ts';
+import type { ImageShape, Sample } from './sample.ts';
 
 const FIXED = { mtime: new Date(1980, 0, 1), mode: 0o100644, compress: false, forceDosTimestamp: true };
 
@@ -27,12 +27,15 @@ export function openBackdoorBenchWriter(
 ): PartWriter {
   const images: { readonly path: string; readonly label: number }[] = [];
   const made = new Set<number>();
+  const place = ({ label }: Sample, origin: Origin | undefined) =>
+    `${IMAGES}/${label}/${images.length}.${imageExtension(origin)}`;
   return {
     parts: [IMAGES],
+    place,
     write: async (sample, origin) => {
-      const { bytes, extension } = imageFile(sample, origin);
+      const { bytes } = imageFile(sample, origin);
       const { label } = sample;
-      const path = `${IMAGES}/${label}/${images.length}.${extension}`;
+      const path = place(sample, origin);
       try {
         if (!made.has(label)) await mkdir(join(root, IMAGES, String(label)), { recursive: true });
         await writeFile(join(root, path), bytes, { flag: 'wx' });

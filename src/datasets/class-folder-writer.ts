@@ -1,12 +1,11 @@
-// Writes one folder a class with one file a sample: the image as it came, else a PNG. Folders are named so that
-// readers that know nothing else give the same labels; files keep their names where these say their ids, else they
-// are named by the escaped ids, shortened where these are too long for file systems.
+// Writes one folder a class with one file a sample: the image as it came, else as it was encoded, else a PNG. Folders are
+// named so that readers that know nothing else give the same labels; `class-file-names.ts` names the files.
 
 import { appendFile, mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { type ClassFile, ClassFileNames } from './class-file-names.ts';
 import { classNamesOf, madeWhenNeeded } from './class-names.ts';
-import { isSafePath } from './description.ts';
-import { type FileIds, idOfFile, isFileStem, isShortened, NAMES_FILE, stemOfId } from './file-ids.ts';
+import { type FileIds, NAMES_FILE } from './file-ids.ts';
 import { imageStem } from './image.ts';
 import { imageFile, type Origin } from './origin.ts';
 import { type PartWriter, unwritable } from './part-writer.ts';
@@ -21,6 +20,12 @@ export interface ClassFolderWriter extends PartWriter {
   readonly ids: FileIds;
 }
 
+export interface ClassFolderOptions {
+  readonly classes: number;
+  readonly classNames?: readonly string[] | undefined;
+  readonly isId?: ((id: string) => boolean) | undefined;
+}
+
 /**
  * Makes a folder for every class, also for those that stay empty: a reader counts them. Where classes are very many and
  * have no names, those that stay empty get none.
@@ -29,62 +34,49 @@ export interface ClassFolderWriter extends PartWriter {
  */
 export async function openClassFolderWriter(
   root: string,
-  classes: number,
-  classNames: readonly string[] | undefined,
+  { classes, classNames, isId }: ClassFolderOptions,
   below = '',
 ): Promise<ClassFolderWriter> {
   const parts = folderNames(classes, classNames);
   const made = new Set<string>();
-  const make = async (part: string) => {
-    if (made.has(part)) return;
-    await mkdir(join(root, part, below), { recursive: true });
-    made.add(part);
+  const make = async (folder: string) => {
+    if (made.has(folder)) return;
+    await mkdir(join(root, folder), { recursive: true });
+    made.add(folder);
   };
-  if (!madeWhenNeeded(classes, classNames)) for (const part of parts) await make(part);
-  let ids: FileIds | undefined;
+  if (!madeWhenNeeded(classes, classNames)) for (const part of parts) await make(join(part, below));
+  const names = new ClassFileNames({ parts, below, isId });
+  let chosen: (ClassFile & { readonly id: string }) | undefined;
+  const choose = (sample: Sample, origin: Origin | undefined): ClassFile => {
+    if (chosen?.id !== sample.id) chosen = { ...names.choose(sample, origin), id: sample.id };
+    return chosen;
+  };
   return {
     parts,
     get ids() {
-      return ids ?? 'escaped';
+      return names.ids;
     },
-    write: async (sample: Sample, origin?: Origin) => {
-      ids ??= idsOf(sample, origin);
-      const part = parts[sample.label]!;
-      const folder = below ? `${part}/${below}` : part;
-      const { bytes, extension } = imageFile(sample, origin);
-      const name = nameOf(sample.id, folder, extension, ids, origin);
-      const path = join(root, folder, name);
+    place: (sample, origin) => {
+      const { path } = choose(sample, origin);
+      return imageStem(path) === sample.id ? undefined : path;
+    },
+    write: async (sample, origin) => {
+      const { path, noted } = choose(sample, origin);
+      chosen = undefined;
+      const file = join(root, path);
       // wx: a second sample of the same id and label must not replace the first
-      await make(part)
-        .then(() => writeFile(path, bytes, { flag: 'wx' }))
+      await make(dirname(path))
+        .then(() => writeFile(file, imageFile(sample, origin).bytes, { flag: 'wx' }))
         .catch((error: Error) => {
-          throw unwritable(path, error);
+          throw unwritable(file, error);
         });
-      const stem = imageStem(name);
-      if (isShortened(stem)) await note(join(root, NAMES_FILE), { name: stem, id: sample.id });
+      if (noted !== undefined) await note(join(root, NAMES_FILE), { name: noted, id: sample.id });
     },
     close: () => Promise.resolve(),
   };
 }
 
-/** The same for all samples of a dataset: whether the source's own names say the ids by path. */
-function idsOf({ id }: Sample, origin: Origin | undefined): FileIds {
-  const { rest } = origin ?? {};
-  const named = rest?.format === 'class-folders' && idOfFile('escaped', '', imageStem(rest.name)) !== id;
-  return named ? 'paths' : 'escaped';
-}
-
-function nameOf(id: string, folder: string, extension: string, ids: FileIds, origin?: Origin): string {
-  const { rest, image } = origin ?? {};
-  if (rest?.format === 'class-folders') {
-    const stem = imageStem(rest.name);
-    const kept = idOfFile(ids, folder, stem) === id && isFileStem(stem) && isSafePath(rest.name);
-    if (kept) return image ? rest.name : `${stem}.${extension}`;
-  }
-  return `${stemOfId(ids, id)}.${extension}`;
-}
-
-/** Few names are that long, and no list of them is kept in memory. */
+/** No list of them is kept in memory. */
 function note(path: string, line: object): Promise<void> {
   return appendFile(path, `${JSON.stringify(line)}\n`).catch((error: Error) => {
     throw unwritable(path, error);

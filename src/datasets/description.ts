@@ -66,6 +66,11 @@ export function isSafePath(path: string): boolean {
   return !/^\/|^[a-z]:|\\|(?:^|\/)\.\.(?:\/|$)/i.test(path) && !hasControls(path);
 }
 
+/** Whether a reader passes over a path, or would not find it below where it begins. */
+export function hasHiddenPart(path: string): boolean {
+  return path.split('/').some((part) => part === '' || part.startsWith('.'));
+}
+
 /** The id of an escaped name; a name that was not escaped stands for itself. */
 export function unescapeId(name: string): string {
   try {

@@ -1,7 +1,7 @@
 // How the names of files in class folders say ids. Folders of others say them by their paths, `cat/0001`. What this
-// project writes keeps such names for files that kept their class; in all other names stands the escaped id. File
-// systems take no more than 255 bytes: of a longer name the beginning stands there and a digest of the id, and a file
-// beside `dataset.json` has the whole ids.
+// project writes keeps such names, and where the folder is that of another class, a file beside `dataset.json` has the id; in
+// all other names stands the escaped id. File systems take no more than 255 bytes: of a longer name the beginning stands
+// there and a digest of the id, which that file has as well.
 
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { DataElixirError, DatasetError } from '../errors.ts';
 import { readText } from '../files/regular-file.ts';
 import { escapeId, unescapeId } from './description.ts';
 
-/** A line for each name that was shortened: `{"name","id"}`. */
+/** A line `{"name","id"}` for each name that was shortened, and for each path without an ending that says another id. */
 export const NAMES_FILE = 'dataset.names';
 const MAX_NAMES_BYTES = 2 ** 28;
 
@@ -54,14 +54,14 @@ export function isFileStem(stem: string): boolean {
 }
 
 /**
- * The ids of the shortened names in a folder that this project wrote.
+ * The ids of names that do not say them, in a folder that this project wrote.
  *
  * @throws {DatasetError} when they cannot be read
  */
 export async function readNames(folder: string): Promise<ReadonlyMap<string, string>> {
   const path = join(folder, NAMES_FILE);
   const refused = (found: string) =>
-    new DatasetError(`expected a line for each shortened name in ${path}, found ${found}; fetch it again`);
+    new DatasetError(`expected a line for each name in ${path}, found ${found}; fetch it again`);
   try {
     const lines = (await readText(path, MAX_NAMES_BYTES)).split('\n');
     return new Map(lines.filter((line) => line !== '').map(nameIn));

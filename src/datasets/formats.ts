@@ -27,6 +27,9 @@ export const OUTPUT_FORMATS = [
 ] as const;
 export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
 
+/** What repaired images leave as. */
+export const OUTPUT_IMAGES = ['png', 'same'] as const;
+
 /** Begins the names of procedural datasets. */
 export const SHAPES = 'shapes:';
 

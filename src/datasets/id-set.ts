@@ -30,6 +30,18 @@ export class IdSet {
   }
 }
 
+/** Tells of ids whether they are among some, which are read when the first is asked for. */
+export function idsAmong(ids: () => Iterable<string>): (id: string) => boolean {
+  let known: IdSet | undefined;
+  return (id) => {
+    if (!known) {
+      known = new IdSet();
+      for (const one of ids()) known.add(one);
+    }
+    return known.has(id);
+  };
+}
+
 function hashOf(id: string): number {
   const { high, low } = randomKey(0, id);
   return high * 2 ** 21 + (low >>> 11) || 1; // 0 marks a free slot

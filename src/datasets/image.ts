@@ -99,6 +99,11 @@ export function isImageName(name: string): boolean {
   return EXTENSION.test(name);
 }
 
+/** Whether a file is a JPEG by its name. */
+export function isJpegName(name: string): boolean {
+  return /\.jpe?g$/i.test(name);
+}
+
 /** A file name without the extension of an image. */
 export function imageStem(name: string): string {
   return name.replace(EXTENSION, '');

@@ -10,12 +10,13 @@ import { type CifarLabels, cifarClasses, labelAt, withLayout } from './cifar.ts'
 import { readCifarBinary } from './cifar-binary.ts';
 import { readClassFolderTar } from './class-folder-tar.ts';
 import { readClassFolders } from './class-folders.ts';
-import { folderLabels, madeWhenNeeded, nameClasses } from './class-names.ts';
+import { checkSameNames, folderLabels, madeWhenNeeded, nameClasses } from './class-names.ts';
 import { cameAs, recordShape, shapeOf } from './dataset-shape.ts';
 import { unescapeId } from './description.ts';
 import { distinctEntry } from './distinct.ts';
 import type { DecodeImage, Entry, Image } from './entry.ts';
 import { idOfFile, pathId } from './file-ids.ts';
+import { filePrefixes } from './file-prefixes.ts';
 import { readable } from './finished.ts';
 import { IdSet } from './id-set.ts';
 import { countIdxLabels, labelsBeside, readIdx } from './idx.ts';
@@ -32,6 +33,7 @@ import type { ImageShape, ReadResult } from './sample.ts';
 import { decodeEntry, type Expected, settleEntry } from './settle.ts';
 import { readShapes } from './shapes.ts';
 import { areSplits, type Split } from './splits.ts';
+import { evenly, firstOf, LOOKS, lookAt, Survey, spreadOver } from './survey.ts';
 import { namesIn } from './text-labels.ts';
 import { readWebDataset } from './webdataset.ts';
 
@@ -53,7 +55,10 @@ export interface DatasetOptions {
   readonly name?: string;
   /** Number of classes; needed where the format does not tell (WebDataset shards by others). */
   readonly classes?: number;
-  /** Names by label of the dataset that this one belongs to: class folders of these names get the same labels. */
+  /**
+   * Names by label of the dataset or model that this one belongs to: class folders and labels of these names get the same
+   * labels, other names are refused.
+   */
   readonly classNames?: readonly string[];
   /** Files of labels of IDX images; found by their usual names when absent. */
   readonly labels?: string | readonly string[];
@@ -62,7 +67,7 @@ export interface DatasetOptions {
    * that the attack made are read when absent.
    */
   readonly clean?: readonly string[];
-  /** Size of every image; that of the first good sample when absent, 3×32×32 for CIFAR binary. */
+  /** Size of every image; that of most of some dozens when absent, 3×32×32 for CIFAR binary. */
   readonly shape?: ImageShape;
   /** Resize images of other heights and widths to that of the dataset; they are refused when absent. */
   readonly resize?: boolean;
@@ -74,7 +79,10 @@ export interface DatasetOptions {
   readonly splits?: readonly Split[];
   /** Which of CIFAR-100's two labels counts; fine when absent. */
   readonly cifarLabels?: CifarLabels;
-  /** Convert images to 1 or 3 channels where nothing is lost by it: gray to RGB, gray stored as RGB to gray. */
+  /**
+   * Convert images to 1 or 3 channels where nothing is lost by it: gray to RGB, gray stored as RGB to gray. When absent, to
+   * as many as most images have.
+   */
   readonly channels?: 1 | 3;
   /** Samples to pass over at the start, good or bad. */
   readonly skip?: number;
@@ -100,6 +108,8 @@ export interface DatasetOptions {
   readonly decoder?: Decoder;
   /** Whether ids begin with the name of the file even where there is only one: the next time there may be more. */
   readonly named?: boolean;
+  /** Folders of patterns: with several files, ids of those below begin with their paths from there. */
+  readonly roots?: readonly string[];
   /** Folder that the paths in lines of NDJSON may lead into, links followed; that of the file when absent, none in a stream. */
   readonly paths?: string;
 }
@@ -128,7 +138,7 @@ export interface Dataset {
 }
 
 /**
- * Opens a dataset and finds out its shape and classes, from its surroundings and its first good sample.
+ * Opens a dataset and finds out its shape and classes, from its surroundings and a look at some samples.
  *
  * Ids are the keys of the format (folder and file name, archive key, number of the record); with several sources
  * the name of the file comes before them.
@@ -155,12 +165,12 @@ export async function openDataset(
     sources.map((path) => recognise(path, { format, quiet, growing, choose, ...(splits && { splits }) })),
   );
   for (const { warnings = [] } of recognised) for (const text of warnings) options.warn?.(text);
-  const found = await Promise.all(
+  const laidOut = await Promise.all(
     recognised.map((part) =>
       clean && part.format === 'backdoorbench' ? { ...part, clean } : withLayout(part, options),
     ),
   );
-  const parts = await nameTexts(nameClasses(found, options.classNames), options);
+  const parts = await nameTexts(nameClasses(laidOut, options.classNames), options);
   const [first] = parts;
   const isOther = ({ format, labelBytes }: Recognised) =>
     format !== first?.format || labelBytes !== first.labelBytes;
@@ -174,14 +184,15 @@ export async function openDataset(
   }
   checkDescribed(first, sources[0]!, options);
   const classNames = first.classNames;
+  for (const [i, part] of parts.entries()) checkSameNames(part.classNames, options.classNames, sources[i]!);
   const name = options.name ?? first.description?.name ?? stemOf(sources[0]!);
   const classes = await countClasses(parts, sources, options);
-  const image = await firstImage(parts, classes, sources, options);
-  const shape = shapeOf(image.shape, options);
+  const found = await surveyed(parts, classes, sources, options);
+  const shape = shapeOf(found, options);
   const named = classNames?.length === classes ? { classNames } : {};
   const [part, ...others] = parts;
   const oneSize = BARE_PIXELS.includes(first.format) && others.length === 0 && part!.files.length === 1;
-  const came = cameAs(image.shape, options, oneSize);
+  const came = cameAs(found, options, oneSize);
   const info: DatasetInfo = { name, format: first.format, classes, ...named, shape, ...came };
   return {
     info,
@@ -261,6 +272,42 @@ function checkDescribed({ description }: Recognised, source: string, { maxPixels
   );
 }
 
+/** The shape of most images, from a look at some all over the source, where it is not told. */
+async function surveyed(
+  parts: readonly Recognised[],
+  classes: number,
+  sources: readonly string[],
+  options: DatasetOptions,
+): Promise<ImageShape> {
+  // headers alone show no image that is good
+  const first = await firstImage(parts, classes, sources, options);
+  if (options.shape) return first.shape;
+  const survey = new Survey();
+  for await (const entry of looksOver(parts, options)) {
+    try {
+      survey.add(await lookAt(entry, classes, options.decoder?.decode));
+    } catch (error) {
+      if (!(error instanceof SampleError)) throw error;
+    }
+  }
+  const channels = channelsOf(parts, options);
+  return survey.count > 0 ? survey.shapeOf({ ...options, ...(channels && { channels }) }) : first.shape;
+}
+
+/** Entries all over a source, where it need not be read to its end for them: some of each file, or of many of them. */
+async function* looksOver(parts: readonly Recognised[], options: DatasetOptions): AsyncGenerator<Entry> {
+  const files = spreadOver(
+    parts.flatMap((part, index) => part.files.map((file) => ({ part, file, index }))),
+    LOOKS,
+  );
+  const each = Math.ceil(LOOKS / files.length);
+  for (const { part, file, index } of files) {
+    const entries = entriesOfFile(part, file, index, options);
+    if (part.format === 'class-folders' && !part.archived) yield* await evenly(entries, each);
+    else yield* firstOf(entries, BARE_PIXELS.includes(part.format) ? 1 : each);
+  }
+}
+
 /** Reads until one sample is good. */
 async function firstImage(
   parts: readonly Recognised[],
@@ -288,7 +335,7 @@ export async function* settleRange(
   entries: AsyncIterable<Entry>,
   expected: Expected,
   { skip = 0, limit = Number.POSITIVE_INFINITY, channels: given, resize = false, decoder }: DatasetOptions,
-  channels = given,
+  channels = given ?? (expected.shape[0] === 1 ? 1 : 3),
 ): AsyncGenerator<ReadResult> {
   const settle = (entry: Entry) => settleEntry(entry, { ...expected, resize }, channels, decoder?.decode);
   // the image as it came, and as the dataset wants it; a file that is still to be read is taken to be like those before
@@ -320,7 +367,7 @@ function channelsOf([first]: readonly Recognised[], options: DatasetOptions): 1 
 }
 
 async function* entriesOf(parts: readonly Recognised[], options: DatasetOptions): AsyncGenerator<Entry> {
-  const prefixes = prefixesOf(parts, options.named);
+  const prefixes = prefixesOf(parts, options);
   const seen = NUMBERED.includes(parts[0]!.format) ? undefined : new IdSet();
   for (const [i, part] of parts.entries()) {
     for (const [j, file] of part.files.entries()) {
@@ -386,9 +433,12 @@ function lacksFolders({ description }: Recognised): boolean {
   return description !== undefined && madeWhenNeeded(description.classes, description.classNames);
 }
 
-function idsOf({ description, longIds }: Recognised): (folder: string, stem: string) => string {
+function idsOf({ description, notedIds }: Recognised): (folder: string, stem: string) => string {
   if (!description) return pathId;
-  return (folder, stem) => longIds?.get(stem) ?? idOfFile(description.ids ?? 'escaped', folder, stem);
+  return (folder, stem) =>
+    notedIds?.get(pathId(folder, stem)) ??
+    notedIds?.get(stem) ??
+    idOfFile(description.ids ?? 'escaped', folder, stem);
 }
 
 async function* unescaped(entries: AsyncIterable<Entry>): AsyncGenerator<Entry> {
@@ -401,21 +451,17 @@ function labelsOf(images: string, index: number, { labels }: DatasetOptions): st
   return given?.[index] ?? labelsBeside(images);
 }
 
-/** What makes ids unique over several files: each file's name, numbered where it occurs again. */
-function prefixesOf(parts: readonly Recognised[], named = false): string[][] {
+/** What makes ids unique over several files: a name for each. */
+function prefixesOf(parts: readonly Recognised[], { named = false, roots = [] }: DatasetOptions): string[][] {
   const unique = ({ format, description }: Recognised) => description && !NUMBERED.includes(format);
   const files = ({ format, archived }: Recognised) => format !== 'class-folders' || archived;
   const several =
     parts.length > 1 ||
     parts.some((part) => !unique(part) && (part.files.length > 1 || (named && files(part))));
-  const seen = new Map<string, number>();
-  return parts.map((part) =>
-    part.files.map((file) => {
-      if (!several) return '';
-      const stem = stemOf(file);
-      const times = seen.get(stem) ?? 0;
-      seen.set(stem, times + 1);
-      return times === 0 ? stem : `${stem}~${times + 1}`;
-    }),
+  if (!several) return parts.map((part) => part.files.map(() => ''));
+  const prefixes = filePrefixes(
+    parts.flatMap(({ files }) => files),
+    roots,
   );
+  return parts.map((part) => part.files.map(() => prefixes.shift()!));
 }

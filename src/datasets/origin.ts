@@ -15,6 +15,8 @@ export interface Origin {
    * holds bare pixels, or the image has changed.
    */
   readonly image?: Uint8Array | 'in line';
+  /** The file of the image that took its place, where that is to be no PNG. */
+  readonly encoded?: Uint8Array;
   /** Of `image`, where the sample's pixels are those of the image resized. */
   readonly size?: ImageSize;
   /** What only a writer of the same format gives back. */
@@ -54,9 +56,10 @@ export interface Member {
   readonly bytes: Uint8Array | undefined;
 }
 
-/** The origin of a sample whose image was replaced. */
-export function withoutImage(origin: Origin | undefined): Origin | undefined {
-  return origin?.rest && { rest: origin.rest };
+/** The origin of a sample whose image was replaced. @param encoded the file that took its place, if that is no PNG */
+export function withoutImage(origin: Origin | undefined, encoded?: Uint8Array): Origin | undefined {
+  const { rest } = origin ?? {};
+  return rest || encoded ? { ...(rest && { rest }), ...(encoded && { encoded }) } : undefined;
 }
 
 /** The file of the image as it came, wherever it stands. */
@@ -73,14 +76,20 @@ export function textOf({ buffer, byteOffset, length }: Uint8Array): string {
   return Buffer.from(buffer, byteOffset, length).toString('utf8');
 }
 
-/** The file of an image and how its name ends: as it came, or a PNG of the pixels. */
+/** The file of an image and how its name ends: as it came, as it was encoded, or a PNG of the pixels. */
 export function imageFile(
   image: Image,
   origin: Origin | undefined,
 ): { bytes: Uint8Array; extension: string } {
-  const original = origin && originalImage(origin);
-  if (!original) return { bytes: encodePng(image), extension: 'png' };
-  return { bytes: original, extension: extensionOf(original) };
+  const file = origin && (originalImage(origin) ?? origin.encoded);
+  if (!file) return { bytes: encodePng(image), extension: 'png' };
+  return { bytes: file, extension: extensionOf(file) };
+}
+
+/** How the name of that file ends. */
+export function imageExtension(origin: Origin | undefined): string {
+  const file = origin && (originalImage(origin) ?? origin.encoded);
+  return file ? extensionOf(file) : 'png';
 }
 
 function extensionOf(bytes: Uint8Array): string {

@@ -9,6 +9,12 @@ import type { Sample } from './sample.ts';
 /** Writes samples into files or folders; `parts` names them, and grows while it writes. */
 export interface PartWriter {
   readonly parts: readonly string[];
+  /**
+   * Chooses the file of the sample that is written next, which has one of its own.
+   *
+   * @returns its path from the folder of the dataset; undefined where the id says it
+   */
+  place?(sample: Sample, origin?: Origin): string | undefined;
   /** @param origin with the image only where that is still the sample's */
   write(sample: Sample, origin?: Origin): Promise<void>;
   close(): Promise<void>;

@@ -44,8 +44,8 @@ export interface Recognised {
   readonly files: readonly string[];
   /** Of a dataset that this project wrote. */
   readonly description?: Description;
-  /** Ids of the names in class folders that do not say them, being too long. */
-  readonly longIds?: ReadonlyMap<string, string>;
+  /** Ids of the names and paths in class folders that do not say them. */
+  readonly notedIds?: ReadonlyMap<string, string>;
   /** Class folders that were found; by class index where there is a description. */
   readonly folders?: readonly string[];
   /** Whether the class folders are in tar archives. */
@@ -106,7 +106,7 @@ async function recogniseFolder(source: string, options: RecogniseOptions): Promi
     const layout = description.format === 'tiny-imagenet' ? 'class-folders' : description.format;
     const known = { format: layout, description, ...(classNames && { classNames }) };
     if (layout === 'class-folders') {
-      return { ...known, files: [source], folders: parts, longIds: await readNames(source) };
+      return { ...known, files: [source], folders: parts, notedIds: await readNames(source) };
     }
     if (layout === 'backdoorbench') return { ...known, files: [source] };
     return { ...known, files: parts.map((part) => join(source, part)) };

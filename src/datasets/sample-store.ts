@@ -113,13 +113,20 @@ export class SampleStore {
 
   /** The samples in the order in which they were appended, as many as there are when the first is asked for. */
   *stream(): Generator<Sample> {
+    let index = 0;
+    for (const id of this.ids()) {
+      const { pixels, labels } = this.read([index++]);
+      yield { id, label: labels[0]!, pixels, shape: this.shape };
+    }
+  }
+
+  /** The ids of all samples, in their order. */
+  *ids(): Generator<string> {
     const { count } = this;
     const ids = this.#ids.lines();
     for (let index = 0, record = 0; index < count; index++, record++) {
       for (; record < this.#recordOf(index); record++) ids.next();
-      const { pixels, labels } = this.read([index]);
-      const id: string = JSON.parse(ids.next().value!);
-      yield { id, label: labels[0]!, pixels, shape: this.shape };
+      yield JSON.parse(ids.next().value!) as string;
     }
   }
 

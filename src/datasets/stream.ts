@@ -18,6 +18,7 @@ import { type DatasetInfo, type DatasetOptions, DEFAULT_MAX_PIXELS, settleRange 
 import { type DatasetFormat, formatOf, START_BYTES } from './recognise.ts';
 import type { ImageShape, ReadResult } from './sample.ts';
 import { decodeEntry } from './settle.ts';
+import { LOOKS, lookAt, Survey } from './survey.ts';
 import { readWebDataset } from './webdataset.ts';
 
 /** Formats that can be read from their beginning to their end. */
@@ -25,6 +26,8 @@ export const STREAM_FORMATS = ['ndjson', 'webdataset', 'cifar-binary'] as const;
 
 /** Samples that may be bad before a good one shows the size of images. */
 const MOST_BAD = 1000;
+/** Bytes of images that are enough of a look. */
+const MOST_HELD = 2 ** 26;
 
 /** What is known of a dataset that may still be flowing. */
 export interface SourceInfo extends Omit<DatasetInfo, 'classes'> {
@@ -46,7 +49,7 @@ export interface Source {
 }
 
 /**
- * Opens a stream and finds out its format and shape, from its first bytes and its first good sample.
+ * Opens a stream and finds out its format and shape, from its first bytes and its first samples.
  *
  * @param name   of the stream in messages
  * @param chunks pulled as samples are taken; ended when nobody wants more of them
@@ -61,7 +64,7 @@ export async function openStream(
   const format = streamFormat(name, start, given.format);
   const { options, stream } = await withLayout({ name, bytes }, format, given);
   const rest = distinct(entriesOf(stream, format, options));
-  const { held, found } = await firstGood(name, rest, options);
+  const { held, found } = await firstOnes(name, rest, options);
   const told =
     options.classes ?? (format === 'cifar-binary' ? cifarClasses(options.labelBytes, options) : undefined);
   const census = new LabelCensus();
@@ -144,27 +147,37 @@ async function* distinct(entries: AsyncGenerator<Entry>): AsyncGenerator<Entry, 
   }
 }
 
-/** Takes entries up to the first good one. Of bad ones only the place and the reason are held. */
-async function firstGood(
+/** Takes some entries, or up to the first good one where the shape is told. Of bad ones only the place and the reason are held. */
+async function firstOnes(
   name: string,
   entries: AsyncGenerator<Entry, void, undefined>,
   options: DatasetOptions,
 ): Promise<{ held: readonly Entry[]; found: ImageShape }> {
   const held: Entry[] = [];
+  const survey = new Survey();
+  const looks = options.shape ? 1 : LOOKS;
+  let bytes = 0;
   let reason = '';
-  while (held.length < MOST_BAD) {
+  while (
+    held.length < (survey.count > 0 ? 2 * LOOKS : MOST_BAD) &&
+    survey.count < looks &&
+    bytes < MOST_HELD
+  ) {
     const next = await entries.next();
     if (next.done) break;
     const { decode: _, ...place } = next.value;
     try {
-      const image = await decodeEntry(next.value, MAX_CLASSES, options.channels);
-      return { held: [...held, next.value], found: image.shape };
+      if (survey.count === 0) await decodeEntry(next.value, MAX_CLASSES);
+      survey.add(await lookAt(next.value, MAX_CLASSES));
+      held.push(next.value);
+      bytes += next.value.held ?? 0;
     } catch (error) {
       if (!(error instanceof SampleError)) throw error;
       held.push(damagedEntry(place, error.message));
       reason ||= ` (the first: ${error.message})`;
     }
   }
+  if (survey.count > 0) return { held, found: survey.shapeOf(options) };
   await entries.return();
   throw new DatasetError(
     `expected a readable sample among the first ${MOST_BAD} of ${name}, found ${held.length === 0 ? 'none' : `${held.length} bad ones`}${reason}; ` +

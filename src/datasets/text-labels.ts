@@ -2,6 +2,7 @@
 // counted in the order of their names, as those of folders are. Whether labels are names, the first one tells.
 
 import { DatasetError } from '../errors.ts';
+import { unknownClass } from './class-names.ts';
 import { MAX_CLASSES } from './label-census.ts';
 
 /** So many names need no support, as numbers of classes do not; of more, each needs a few samples. */
@@ -22,7 +23,7 @@ export function labelIn(value: unknown, names: readonly string[] | undefined): n
  *
  * @param labels of whatever types, each time anew from the start
  * @param known  class names of the dataset that this one belongs to
- * @throws {DatasetError} when there are more names than the samples support
+ * @throws {DatasetError} when there are more names than the samples support, or one that is not known
  */
 export async function namesIn(
   labels: () => AsyncIterable<unknown>,
@@ -50,7 +51,10 @@ async function named(labels: AsyncIterable<unknown>, known: readonly string[] = 
         'write class names or numbers',
     );
   }
-  return [...names].every((name) => known.includes(name)) ? known : [...names].sort();
+  if (known.length === 0) return [...names].sort();
+  const all = new Set(known);
+  for (const name of names) if (!all.has(name)) throw unknownClass(`labels in ${source}`, name, known);
+  return known;
 }
 
 const indices = new WeakMap<readonly string[], ReadonlyMap<string, number>>();

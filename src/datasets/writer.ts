@@ -57,6 +57,11 @@ export interface WriterOptions extends Lasting {
   readonly replace?: boolean;
   /** Name of one more file that `close` is given, which goes into the folder, or beside the file under a longer name. */
   readonly beside?: string;
+  /**
+   * Whether a sample of the dataset has an id. A sample that changed its class leaves the names of files to those that
+   * have them by their ids; only to those that were written before it when absent.
+   */
+  readonly isId?: ((id: string) => boolean) | undefined;
   /** The target's place, where the caller has claimed it already; it is the writer's from then on. */
   readonly claimed?: Successor | undefined;
 }
@@ -73,6 +78,12 @@ export function holdsImageFiles(format: OutputFormat): boolean {
 
 /** Writes samples one after the other; await each call before the next. */
 export interface DatasetWriter {
+  /**
+   * Chooses the file of the sample that is written next, with the same origin.
+   *
+   * @returns its path from the dataset's folder; undefined where its id says it, and where it gets no file of its own
+   */
+  place?(sample: Sample, origin?: Origin): string | undefined;
   /**
    * @param origin what it was in its source; with the image where that is still the sample's, which then leaves byte
    *               for byte where the format holds image files
@@ -121,7 +132,7 @@ export async function openWriter(target: string, options: WriterOptions): Promis
     await successor.release();
     throw OutputError.of(target, error);
   });
-  const { write, count } = checked(parts, options);
+  const { write, place, count } = checked(parts, options);
   const finish = async (more: string | undefined) => {
     await parts.close();
     if (compression) await compressFile(successor.path, compression);
@@ -131,6 +142,7 @@ export async function openWriter(target: string, options: WriterOptions): Promis
   };
   return {
     write,
+    place,
     close: async (more) => {
       await finish(more).catch(unwritten(target));
       return count();
@@ -151,7 +163,11 @@ function checked(parts: PartWriter, options: WriterOptions) {
     await parts.write(sample, origin);
     samples++;
   };
-  return { write, count: () => samples };
+  const place = (sample: Sample, origin?: Origin) => {
+    checkFits(sample, options);
+    return parts.place?.(sample, origin);
+  };
+  return { write, place, count: () => samples };
 }
 
 /**
@@ -181,11 +197,9 @@ async function begin(
   options: WriterOptions,
 ): Promise<PartWriter> {
   if (!single) await mkdir(temporary);
-  const { format, classes, classNames, name = stemOf(target) } = options;
-  if (format === 'class-folders') return openClassFolderWriter(temporary, classes, classNames);
-  if (format === 'tiny-imagenet') {
-    return openClassFolderWriter(temporary, classes, classNames, IMAGES_FOLDER);
-  }
+  const { format, name = stemOf(target) } = options;
+  if (format === 'class-folders') return openClassFolderWriter(temporary, options);
+  if (format === 'tiny-imagenet') return openClassFolderWriter(temporary, options, IMAGES_FOLDER);
   if (format === 'backdoorbench') return openBackdoorBenchWriter(temporary, target, options);
   if (format === 'idx') return openIdxWriter(temporary, name, options.shape);
   const folder = resolve(single ? dirname(target) : target);

@@ -13,7 +13,7 @@ export interface Released {
   readonly label: number;
   readonly image: 'raw' | 'purified' | 'none';
   readonly rule: string;
-  /** Of the pixels; empty where no image was released. */
+  /** Of the pixels, or of the file where that is no PNG; empty where no image was released. */
   readonly digest: string;
   /** Number of the run that released this label and image first. */
   readonly since: number;
@@ -27,7 +27,7 @@ export type Correction =
       readonly op: 'replace' | 'release';
       readonly id: string;
       readonly label: number;
-      /** Base64 of a PNG. */
+      /** Base64 of a PNG, or of the kind of file that repaired images leave as. */
       readonly image: string;
       readonly was: Was;
       readonly why: string;
@@ -108,16 +108,20 @@ export class Ledger {
   }
 }
 
-function releasedOf({ sample, entry }: SettledSample, before: Released | undefined, run: number): Released {
+function releasedOf(
+  { sample, entry, encoded }: SettledSample,
+  before: Released | undefined,
+  run: number,
+): Released {
   const { given, label, image, rule } = entry;
-  const digest = image === 'none' ? '' : digestOf(sample.pixels);
+  const digest = image === 'none' ? '' : digestOf(encoded ?? sample.pixels);
   const same = before?.label === label && before.digest === digest;
   return { given, label, image, rule, digest, since: same ? before.since : run };
 }
 
 /** Nothing where consumers have what they should. */
 function correctionOf(
-  { sample, entry }: SettledSample,
+  { sample, entry, encoded }: SettledSample,
   before: Released,
   after: Released,
 ): Correction | undefined {
@@ -127,7 +131,7 @@ function correctionOf(
   const { id, label, reason: why } = entry;
   const was = wasOf(before);
   if (!has) return { op: 'retract', id, was, why };
-  const image = Buffer.from(encodePng(sample)).toString('base64');
+  const image = Buffer.from(encoded ?? encodePng(sample)).toString('base64');
   return { op: had ? 'replace' : 'release', id, label, image, was, why };
 }
 

@@ -6,6 +6,7 @@
 import { concatMap, defer, finalize, type OperatorFunction, tap } from 'rxjs';
 import { type Origin, withoutImage } from '../../src/datasets/origin.ts';
 import { inOwnSize } from '../../src/datasets/own-size.ts';
+import type { Sample } from '../../src/datasets/sample.ts';
 import type { SampleStore } from '../../src/datasets/sample-store.ts';
 import type { DatasetWriter } from '../../src/datasets/writer.ts';
 import type { Credit } from '../operators/credited.ts';
@@ -21,6 +22,9 @@ export interface Fitted {
   readonly tiles?: number;
 }
 
+/** The file that a repaired image leaves as; nothing where that is a PNG. */
+export type Encode = (sample: Sample, origin: Origin | undefined) => Promise<Uint8Array | undefined>;
+
 /** Writes in the order of the stream. Opening and closing the writer is left to whoever knows whether the run succeeded. */
 export function write({
   writer,
@@ -30,8 +34,9 @@ export function write({
   report,
   release,
   fitted = {},
+  encode,
 }: {
-  readonly writer: Pick<DatasetWriter, 'write'>;
+  readonly writer: Pick<DatasetWriter, 'write' | 'place'>;
   /** Path of the manifest, one JSON object a line. */
   readonly manifest: string;
   readonly credit: Credit;
@@ -41,17 +46,21 @@ export function write({
   /** Notes what is given away, written or left out; awaited. */
   readonly release?: ((settled: SettledSample) => Promise<void>) | undefined;
   readonly fitted?: Fitted | undefined;
+  readonly encode?: Encode | undefined;
 }): OperatorFunction<SettledSample, ManifestEntry> {
   const put = async (settled: SettledSample, journal: Journal<ManifestEntry>): Promise<ManifestEntry> => {
     const origin = store.origin(settled.index);
-    const leaving = await sized(settled, origin, fitted);
-    const { sample, entry } = leaving;
+    const fit = await sized(settled, origin, fitted);
+    const { sample } = fit;
+    const { image } = fit.entry;
+    const asItCame = image === 'raw' && !(origin?.size && !fitted.ownSizes);
+    const encoded = image === 'purified' ? await encode?.(sample, origin) : undefined;
+    const kept = asItCame ? origin : withoutImage(origin, encoded);
+    const path = image === 'none' ? undefined : writer.place?.(sample, kept);
+    const entry = path === undefined ? fit.entry : { ...fit.entry, path };
     journal.append(entry);
-    await release?.(leaving);
-    if (entry.image !== 'none') {
-      const asItCame = entry.image === 'raw' && !(origin?.size && !fitted.ownSizes);
-      await writer.write(sample, asItCame ? origin : withoutImage(origin));
-    }
+    await release?.({ ...fit, entry, ...(encoded && { encoded }) });
+    if (image !== 'none') await writer.write(sample, kept);
     return entry;
   };
   return (source) =>

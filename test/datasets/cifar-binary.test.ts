@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { openDataset } from '../../src/datasets/open.ts';
@@ -102,16 +102,22 @@ test('what fills no records and has other labels is refused, as are both layouts
   );
 });
 
-test('several shards: ids tell the file, a range goes over their border, equal names are told apart', async () => {
+test('several shards: ids tell the file, a range goes over their border, equal names are told apart by folders', async () => {
   const [a, b] = [temporaryFolder(), temporaryFolder()];
   const paths = [join(a, 'one.bin'), join(a, 'two.bin'), join(b, 'one.bin')];
   for (const path of paths) writeFileSync(path, records([[1], [2], [3]]));
   const all = await readAll(await openDataset(paths));
   expect(all.samples.map((sample) => sample.id)).toEqual(
-    ['one', 'two', 'one~2'].flatMap((stem) => [0, 1, 2].map((i) => `${stem}/0000${i}`)),
+    [`${basename(a)}/one`, 'two', `${basename(b)}/one`].flatMap((stem) =>
+      [0, 1, 2].map((i) => `${stem}/0000${i}`),
+    ),
   );
   const some = await readAll(await openDataset(paths, { skip: 2, limit: 3 }));
-  expect(some.samples.map((sample) => sample.id)).toEqual(['one/00002', 'two/00000', 'two/00001']);
+  expect(some.samples.map((sample) => sample.id)).toEqual([
+    `${basename(a)}/one/00002`,
+    'two/00000',
+    'two/00001',
+  ]);
 });
 
 test('a truncated file: whole records, then one entry with its place', async () => {

@@ -94,6 +94,9 @@ describe('labels as others write them', () => {
     writeFileSync(path, labelled('cat'));
     const { info } = await openDataset(path, { classNames: ['ant', 'bee', 'cat'] });
     expect(info.classes).toBe(3);
+    await expect(openDataset(path, { classNames: ['ant', 'bee'] })).rejects.toThrow(
+      /expected labels in .* named as the classes .* \(ant, bee\), found cat; rename/,
+    );
   });
 
   test('captions are no classes', async () => {
@@ -113,7 +116,7 @@ test('a folder of several files: ids begin with the file', async () => {
   writeFileSync(path, good(0));
   writeFileSync(join(root, 'more.jsonl'), good(0));
   const { samples } = await readAll(await openDataset(root));
-  expect(samples.map((sample) => sample.id)).toEqual(['more/s0', 'set/s0']);
+  expect(samples.map((sample) => sample.id)).toEqual(['more.jsonl/s0', 'set/s0']);
 });
 
 describe('bad lines are set aside with their place', () => {

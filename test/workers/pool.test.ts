@@ -182,7 +182,9 @@ describe('Pool', () => {
 
   it('runs an exported denoiser and classifier as it runs the networks themselves', async () => {
     const pool = testPool(1);
-    const bytes = shared(exportOnnx(denoiserSpec, initialWeights(denoiserSpec, 1), DDPM_SCHEDULE));
+    const bytes = shared(
+      exportOnnx(denoiserSpec, initialWeights(denoiserSpec, 1), { schedule: DDPM_SCHEDULE }),
+    );
     const signature = denoiserSignature(new Uint8Array(bytes), 'test');
     const foreign = runnerOn(pool, { kind: 'onnx', id: 'foreign', bytes, signature });
     expect(await observeAll(foreign, 6)).toEqual(await observeAll(runnerOn(pool), 6));

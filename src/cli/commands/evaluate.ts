@@ -10,7 +10,7 @@ import { prepareAttack } from '../attack.ts';
 import type { Context } from '../commands.ts';
 import { fillStore, openTest, openTraining, refuseToLog, withClasses } from '../datasets.ts';
 import { fillTestStores, ratesOf } from '../evaluation.ts';
-import { classesOf, loadObserver } from '../models.ts';
+import { classesOf, loadObserver, observerClassNames } from '../models.ts';
 import { detectionFigures } from '../truth.ts';
 import { withPool, withScratch } from '../workspace.ts';
 
@@ -41,9 +41,14 @@ async function detectionOf({ settings, locate }: Context): Promise<DetectionFigu
 }
 
 async function ratesOfModel(context: Context, path: string): Promise<Partial<Rates>> {
-  const opened = await openTest(context);
+  const classNames = await observerClassNames(context);
+  const opened = await openTest(context, { ...(classNames && { classNames }) });
   if (opened === undefined) {
     throw new ConfigError('dataset.test: expected at least one source, found none; name a file or a folder');
+  }
+  if (!classNames) {
+    const said = `${path} says no names of classes: labels are matched by number`;
+    context.log.info('evaluate', said, { event: 'no-class-names', path });
   }
   const model = await loadObserver(context.locate(path), context.settings, opened.info);
   const test = withClasses(opened, classesOf(model));
@@ -51,7 +56,12 @@ async function ratesOfModel(context: Context, path: string): Promise<Partial<Rat
   return withScratch((scratch) =>
     withPool(context, async (pool) => {
       const attack = await makeAttack?.(pool, async () =>
-        fillStore(context, join(scratch, 'train'), await openTraining(context), refuseToLog(context)),
+        fillStore(
+          context,
+          join(scratch, 'train'),
+          await openTraining(context, undefined, undefined, classNames),
+          refuseToLog(context),
+        ),
       );
       return ratesOf(pool, model, await fillTestStores(context, scratch, test, attack));
     }),

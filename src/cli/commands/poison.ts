@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { Journal } from '../../../streams/operators/journal.ts';
 import type { Attack } from '../../attacks/poison.ts';
 import type { Truth } from '../../attacks/truth.ts';
+import { idsAmong } from '../../datasets/id-set.ts';
 import type { DatasetInfo } from '../../datasets/open.ts';
 import type { Origin } from '../../datasets/origin.ts';
 import type { Sample } from '../../datasets/sample.ts';
@@ -51,7 +52,8 @@ async function poisonInto(context: Context, folder: string, opened: Source): Pro
       await writePoisoned(context, folder, dataset.info, store, attack);
       if (test === undefined) return;
       const { triggered } = await fillTestStores(context, scratch, test, attack);
-      if (triggered) await writeAll(context, join(folder, 'triggered'), test.info, bare(triggered));
+      if (triggered)
+        await writeAll(context, join(folder, 'triggered'), test.info, bare(triggered), () => triggered.ids());
     });
   });
 }
@@ -72,7 +74,7 @@ async function writePoisoned(
       yield sample;
     }
   };
-  await writeAll(context, join(folder, 'train'), info, samples());
+  await writeAll(context, join(folder, 'train'), info, samples(), () => store.ids());
   truth.close();
   const counts = { poisoned: stamped, samples: store.count, attack: context.settings.attack.name };
   const event = { event: 'poisoned', ...counts, path: folder } as const;
@@ -102,8 +104,9 @@ async function writeAll(
   target: string,
   info: DatasetInfo,
   samples: Iterable<Written> | AsyncIterable<Written>,
+  ids: () => Iterable<string>,
 ): Promise<void> {
-  const writer = await openWriter(target, writerOptions(settings, info));
+  const writer = await openWriter(target, { ...writerOptions(settings, info), isId: idsAmong(ids) });
   let done = 0;
   try {
     for await (const { sample, origin } of samples) {

@@ -17,7 +17,14 @@ import { followSources, type Pass } from '../follow.ts';
 import { checkVerdict } from '../gate.ts';
 import { checkObserver } from '../meanings.ts';
 import { identityOf, RunMemory, withState } from '../memory.ts';
-import { classesOf, loadObserver, type Observer, progressOf, trainObserver } from '../models.ts';
+import {
+  classesOf,
+  loadObserver,
+  type Observer,
+  observerClassNames,
+  progressOf,
+  trainObserver,
+} from '../models.ts';
 import { toStandardOutput } from '../paths.ts';
 import { checkTerminal, type Purification, type Purified, purifyInto, withOutput } from '../purification.ts';
 import { costOf, createRecord, recordFolder } from '../record.ts';
@@ -74,6 +81,7 @@ async function purifyWith(
     context,
     await sizeFor(context, path),
     pass ?? (state && { known: (ids) => state.knows(ids) }),
+    await observerClassNames(context),
   );
   const positions = state && (pass?.tail?.positions ?? new Positions(await trainingPaths(context)));
   const dataset = positions ? noted(opened, positions) : opened;

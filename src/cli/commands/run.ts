@@ -25,6 +25,7 @@ import {
   loadClassifier,
   loadObserver,
   type Observer,
+  observerClassNames,
   progressOf,
   trainObserver,
   trainOn,
@@ -49,7 +50,9 @@ export async function run(context: Context): Promise<void> {
 async function runWith(context: Context, into: Pick<Purification, 'onWindow' | 'place'>): Promise<void> {
   const { settings, log, stdout, tally } = context;
   const path = await denoiserPath(context, true);
-  const dataset = withClasses(await openTraining(context, await sizeFor(context, path)));
+  const dataset = withClasses(
+    await openTraining(context, await sizeFor(context, path), undefined, await observerClassNames(context)),
+  );
   const { info } = dataset;
   const makeAttack = await prepareAttack(context, info);
   const test = await openTest(context, info);
@@ -168,7 +171,7 @@ async function cleanModel(
   if (!existsSync(path)) {
     await mkdir(dirname(path), { recursive: true }).catch(unwritten(path));
     const model = await trainOn(pool, context, 'clean', store, info);
-    await writeOnnx(path, model, false).catch((error: Error) => {
+    await writeOnnx(path, model, info, false).catch((error: Error) => {
       // another run on the same data was faster
       if (!existsSync(path)) throw error;
     });

@@ -24,7 +24,7 @@ export async function train(context: Context): Promise<void> {
     const test = await openTest(context, dataset.info);
     await withPool(context, async (pool) => {
       const model = await trainOn(pool, context, 'train', store, dataset.info);
-      await writeOnnx(path, model, settings.overwrite);
+      await writeOnnx(path, model, dataset.info, settings.overwrite);
       log.info('train', `written to ${path}`, { event: 'written', path });
       if (test === undefined) return;
       const images = await fillStore(context, join(scratch, 'test'), test, refuseToLog(context));

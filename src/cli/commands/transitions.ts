@@ -9,7 +9,7 @@ import { PoolRunner } from '../../workers/pool-runner.ts';
 import type { Context } from '../commands.ts';
 import { openTraining, refuseToLog, withClasses } from '../datasets.ts';
 import { denoiserPath, sizeFor } from '../denoiser.ts';
-import { classesOf, loadDenoiser, loadObserver } from '../models.ts';
+import { classesOf, loadDenoiser, loadObserver, observerClassNames } from '../models.ts';
 import { reportTo } from '../report.ts';
 import { planOf } from '../rules.ts';
 import { withPool } from '../workspace.ts';
@@ -23,7 +23,12 @@ export async function transitions(context: Context): Promise<void> {
     );
   }
   const file = await denoiserPath(context, false);
-  const opened = await openTraining(context, await sizeFor(context, file));
+  const opened = await openTraining(
+    context,
+    await sizeFor(context, file),
+    undefined,
+    await observerClassNames(context),
+  );
   const observer = await loadObserver(context.locate(path), settings, opened.info);
   const dataset = withClasses(opened, classesOf(observer));
   const { model: denoiser, schedule } = await loadDenoiser(file, settings, dataset.info.shape);
@@ -47,6 +52,6 @@ export async function transitions(context: Context): Promise<void> {
         report: reportTo(log, tally),
       },
       signal,
-    );
+    ).finally(() => refuse.conclude());
   });
 }

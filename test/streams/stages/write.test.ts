@@ -1,6 +1,7 @@
 import { from, lastValueFrom, of, throwError, toArray } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openDataset } from '../../../src/datasets/open.ts';
+import type { Origin } from '../../../src/datasets/origin.ts';
 import type { Sample } from '../../../src/datasets/sample.ts';
 import { openWriter } from '../../../src/datasets/writer.ts';
 import { Credit } from '../../../streams/operators/credited.ts';
@@ -78,6 +79,37 @@ describe('write', () => {
     };
     await lastValueFrom(from(samples).pipe(write(parts)));
     expect(seen).toEqual(['b begins with 3 in flight', 'b ends', 'a begins with 1 in flight', 'a ends']);
+  });
+
+  it('says where files stand, and writes a repaired JPEG as what it is told to encode it as', async () => {
+    const origins = [
+      { image: Buffer.from('raw'), rest: { format: 'class-folders', folder: 'b', name: 'b.JPG' } },
+      undefined,
+      { image: Buffer.from('was'), rest: { format: 'class-folders', folder: 'a', name: 'a.JPG' } },
+    ] as const;
+    const written: (Origin | undefined)[] = [];
+    const released: (Uint8Array | undefined)[] = [];
+    const encoded = Buffer.from('is');
+    const credit = new Credit(3);
+    for (const _ of samples) await credit.take();
+    const parts = {
+      writer: {
+        place: ({ id }: Sample, origin?: Origin) => (origin?.encoded ? `1/${id}~2.jpg` : undefined),
+        write: async (_: Sample, origin?: Origin) => void written.push(origin),
+      },
+      store: { count: 3, origin: (index: number) => origins[index] },
+      manifest: scratch.path('m.ndjson'),
+      credit,
+      report: () => undefined,
+      encode: async (_: Sample, origin: Origin | undefined) => (origin === origins[2] ? encoded : undefined),
+      release: async (settled: SettledSample) => void released.push(settled.encoded),
+    };
+    await lastValueFrom(from(samples).pipe(write(parts), toArray()));
+    expect(written).toEqual([origins[0], { rest: origins[2].rest, encoded }]);
+    expect(released).toEqual([undefined, undefined, encoded]);
+    expect(scratch.records<ManifestEntry>('m.ndjson').map(({ path }) => path)).toEqual([
+      ...[undefined, undefined, '1/a~2.jpg'],
+    ]);
   });
 
   it('leaves an empty manifest for nothing, and passes on errors of source and writer', async () => {
