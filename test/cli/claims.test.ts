@@ -34,7 +34,8 @@ async function working(args: readonly string[], ready: () => boolean): Promise<C
     cwd: folder,
     stdio: ['pipe', 'ignore', 'ignore'],
   });
-  child.stdin!.write(tinySamples(20, 10_000));
+  // more than are looked at before a run begins
+  child.stdin!.write(tinySamples(40, 10_000));
   while (!ready()) {
     if (child.exitCode !== null) throw new Error(`ended with ${child.exitCode}`);
     await setTimeout(20);
