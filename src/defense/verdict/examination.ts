@@ -10,15 +10,12 @@ import { flowPower, type Power, withPower } from './power.ts';
 import type { Canaries, Questions } from './questions.ts';
 import { fewestLearned, leastOf, stampPower } from './stamp-power.ts';
 import {
-  type ControlledTrial,
-  STRENGTHS,
   type Stamp,
   type StampFinding,
   type StampTrial,
   stampsOf,
   stampTest,
   suspicious,
-  weakened,
 } from './stamp-test.ts';
 import { levelOfTest, type Verdict, withCanaries } from './verdict.ts';
 
@@ -109,15 +106,9 @@ async function controlled(
   { labelsWith }: Questions,
 ): Promise<StampTrial> {
   const { replica, placebos } = controlsOf(trial.stamp, residuals, own);
-  const controls: ControlledTrial[] = [];
-  for (const strength of STRENGTHS) {
-    const labels = (stamp: Stamp) => labelsWith(known, weakened(stamp, strength));
-    const after = strength === 1 ? trial.after : await labels(trial.stamp);
-    const placebo = [];
-    for (const one of placebos) placebo.push(await labels(one));
-    controls.push({ strength, after, replica: await labels(replica), placebos: placebo });
-  }
-  return { ...trial, controls };
+  const labels = [];
+  for (const placebo of placebos) labels.push(await labelsWith(known, placebo));
+  return { ...trial, controls: { replica: await labelsWith(known, replica), placebos: labels } };
 }
 
 /** What would have been found in each class, by label. */

@@ -7,16 +7,7 @@ import { wilsonInterval } from '../../math/binomial.ts';
 import { contrastOf, type ResidualSums } from '../evidence/residuals.ts';
 import { asStrongAs } from './placebo.ts';
 import { leastShown, SHARES } from './power.ts';
-import {
-  honestRate,
-  logPBeyond,
-  type Removed,
-  STRENGTHS,
-  type Stamp,
-  type StampTrial,
-  stampsOf,
-  weakened,
-} from './stamp-test.ts';
+import { honestRate, logPBeyond, type Removed, type Stamp, type StampTrial, stampsOf } from './stamp-test.ts';
 
 /** Poison may be learned where it is as frequent as canaries were planted; nobody knows of less. */
 export function fewestLearned(samples: number, planted: number): number {
@@ -81,17 +72,15 @@ export function stampPower(
       stayedExcept: () => usual.stayed,
     };
     for (const stamp of stampsOf(mixed, label)) {
-      const logP = (hits: number, placebo: number) =>
-        logPBeyond(placebo, Math.round(hits * images), images, rate, trials.length);
-      const [whole] = await obeying(stamp);
-      if (logP(whole, 0) > Math.log(level)) continue;
-      const placebo = asStrongAs(stamp, contrastOf(own.all, usual.all));
-      for (const strength of STRENGTHS) {
-        const [low] = strength === 1 ? [whole] : await obeying(weakened(stamp, strength));
-        if (logP(low, 0) > Math.log(level)) break;
-        const [, high] = own.all.count === 0 ? [0, 0] : await obeying(weakened(placebo, strength));
-        if (logP(low, high) <= Math.log(level)) return true;
-      }
+      const [low] = await obeying(stamp);
+      const hits = Math.round(low * images);
+      const logP = (placebo: number) => logPBeyond(placebo, hits, images, rate, trials.length);
+      if (logP(0) > Math.log(level)) continue;
+      const [from, others] =
+        stamp.from === 'all' ? [own.all, usual.all] : ([own.moved, usual.stayed] as const);
+      if (from.count === 0) return true;
+      const [, high] = await obeying(asStrongAs(stamp, contrastOf(from, others)));
+      if (logP(high) <= Math.log(level)) return true;
     }
     return false;
   };

@@ -30,18 +30,12 @@ export interface StampTrial {
   /** [N] and with it. */
   readonly after: ArrayLike<number>;
   /** With other stamps of the same class in its place, where it had to be told from the class's own look. */
-  readonly controls?: readonly ControlledTrial[];
-}
-
-/** A stamp at one of `STRENGTHS`, and others of the same class that are as strong. */
-export interface ControlledTrial {
-  readonly strength: number;
-  /** [N] with the stamp. */
-  readonly after: ArrayLike<number>;
-  /** [N] with one of the samples that answer to it most. */
-  readonly replica: ArrayLike<number>;
-  /** [N] each: with some of those that answer least. */
-  readonly placebos: readonly ArrayLike<number>[];
+  readonly controls?: {
+    /** [N] with one of the samples that answer to it most. */
+    readonly replica: ArrayLike<number>;
+    /** [N] each: with some of those that answer least. */
+    readonly placebos: readonly ArrayLike<number>[];
+  };
 }
 
 /** The stamp that accuses a class most. */
@@ -57,12 +51,7 @@ export interface StampFinding {
   readonly rate: number;
   /** 95 % interval of the rate. */
   readonly interval: readonly [low: number, high: number];
-  /**
-   * Where it was held against them: shares of the images that obeyed the stamp, its replica and the best placebo, at the
-   * strength, against the whole stamp, at which they differ most.
-   */
-  readonly strength?: number;
-  readonly obeyed?: number;
+  /** Shares of the images that obeyed its replica and the best placebo, where it was held against them. */
   readonly replica?: number;
   readonly placebo?: number;
   /** Whether it works, but no better than what the class itself looks like, or nobody could compare. */
@@ -104,12 +93,6 @@ const MOST_EXPECTED = 0.9;
  */
 const BEYOND_PLACEBO = 2.5;
 
-/**
- * What turns images at a fraction of the strength is a trigger, and what only spoils them does nothing then: where much of
- * a class carries the trigger, the whole stamp is far stronger than one carrier, and so is the placebo.
- */
-export const STRENGTHS = [1, 0.5, 0.25] as const;
-
 /** Classes whose stamps are held against controls, the most suspicious first; each costs purifying some of its samples. */
 const MOST_COMPARED = 8;
 
@@ -142,11 +125,6 @@ export function stampsOf(residuals: Removed, label: number): Stamp[] {
       const outstanding = from === 'moved' ? outstandingIn(contrast, some, usual) : undefined;
       return outstanding ? [whole, { label, from: 'outstanding', pattern: outstanding }] : [whole];
     });
-}
-
-/** A stamp at a fraction of its strength. */
-export function weakened(stamp: Stamp, strength: number): Stamp {
-  return strength === 1 ? stamp : { ...stamp, pattern: stamp.pattern.map((value) => strength * value) };
 }
 
 /** An image with a stamp on it. @returns uint8 [C, H, W] */
@@ -200,9 +178,12 @@ export function stampTest(
     if (plain > Math.log(level)) note(label, { ...one, logP: plain });
     else if (trial.controls === undefined) note(label, { ...one, logP: 0, ownLook: true });
     else {
-      const tried = trial.controls.map((at) => beyondPlacebo(at, trial, images, rate, trials.length));
-      const best = tried.reduce((one, other) => (other.logP < one.logP ? other : one));
-      note(label, { ...one, ...best, ...(best.logP > Math.log(level) && { ownLook: true }) });
+      const shareOf = (after: ArrayLike<number>) => tableOf(trial.before, after).share(label);
+      const replica = shareOf(trial.controls.replica);
+      const placebo = Math.max(...trial.controls.placebos.map(shareOf));
+      const sure = Math.min(hits, Math.round(replica * images));
+      const logP = logPBeyond(placebo, sure, images, rate, trials.length);
+      note(label, { ...one, replica, placebo, logP, ...(logP > Math.log(level) && { ownLook: true }) });
     }
     if (table.images < FEWEST_A_CLASS * classes) continue;
     const { hits: all, targets } = permutationOf(table);
@@ -212,21 +193,6 @@ export function stampTest(
     for (const target of targets) note(target, each);
   }
   return findings;
-}
-
-/** What a stamp says at one strength, against its controls. */
-function beyondPlacebo(
-  { strength, after, replica: again, placebos }: ControlledTrial,
-  { stamp, before }: StampTrial,
-  images: number,
-  rate: number,
-  stamps: number,
-) {
-  const shareOf = (labels: ArrayLike<number>) => tableOf(before, labels).share(stamp.label);
-  const [obeyed, replica] = [shareOf(after), shareOf(again)];
-  const placebo = Math.max(...placebos.map(shareOf));
-  const sure = Math.round(Math.min(obeyed, replica) * images);
-  return { strength, obeyed, replica, placebo, logP: logPBeyond(placebo, sure, images, rate, stamps) };
 }
 
 /** Every trial with its table, the rate that an honest stamp might reach, and what it says without controls. */
@@ -258,11 +224,7 @@ function honestRateOf(shares: readonly number[]): number {
   return Math.max(HONEST_RATE, Math.min(MOST_EXPECTED, BEYOND_OTHERS * medianOf(shares)));
 }
 
-/**
- * ln of the p-value of a stamp at one strength, told from its class's own look; corrected for the number of strengths, too.
- *
- * @param placebo share of the images that obey a placebo
- */
+/** ln of the p-value of a stamp that was told from its class's own look. @param shares that obey it, and a placebo */
 export function logPBeyond(
   placebo: number,
   hits: number,
@@ -270,7 +232,7 @@ export function logPBeyond(
   rate: number,
   stamps: number,
 ): number {
-  return logPOf(hits, images, Math.max(rate, BEYOND_PLACEBO * placebo), STRENGTHS.length * stamps);
+  return logPOf(hits, images, Math.max(rate, BEYOND_PLACEBO * placebo), stamps);
 }
 
 /** ln of the binomial tail, corrected for so many stamps and two ways to obey. */
