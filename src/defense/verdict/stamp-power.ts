@@ -76,10 +76,8 @@ export function stampPower(
       const hits = Math.round(low * images);
       const logP = (placebo: number) => logPBeyond(placebo, hits, images, rate, trials.length);
       if (logP(0) > Math.log(level)) continue;
-      const [from, others] =
-        stamp.from === 'all' ? [own.all, usual.all] : ([own.moved, usual.stayed] as const);
-      if (from.count === 0) return true;
-      const [, high] = await obeying(asStrongAs(stamp, contrastOf(from, others)));
+      if (own.all.count === 0) return true;
+      const [, high] = await obeying(asStrongAs(stamp, contrastOf(own.all, usual.all)));
       if (logP(high) <= Math.log(level)) return true;
     }
     return false;
