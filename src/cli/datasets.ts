@@ -122,6 +122,7 @@ async function open(
   const clean = await pathsOf(context, settings.dataset.clean);
   const classes =
     like?.classes ?? settings.dataset.classes ?? growing?.classes ?? like?.classNames?.length ?? null;
+  const warn = log && ((text: string) => log.warn('read', text, { event: 'sources', sources }));
   const options: DatasetOptions = {
     ...(name && { name }),
     ...(format !== 'auto' && { format }),
@@ -137,14 +138,11 @@ async function open(
     ...(like?.shape && { shape: like.shape }),
     ...(offset && { skip: offset }),
     ...(limit && { limit }),
-    ...(log && { warn: (text) => log.warn('read', text, { event: 'sources', sources }) }),
+    ...(warn && { warn }),
     // images that are decoded take as much memory as those in flight
     decoder: { ...threadDecoder, ahead: Math.min(threadDecoder.ahead, settings.inFlight) },
   };
-  const ifFew =
-    growing?.quiet && log
-      ? { warn: (text: string) => log.warn('read', text, { event: 'sources', sources }) }
-      : {};
+  const ifFew = growing?.quiet ? { warn } : {};
   const checked = (source: Source) => mostlyUsable(source, settings.dataset.usable, ifFew);
   if (!sources.includes(STANDARD)) {
     const paths = await pathsOf(context, sources);
@@ -160,13 +158,21 @@ async function open(
 
 /** The same dataset, whose reading ends with an error where few samples were usable. */
 function mostlyUsable(source: Source, least: number, ifFew: Pick<UsableOptions, 'warn'>): Source {
+  return through(source, (results) => usable(results, { name: source.info.name, least, ...ifFew }));
+}
+
+/** The same dataset, whose samples go through something on their way. */
+function through(
+  source: Source,
+  pass: (results: AsyncIterable<ReadResult>) => AsyncGenerator<ReadResult>,
+): Source {
   return {
     census: source.census,
     // a stream knows more of itself at its end
     get info() {
       return source.info;
     },
-    read: (classes) => usable(source.read(classes), { name: source.info.name, least, ...ifFew }),
+    read: (classes) => pass(source.read(classes)),
   };
 }
 
@@ -254,17 +260,10 @@ export function withClasses(source: Source, told?: number): Dataset {
 
 /** The same dataset; how far it is read is noted, from the beginning each time. */
 export function noted(source: Source, positions: Positions): Source {
-  return {
-    census: source.census,
-    // a stream knows more of itself at its end
-    get info() {
-      return source.info;
-    },
-    read: (classes) => {
-      positions.reset();
-      return positions.noting(source.read(classes));
-    },
-  };
+  return through(source, (results) => {
+    positions.reset();
+    return positions.noting(results);
+  });
 }
 
 /** Paths of sources, in their order: below `dataset.root` where they are relative, and of all that a pattern matches. */

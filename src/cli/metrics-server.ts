@@ -93,16 +93,14 @@ async function answer(
   response.writeHead(200, { 'content-type': registry.contentType }).end(text);
 }
 
+/** Values by the label that tells them apart. */
+type Labelled = () => Iterable<readonly [label: string, value: number]>;
+
 /** Every number with its name and meaning; each is set when it is collected. */
 function registryOf(tally: Tally): Registry {
   const registry = new Registry();
   const registers = [registry];
-  const counter = (
-    name: string,
-    help: string,
-    values: () => Iterable<readonly [label: string, value: number]>,
-    label: string,
-  ) =>
+  const counter = (name: string, help: string, values: Labelled, label: string) =>
     new Counter({
       name: PREFIX + name,
       help,
@@ -133,12 +131,7 @@ function registryOf(tally: Tally): Registry {
       },
     });
   /** None where nothing is known yet. */
-  const gauges = (
-    name: string,
-    help: string,
-    values: () => Iterable<readonly [label: string, value: number]>,
-    label: string,
-  ) =>
+  const gauges = (name: string, help: string, values: Labelled, label: string) =>
     new Gauge({
       name: PREFIX + name,
       help,
