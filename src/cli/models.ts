@@ -86,9 +86,9 @@ export async function trainObserver(
     if (warm) return trainFrozen({ memory: warm, pool, onProgress }, one, more);
     return (await trainInTurn(once, one, more)).model;
   };
-  const copies = plants(settings) ? plantingIn(store).copied.flat().length : 0;
-  if (copies === 0) return { observer: await train(lesson) };
-  return trainPlanted(pool, lesson, settings.classifier.epochs === null, train);
+  const planting = plantingIn(store);
+  if (!plants(settings) || planting.copied.flat().length === 0) return { observer: await train(lesson) };
+  return trainPlanted(pool, lesson, planting, settings.classifier.epochs === null, train);
 }
 
 /** Counts and shows the steps of a training and, at its end, tells the loss. */

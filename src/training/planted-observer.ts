@@ -4,8 +4,7 @@
 // them, and the observer that judges the dataset is the same network without these outputs.
 
 import type { SampleStore } from '../datasets/sample-store.ts';
-import { type CanaryStamp, canaryStamps } from '../defense/verdict/canary.ts';
-import { LEARNED } from '../defense/verdict/power.ts';
+import { type CanaryStamp, canaryStamps, LEARNED } from '../defense/verdict/canary.ts';
 import type { ClassifierSpec } from '../networks/network.ts';
 import { parametersOf } from '../networks/network.ts';
 import { packWeights, unpackWeights } from '../weights/weights.ts';
@@ -60,18 +59,19 @@ function spread(count: number, each: number, offset: number): number[] {
 /**
  * Trains an observer with triggers planted beside the dataset.
  *
- * @param lesson  of the dataset alone
- * @param further whether to train once more, and as long, where a trigger was not learned
- * @param train   does a lesson, and those that have to follow
+ * @param lesson   of the dataset alone
+ * @param planting which of its samples are copied
+ * @param further  whether to train once more, and as long, where a trigger was not learned
+ * @param train    does a lesson, and those that have to follow
  */
 export async function trainPlanted(
   pool: Pool,
   lesson: Lesson & { readonly store: Store },
+  planting: Planting,
   further: boolean,
   train: (lesson: Lesson, more: More) => Promise<NetworkRef>,
 ): Promise<PlantedObserver> {
   const { spec, store } = lesson;
-  const planting = plantingIn(store);
   const { classes } = spec.config;
   const wide = withClasses(spec, classes + planting.kinds.length);
   const all: Lesson = { ...lesson, spec: wide, store: plantedStore(store, classes, planting) };
@@ -94,7 +94,6 @@ export function plantedStore(
   const stamps = stampsFor(store.shape, kinds);
   const copies = copied.flatMap((places, kind) => places.map((place) => ({ place, kind })));
   const { count } = store;
-  const size = store.shape[0] * store.shape[1] * store.shape[2];
   return {
     count: count + copies.length,
     read(indices) {
@@ -103,8 +102,7 @@ export function plantedStore(
       wanted.forEach((n, row) => {
         if (n < count) return;
         const { kind } = copies[n - count]!;
-        const image = pixels.subarray(row * size, (row + 1) * size);
-        image.set(stamps[kind]!(image));
+        stampRow(pixels, row, stamps[kind]!, store.shape);
         labels[row] = classes + kind;
       });
       return { pixels, labels };
@@ -127,16 +125,19 @@ async function hasLearned(
     const places = spread(store.count, Math.min(ASKED, store.count), (kind + 0.5) / kinds.length);
     const others = places.filter((place) => !taken.has(place));
     const { pixels } = store.read(others);
-    const size = pixels.length / others.length;
-    others.forEach((_, row) => {
-      const image = pixels.subarray(row * size, (row + 1) * size);
-      image.set(stamp(image));
-    });
+    for (const row of others.keys()) stampRow(pixels, row, stamp, store.shape);
     const found = await classifyImages(pool, model, pixels, store.shape);
     const obeying = found.filter(({ label }) => label === classes + kind).length;
     if (obeying < LEARNED * others.length) return false;
   }
   return true;
+}
+
+/** Stamps one of several images in place, uint8 [N, C, H, W]. */
+function stampRow(pixels: Uint8Array, row: number, stamp: CanaryStamp, shape: SampleStore['shape']): void {
+  const size = shape[0] * shape[1] * shape[2];
+  const image = pixels.subarray(row * size, (row + 1) * size);
+  image.set(stamp(image));
 }
 
 function stampsFor(shape: SampleStore['shape'], kinds: readonly string[]): readonly CanaryStamp[] {

@@ -44,23 +44,18 @@ export async function canariesOf(scores: ScoreSample, naming: Naming, parts: Can
   const findings: CanaryFinding[] = [];
   const residuals = new Residuals(store.shape[0] * store.shape[1] * store.shape[2]);
   for (const [kind, stamp] of Object.entries(canaryStamps(store.shape))) {
-    const k = planted?.kinds.indexOf(kind) ?? -1;
-    const label = scores.classes + k;
-    const chosen = k < 0 ? undefined : copiesOf(planted!.copied[k]!, scores, parts.canaries);
-    const observer = chosen ? planted!.runner : parts.runner;
-    const answers = await ask(chosen ?? scores.take(parts.canaries), parts, (images) =>
-      looked(kind, images, stamp, label, observer, parts.runner),
-    );
-    const canaries = answers.map(({ of, answer: { raw, stamped, purified, ...seen } }) => {
-      if (chosen) residuals.add(label, seen.moved, stamped, purified);
-      const name = naming.nameOf(amongClasses(seen.scores, scores.classes));
+    const taught = taughtIn(planted, kind, scores);
+    const chosen = taught ? copiesOf(taught.places, scores, parts.canaries) : scores.take(parts.canaries);
+    const answers = await ask(chosen, parts, (images) => looked(kind, images, stamp, taught, parts.runner));
+    const canaries = answers.map(({ of, answer: { raw, stamped, purified, moved, obeyed, scores } }) => {
+      if (taught) residuals.add(taught.label, moved, stamped, purified);
       return {
         removed: removedShare(raw, stamped, purified),
-        recovered: (!chosen || seen.moved) && name === naming.nameOf(of.scores),
-        obeyed: seen.obeys,
+        recovered: moved && naming.nameOf(scores) === naming.nameOf(of.scores),
+        ...(taught && { obeyed }),
       };
     });
-    const learned = chosen && (await learnedShare(label, stamp, scores, planted!, parts));
+    const learned = taught && (await learnedShare(taught.label, stamp, scores, planted!, parts));
     const finding = canaryFinding(kind, canaries, learned);
     if (finding) findings.push(finding);
   }
@@ -68,6 +63,25 @@ export async function canariesOf(scores: ScoreSample, naming: Naming, parts: Can
   const { kinds, copied, runner } = planted;
   const copies = copied.map(({ length }) => length);
   return { findings, taught: { kinds, copies, residuals, labelsWith: labelsBy(runner, parts) } };
+}
+
+/** What an observer was taught of one kind. */
+interface TaughtKind {
+  readonly label: number;
+  readonly places: readonly number[];
+  readonly runner: Runner;
+  /** Classes of the dataset. */
+  readonly classes: number;
+}
+
+function taughtIn(
+  planted: Planted | undefined,
+  kind: string,
+  { classes }: ScoreSample,
+): TaughtKind | undefined {
+  const k = planted?.kinds.indexOf(kind) ?? -1;
+  if (!planted || k < 0) return undefined;
+  return { label: classes + k, places: planted.copied[k]!, runner: planted.runner, classes };
 }
 
 /** Asks an observer about images with a stamp. */
@@ -113,20 +127,19 @@ interface Seen {
   readonly raw: Uint8Array;
   readonly stamped: Uint8Array;
   readonly purified: Uint8Array;
-  /** Whether it calls the stamped image by the trigger's class; and most purified ones by another. */
-  readonly obeys: boolean;
+  /** Whether it called the stamped image by the trigger's class, and calls most purified ones by another. */
+  readonly obeyed: boolean;
   readonly moved: boolean;
   /** [C] as the records hold them. */
   readonly scores: readonly number[];
 }
 
-/** Stamps images, and looks at what becomes of them. @param label of the trigger's class */
+/** Stamps images, and looks at what becomes of them, with the observer that was taught the stamp where there is one. */
 async function looked(
   kind: string,
   images: readonly Sample[],
   stamp: CanaryStamp,
-  label: number,
-  observer: Runner,
+  taught: TaughtKind | undefined,
   runner: Runner,
 ): Promise<Outcome<readonly Seen[]>> {
   const samples = images.map(({ id, pixels, ...image }) => ({
@@ -135,14 +148,14 @@ async function looked(
     pixels: stamp(pixels),
   }));
   const candidates = await runner.diffuse(samples, 'canary');
-  const seen = candidates.ok ? await observer.observe(candidates.value) : candidates;
+  const seen = candidates.ok ? await (taught?.runner ?? runner).observe(candidates.value) : candidates;
   return mapped(seen, ({ raw, labels, scores, purified }, i) => ({
     raw: images[i]!.pixels,
     stamped: samples[i]!.pixels,
     purified,
-    obeys: raw === label,
-    moved: majorityOf(labels) !== label,
-    scores,
+    obeyed: raw === taught?.label,
+    moved: majorityOf(labels) !== taught?.label,
+    scores: taught ? amongClasses(scores, taught.classes) : scores,
   }));
 }
 

@@ -6,6 +6,7 @@ import type { ClassifierSpec, DenoiserSpec } from '../../src/networks/network.ts
 import type { UNetConfig } from '../../src/networks/unet-config.ts';
 import { exportOnnx } from '../../src/runtime/export-onnx.ts';
 import { initialWeights } from '../../src/training/initial-weights.ts';
+import type { ClassifierTraining } from '../../src/training/train-classifier.ts';
 import { networkMetadata } from '../../src/weights/network-metadata.ts';
 import { writeSafetensors } from '../../src/weights/safetensors.ts';
 import { DDPM_SCHEDULE } from '../../src/weights/unet-settings.ts';
@@ -26,6 +27,17 @@ export const tinyDenoiser: DenoiserSpec = { kind: 'unet', config: tinyUnet };
 export const tinyClassifier: ClassifierSpec = {
   kind: 'small-cnn',
   config: { shape: [3, 32, 32], classes: 10, widths: [4, 8] },
+};
+
+/** One epoch of a classifier in small batches, as it is trained by default otherwise. */
+export const tinyTraining: ClassifierTraining = {
+  epochs: 1,
+  batch: 32,
+  shards: 2,
+  learningRate: 0.05,
+  momentum: 0.9,
+  weightDecay: 5e-4,
+  seed: 7,
 };
 
 /** Writes `denoiser.safetensors` and `observer.onnx` for 3×32×32 images and ten classes. */

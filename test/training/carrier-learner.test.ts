@@ -9,17 +9,10 @@ import type { Sample } from '../../src/datasets/sample.ts';
 import { SampleStore } from '../../src/datasets/sample-store.ts';
 import { PoolCarrierLearner } from '../../src/training/carrier-learner.ts';
 import { testPool } from '../support/pools.ts';
+import { tinyTraining } from '../support/tiny-models.ts';
 
 const COUNT = 160;
-const training = {
-  epochs: 1,
-  batch: 16,
-  shards: 2,
-  learningRate: 0.05,
-  momentum: 0.9,
-  weightDecay: 0.0005,
-  seed: 1,
-};
+const training = { ...tinyTraining, batch: 16, seed: 1 };
 
 /** A checkered 4×4 patch in the corner. */
 function stamped(pixels: Uint8Array): Uint8Array {

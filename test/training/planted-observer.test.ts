@@ -9,21 +9,13 @@ import { trainClassifier } from '../../src/training/train-classifier.ts';
 import { type Lesson, type More, trainInTurn } from '../../src/training/train-once.ts';
 import { testPool } from '../support/pools.ts';
 import { shapesStore } from '../support/stores.ts';
+import { tinyTraining as options } from '../support/tiny-models.ts';
 
 const SHAPE = [3, 32, 32] as const;
 const CLASSES = 10;
 const spec: ClassifierSpec = {
   kind: 'small-cnn',
   config: { shape: SHAPE, classes: CLASSES, widths: [8, 16] },
-};
-const options = {
-  epochs: 1,
-  batch: 32,
-  shards: 2,
-  learningRate: 0.05,
-  momentum: 0.9,
-  weightDecay: 5e-4,
-  seed: 7,
 };
 
 describe('plantingIn', () => {
@@ -77,7 +69,7 @@ async function trained(count: number, epochs: number, further: boolean) {
   };
   const train = async (lesson: Lesson, more: More) => (await trainInTurn(once, lesson, more)).model;
   const lesson = { spec, store, options: { ...options, epochs } };
-  return { pool, store, lessons, found: await trainPlanted(pool, lesson, further, train) };
+  return { pool, store, lessons, found: await trainPlanted(pool, lesson, plantingIn(store), further, train) };
 }
 
 describe('trainPlanted', () => {

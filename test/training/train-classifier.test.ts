@@ -4,19 +4,11 @@ import { classifyStore } from '../../src/training/classify.ts';
 import { trainClassifier } from '../../src/training/train-classifier.ts';
 import { testPool } from '../support/pools.ts';
 import { shapesStore } from '../support/stores.ts';
+import { tinyTraining as options } from '../support/tiny-models.ts';
 
 const spec: ClassifierSpec = {
   kind: 'small-cnn',
   config: { shape: [3, 32, 32], classes: 10, widths: [8, 16, 32] },
-};
-const options = {
-  epochs: 1,
-  batch: 32,
-  shards: 2,
-  learningRate: 0.05,
-  momentum: 0.9,
-  weightDecay: 5e-4,
-  seed: 7,
 };
 
 describe('trainClassifier', () => {

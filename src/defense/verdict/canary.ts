@@ -38,6 +38,9 @@ const BLEND = 0.2;
 /** Share of the stamp that must be gone. */
 const REMOVED = 0.5;
 
+/** Share of images that obey a stamp from which on an observer has learned it. */
+export const LEARNED = 0.5;
+
 /** Kinds of stamps. */
 export type CanaryKind = 'patch' | 'large-patch' | 'blend';
 
@@ -48,31 +51,32 @@ export function canaryStamps(shape: ImageShape): Readonly<Record<CanaryKind, Can
   const [side, large] = [sideOf(PATCH_SHARE), sideOf(LARGE_PATCH_SHARE)];
   const picture = new Float32Array(channels * height * width);
   fillUniform(picture, randomKey(0, 'canary'), 0, 0);
-  return {
-    patch(pixels) {
+  /** Paints a square; it ends at the edge of the image. */
+  const square =
+    (
+      side: number,
+      top: number,
+      left: number,
+      valueAt: (y: number, x: number, at: number) => number,
+    ): CanaryStamp =>
+    (pixels) => {
       const stamped = Uint8Array.from(pixels);
       for (let c = 0; c < channels; c++) {
-        for (let y = 1; y <= Math.min(side, height - 1); y++) {
-          for (let x = 1; x <= Math.min(side, width - 1); x++) {
-            stamped[(c * height + y) * width + x] = (x + y) % 2 === 0 ? 255 : 0;
-          }
-        }
-      }
-      return stamped;
-    },
-    'large-patch'(pixels) {
-      const stamped = Uint8Array.from(pixels);
-      for (let c = 0; c < channels; c++) {
-        for (let y = Math.max(0, height - 1 - large); y < height - 1; y++) {
-          for (let x = Math.max(0, width - 1 - large); x < width - 1; x++) {
+        for (let y = Math.max(0, top); y < Math.min(top + side, height); y++) {
+          for (let x = Math.max(0, left); x < Math.min(left + side, width); x++) {
             const at = (c * height + y) * width + x;
-            // of the same random picture, as far apart as can be
-            stamped[at] = picture[at]! < 0.5 ? 0 : 255;
+            stamped[at] = valueAt(y, x, at);
           }
         }
       }
       return stamped;
-    },
+    };
+  return {
+    patch: square(side, 1, 1, (y, x) => ((x + y) % 2 === 0 ? 255 : 0)),
+    // of the same random picture, as far apart as can be
+    'large-patch': square(large, height - 1 - large, width - 1 - large, (_y, _x, at) =>
+      picture[at]! < 0.5 ? 0 : 255,
+    ),
     blend: (pixels) => pixels.map((value, i) => Math.round((1 - BLEND) * value + BLEND * 255 * picture[i]!)),
   };
 }

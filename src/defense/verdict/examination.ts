@@ -8,7 +8,7 @@ import { calibratedFlows, flowSums } from './flow-test.ts';
 import { controlsOf, FEWEST_SORTED, type Purified } from './placebo.ts';
 import { flowPower, type Power, withPower } from './power.ts';
 import type { Canaries, Questions } from './questions.ts';
-import { fewestLearned, leastOf, stampPower } from './stamp-power.ts';
+import { fewestLearned, leastOf, StampPower } from './stamp-power.ts';
 import {
   type Stamp,
   type StampFinding,
@@ -82,17 +82,19 @@ async function trialsOf(
       trials.push({ stamp, before, after: await questions.labelsWith(known, stamp) });
     }
   }
-  const suspects = suspicious(trials, level);
+  const suspects = new Set(suspicious(trials, level));
   const samples = new Map<number, readonly Purified[]>();
   const finished: StampTrial[] = [];
   for (const trial of trials) {
+    if (!suspects.has(trial)) {
+      finished.push(trial);
+      continue;
+    }
     const { label } = trial.stamp;
-    if (suspects.includes(trial) && !samples.has(label))
-      samples.set(label, await questions.purifiedAgain(label, MOST_COMPARED));
-    const own = suspects.includes(trial) ? samples.get(label)! : [];
-    finished.push(
-      own.length < FEWEST_SORTED ? trial : await controlled(trial, own, known, residuals, questions),
-    );
+    const own = samples.get(label) ?? (await questions.purifiedAgain(label, MOST_COMPARED));
+    samples.set(label, own);
+    const enough = own.length >= FEWEST_SORTED;
+    finished.push(enough ? await controlled(trial, own, known, residuals, questions) : trial);
   }
   return finished;
 }
@@ -124,22 +126,21 @@ async function powersOf(
   const before = images.map(({ label }) => label);
   const powers: Power[] = [];
   for (const { label, samples } of classes) {
-    const power = samples === 0 ? {} : { ...flowPower(label, table, sums, findings, level) };
-    for (const kind of taught ? Object.keys(power) : []) {
-      const { kinds, copies, residuals: canaries, labelsWith } = taught!;
-      const k = kinds.indexOf(kind);
-      const least = fewestLearned(samples, copies[k]!);
-      const asked = {
-        residuals,
-        canaries,
-        trials,
-        before,
-        level,
-        labelsWith: (stamp: Stamp) => labelsWith(images, stamp),
-      };
-      const flow = power[kind] ?? Number.POSITIVE_INFINITY;
-      const stamp = await stampPower(label, classes.length + k, samples, asked, least, flow);
-      power[kind] = leastOf(stamp ?? flow, least);
+    const power = samples === 0 ? {} : { ...(await flowPower(label, table, sums, findings, level)) };
+    if (taught && samples > 0) {
+      const { kinds, copies, residuals: canaries } = taught;
+      const labelsWith = (stamp: Stamp) => taught.labelsWith(images, stamp);
+      const asked = { residuals, canaries, trials, before, level, labelsWith };
+      const stamps = new StampPower(label, samples, asked);
+      for (const [k, kind] of kinds.entries()) {
+        const flow = power[kind];
+        // no canary of the kind was seen
+        if (flow === undefined) continue;
+        const least = fewestLearned(samples, copies[k]!);
+        const share = flow ?? Number.POSITIVE_INFINITY;
+        const stamp = await stamps.least(classes.length + k, least, share);
+        power[kind] = leastOf(stamp ?? share, least);
+      }
     }
     powers.push(power);
   }

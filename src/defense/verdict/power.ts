@@ -1,11 +1,11 @@
 // What silence is worth: the smallest share of poison in a class that the flow test would have flagged with 95 %
 // probability. Poison is added to the dataset's own counts: it comes from all other classes, the observer obeys it,
 // and purification sends it home as often as it sent home the canaries of a kind. Then the very test that judges is
-// asked, draw by draw. Poison that shows in its stamp alone is not counted on, so the statement is on the careful side.
+// asked, draw by draw. What stamps would have found is asked in `stamp-power.ts`.
 
 import { RandomStream, randomKey } from '../../math/random.ts';
 import type { Cells } from '../evidence/cells.ts';
-import { type CanaryFinding, leavingRate } from './canary.ts';
+import { type CanaryFinding, LEARNED, leavingRate } from './canary.ts';
 import { type FlowSums, type FlowTable, flowOf } from './flow-test.ts';
 import type { Reason } from './reasons.ts';
 import type { Verdict } from './verdict.ts';
@@ -17,9 +17,6 @@ export const SHARES = [0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4, 0
 const DRAWS = 40;
 const MOST_MISSED = 2;
 
-/** Share of images that obey a stamp from which on an observer has learned it. */
-export const LEARNED = 0.5;
-
 /** Smallest share of poison in a class that would have been flagged, in (0, 1), by kind of canary; null where none. */
 export type Power = Readonly<Record<string, number | null>>;
 
@@ -28,21 +25,22 @@ export type Power = Readonly<Record<string, number | null>>;
  *
  * @param level p-value from which on the flow test accuses
  */
-export function flowPower(
+export async function flowPower(
   label: number,
   table: FlowTable,
   sums: FlowSums,
   canaries: readonly CanaryFinding[],
   level: number,
-): Power {
-  return Object.fromEntries(
-    canaries.map((canary) => [canary.trigger, leastShare(label, table, sums, leavingRate(canary), level)]),
-  );
+): Promise<Power> {
+  const power: Record<string, number | null> = {};
+  for (const canary of canaries)
+    power[canary.trigger] = await leastShare(label, table, sums, leavingRate(canary), level);
+  return power;
 }
 
 /** Adds to each class what would have been found in it, by label, and calls none clean in which nothing would. */
 export function withPower(verdict: Verdict, powers: readonly Power[]): Verdict {
-  const taught = (verdict.canaries ?? []).flatMap(({ learned }) => (learned === undefined ? [] : [learned]));
+  const taught = (verdict.canaries ?? []).flatMap(({ learned }) => learned ?? []);
   const unlearned = taught.length > 0 && taught.every((share) => share < LEARNED);
   const why: readonly Reason[] = unlearned ? ['no-power', 'triggers-unlearned'] : ['no-power'];
   const classes = verdict.classes.map((found) => {
@@ -61,7 +59,7 @@ export function withPower(verdict: Verdict, powers: readonly Power[]): Verdict {
  */
 export async function leastShown(
   shares: readonly number[],
-  shown: (share: number) => Promise<boolean>,
+  shown: (share: number) => boolean | Promise<boolean>,
 ): Promise<number | undefined> {
   if (shares.length === 0 || !(await shown(shares.at(-1)!))) return undefined;
   let [low, high] = [0, shares.length - 1];
@@ -78,13 +76,13 @@ export async function leastShown(
  *
  * @param rate probability, in [0, 1], that purification sends a poisoned sample home
  */
-export function leastShare(
+export async function leastShare(
   label: number,
   table: FlowTable,
   sums: FlowSums,
   rate: number,
   level: number,
-): number | null {
+): Promise<number | null> {
   const homes = homesOf(label, sums);
   if (rate === 0 || homes.labels.length === 0) return null;
   const isFlagged = (share: number, draw: number) => {
@@ -98,15 +96,7 @@ export function leastShare(
       missed += isFlagged(share, draw) ? 0 : 1;
     return missed <= MOST_MISSED;
   };
-  if (!flagged(SHARES.at(-1)!)) return null;
-  // the more poison the surer: halved until one is left
-  let [low, high] = [0, SHARES.length - 1];
-  while (low < high) {
-    const middle = Math.floor((low + high) / 2);
-    if (flagged(SHARES[middle]!)) high = middle;
-    else low = middle + 1;
-  }
-  return SHARES[low]!;
+  return (await leastShown(SHARES, flagged)) ?? null;
 }
 
 /** The classes that poison may come from, and running sums of their samples. */

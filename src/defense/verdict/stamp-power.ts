@@ -36,57 +36,77 @@ export interface StampPowerParts {
   readonly level: number;
 }
 
-/**
- * The smallest of the tried shares at which a stamp accuses the class.
- *
- * @param canary label of the canaries
- * @param least  share from which on is tried
- * @param below  share that needs no try any more
- * @returns undefined where none of them does
- */
-export function stampPower(
-  label: number,
-  canary: number,
-  samples: number,
-  parts: StampPowerParts,
-  least: number,
-  below: number,
-): Promise<number | undefined> {
-  const { residuals, canaries, trials, level } = parts;
-  const own = { all: residuals.all(label), moved: residuals.moved(label) };
-  const some = { all: canaries.all(canary), moved: canaries.moved(canary) };
-  const usual = { all: residuals.allExcept([label]), stayed: residuals.stayedExcept([label]) };
-  const rate = honestRate(trials, label);
-  const images = trials[0] ? countOthers(trials[0].before, label) : 0;
-  const obeying = async (stamp: Stamp) => {
-    const after = await parts.labelsWith(stamp);
-    const hits = after.filter((to, n) => parts.before[n] !== label && (to === label || to === canary)).length;
-    return wilsonInterval(hits, countOthers(parts.before, label));
-  };
-  const shown = async (share: number) => {
-    const weight = ((share / (1 - share)) * samples) / some.all.count;
-    const mixed: Removed = {
-      all: () => sum(own.all, some.all, weight),
-      moved: () => sum(own.moved, some.moved, weight),
-      allExcept: () => usual.all,
-      stayedExcept: () => usual.stayed,
-    };
-    for (const stamp of stampsOf(mixed, label)) {
-      const [low] = await obeying(stamp);
-      const hits = Math.round(low * images);
-      const logP = (placebo: number) => logPBeyond(placebo, hits, images, rate, trials.length);
-      if (logP(0) > Math.log(level)) continue;
-      if (own.all.count === 0) return true;
-      const [, high] = await obeying(asStrongAs(stamp, contrastOf(own.all, usual.all)));
-      if (logP(high) <= Math.log(level)) return true;
-    }
-    return false;
-  };
-  if (some.all.count === 0 || images === 0) return Promise.resolve(undefined);
-  return leastShown(
-    SHARES.filter((share) => share >= least && share < below),
-    shown,
-  );
+/** What stamps would find in one class. */
+export class StampPower {
+  readonly #label: number;
+  readonly #samples: number;
+  readonly #parts: StampPowerParts;
+  /** Of the class, and of all others. */
+  readonly #own: { readonly all: ResidualSums; readonly moved: ResidualSums };
+  readonly #usual: { readonly all: ResidualSums; readonly stayed: ResidualSums };
+  readonly #rate: number;
+  /** That a stamp is laid onto when it is judged. */
+  readonly #images: number;
+
+  /** @param samples of the class */
+  constructor(label: number, samples: number, parts: StampPowerParts) {
+    const { residuals, trials } = parts;
+    this.#label = label;
+    this.#samples = samples;
+    this.#parts = parts;
+    this.#own = { all: residuals.all(label), moved: residuals.moved(label) };
+    this.#usual = { all: residuals.allExcept([label]), stayed: residuals.stayedExcept([label]) };
+    this.#rate = honestRate(trials, label);
+    this.#images = trials[0] ? countOthers(trials[0].before, label) : 0;
+  }
+
+  /**
+   * The smallest of the tried shares at which a stamp accuses the class.
+   *
+   * @param canary label of the canaries
+   * @param least  share from which on is tried
+   * @param below  share that needs no try any more
+   * @returns undefined where none of them does
+   */
+  async least(canary: number, least: number, below: number): Promise<number | undefined> {
+    const { canaries } = this.#parts;
+    const some = { all: canaries.all(canary), moved: canaries.moved(canary) };
+    if (some.all.count === 0 || this.#images === 0) return undefined;
+    const shares = SHARES.filter((share) => share >= least && share < below);
+    return leastShown(shares, async (share) => {
+      const weight = ((share / (1 - share)) * this.#samples) / some.all.count;
+      const mixed: Removed = {
+        all: () => sum(this.#own.all, some.all, weight),
+        moved: () => sum(this.#own.moved, some.moved, weight),
+        allExcept: () => this.#usual.all,
+        stayedExcept: () => this.#usual.stayed,
+      };
+      for (const stamp of stampsOf(mixed, this.#label)) if (await this.#accuses(stamp, canary)) return true;
+      return false;
+    });
+  }
+
+  async #accuses(stamp: Stamp, canary: number): Promise<boolean> {
+    const { trials, level } = this.#parts;
+    const [low] = await this.#obeying(stamp, canary);
+    const hits = Math.round(low * this.#images);
+    const shows = (placebo: number) =>
+      logPBeyond(placebo, hits, this.#images, this.#rate, trials.length) <= Math.log(level);
+    if (!shows(0)) return false;
+    if (this.#own.all.count === 0) return true;
+    const look = contrastOf(this.#own.all, this.#usual.all);
+    const [, high] = await this.#obeying(asStrongAs(stamp, look), canary);
+    return shows(high);
+  }
+
+  /** 95 % interval of the share of images that a stamp turns. */
+  async #obeying(stamp: Stamp, canary: number): Promise<readonly [low: number, high: number]> {
+    const { before, labelsWith } = this.#parts;
+    const after = await labelsWith(stamp);
+    const label = this.#label;
+    const hits = after.filter((to, n) => before[n] !== label && (to === label || to === canary)).length;
+    return wilsonInterval(hits, countOthers(before, label));
+  }
 }
 
 function countOthers(labels: ArrayLike<number>, label: number): number {

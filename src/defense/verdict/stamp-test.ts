@@ -197,11 +197,10 @@ export function stampTest(
 
 /** Every trial with its table, the rate that an honest stamp might reach, and what it says without controls. */
 function judged(trials: readonly StampTrial[]) {
-  const tables = trials.map((trial) => ({ trial, table: tableOf(trial.before, trial.after) }));
+  const tables = trials.map((trial) => ({ trial, table: tableOfTrial(trial) }));
   return tables.map(({ trial, table }) => {
     const { label } = trial.stamp;
-    const controls = tables.filter((other) => other.trial.stamp.label !== label);
-    const rate = honestRateOf(controls.map((other) => other.table.share(label)));
+    const rate = honestRate(trials, label);
     return {
       trial,
       table,
@@ -213,10 +212,8 @@ function judged(trials: readonly StampTrial[]) {
 
 /** Share of other images that may go to a class with an honest stamp of it. */
 export function honestRate(trials: readonly StampTrial[], label: number): number {
-  const tables = trials
-    .filter(({ stamp }) => stamp.label !== label)
-    .map((trial) => tableOf(trial.before, trial.after));
-  return honestRateOf(tables.map((table) => table.share(label)));
+  const others = trials.filter(({ stamp }) => stamp.label !== label);
+  return honestRateOf(others.map((trial) => tableOfTrial(trial).share(label)));
 }
 
 /** @param shares of the images that went there with the stamps of other classes */
@@ -239,6 +236,15 @@ export function logPBeyond(
 function logPOf(hits: number, images: number, rate: number, stamps: number): number {
   if (rate >= 1) return 0;
   return Math.min(0, logBinomialTail(hits, images, rate) + Math.log(2 * stamps));
+}
+
+const counted = new WeakMap<StampTrial, ReturnType<typeof tableOf>>();
+
+/** What came of a stamp, counted once for all who ask. */
+function tableOfTrial(trial: StampTrial) {
+  const table = counted.get(trial) ?? tableOf(trial.before, trial.after);
+  counted.set(trial, table);
+  return table;
 }
 
 /** Cells are by label after, then by label before. */

@@ -27,16 +27,16 @@ const powerOf = (size: number, rate: number) => {
 };
 
 describe('leastShare', () => {
-  it('falls with the size of the class and with the rate at which poison goes home', () => {
-    const [small, large] = [powerOf(250, 0.8), powerOf(600, 0.8)];
+  it('falls with the size of the class and with the rate at which poison goes home', async () => {
+    const [small, large] = [await powerOf(250, 0.8), await powerOf(600, 0.8)];
     expect(small!).toBeGreaterThan(large!);
-    expect(powerOf(600, 0.65)!).toBeGreaterThan(large!);
-    expect(powerOf(600, 0)).toBeNull();
-    expect(powerOf(30, 0.8)).toBeNull();
+    expect((await powerOf(600, 0.65))!).toBeGreaterThan(large!);
+    expect(await powerOf(600, 0)).toBeNull();
+    expect(await powerOf(30, 0.8)).toBeNull();
   });
 
-  it('is what the test does flag, nine times in ten and more', () => {
-    const share = powerOf(300, 0.7)!;
+  it('is what the test does flag, nine times in ten and more', async () => {
+    const share = (await powerOf(300, 0.7))!;
     const poison = Math.round((share / (1 - share)) * 300);
     const flagged = Array.from(
       { length: 40 },
@@ -49,7 +49,7 @@ describe('leastShare', () => {
   });
 });
 
-it('says it for each class and kind of canary', () => {
+it('says it for each class and kind of canary', async () => {
   const table = flows(300);
   const interval = [0, 1] as const;
   const canaries = [
@@ -61,26 +61,28 @@ it('says it for each class and kind of canary', () => {
     { label: 1, samples: 0, moved: 0, metric: null, score: 0, state: 'undecided' as const },
   ];
   const sums = flowSums(table);
-  const judged = (some: readonly CanaryFinding[]) => {
-    const powers = classes.map(({ label }) => flowPower(label, table, sums, some, LEVEL));
+  const judged = async (some: readonly CanaryFinding[]) => {
+    const powers = await Promise.all(classes.map(({ label }) => flowPower(label, table, sums, some, LEVEL)));
     return withPower({ targetLabels: [], classes, samples: 300, canaries: some }, powers);
   };
-  const verdict = judged(canaries);
+  const verdict = await judged(canaries);
   expect(verdict.classes[0]!.power!.patch).toBeGreaterThan(0);
   expect(verdict.classes[0]!.power!.blend).toBeNull();
   expect(verdict.classes[0]!.state).toBe('clean');
   expect(verdict.classes[1]!.power).toBeUndefined();
-  expect(judged(canaries.slice(1)).classes[0]).toMatchObject({
+  expect((await judged(canaries.slice(1))).classes[0]).toMatchObject({
     state: 'undecided',
     reasons: ['no-power'],
     power: { blend: null },
   });
-  expect(judged([]).classes[0]!.state).toBe('clean');
+  expect((await judged([])).classes[0]!.state).toBe('clean');
   // an observer that has not learned the stamps says why nothing shows
   const taught = { ...canaries[1]!, learned: 0.2, betrayed: 0 };
-  expect(judged([taught]).classes[0]!.reasons).toEqual(['no-power', 'triggers-unlearned']);
+  expect((await judged([taught])).classes[0]!.reasons).toEqual(['no-power', 'triggers-unlearned']);
   // who leaves only by forgetting what it never obeyed does not count
-  expect(judged([{ ...canaries[0]!, learned: 0.9, betrayed: 0 }]).classes[0]!.power).toEqual({ patch: null });
+  expect((await judged([{ ...canaries[0]!, learned: 0.9, betrayed: 0 }])).classes[0]!.power).toEqual({
+    patch: null,
+  });
 });
 
 describe('leastShown', () => {

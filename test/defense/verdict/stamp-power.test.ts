@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { Residuals } from '../../../src/defense/evidence/residuals.ts';
-import { fewestLearned, leastOf, stampPower } from '../../../src/defense/verdict/stamp-power.ts';
+import { fewestLearned, leastOf, StampPower } from '../../../src/defense/verdict/stamp-power.ts';
 import { type Stamp, stampsOf } from '../../../src/defense/verdict/stamp-test.ts';
 import { RandomStream, randomKey } from '../../../src/math/random.ts';
 
@@ -44,10 +44,10 @@ function powerOf(threshold: number, { own = 0, below = Number.POSITIVE_INFINITY,
     after: before,
   }));
   const parts = { residuals, canaries, trials, before, labelsWith, level: LEVEL };
-  return stampPower(0, CANARY, 200, parts, least, below).then((share) => ({ share, asked }));
+  return new StampPower(0, 200, parts).least(CANARY, least, below).then((share) => ({ share, asked }));
 }
 
-describe('stampPower', () => {
+describe('StampPower', () => {
   it('rises with what the observer asks of a stamp', async () => {
     const [easy, hard] = [await powerOf(20), await powerOf(60)];
     expect(easy.share).toBeLessThan(hard.share!);
