@@ -25,7 +25,7 @@ export interface JudgeParts {
   readonly detection: Detection;
   /** Where given, recovered triggers are tried on images before the verdict. */
   readonly examination?:
-    | Pick<ExaminationParts, 'conclude' | 'falseAlarm' | 'canaries' | 'learner' | 'planted'>
+    | Pick<ExaminationParts, 'conclude' | 'falseAlarm' | 'canaries' | 'learner' | 'refit' | 'planted'>
     | undefined;
   /** Empty; filled with what purification removes. */
   readonly residuals: Residuals;

@@ -118,3 +118,10 @@ export interface CarrierLearner {
     others: readonly Placed[],
   ): Promise<(batch: readonly Sample[]) => Promise<Outcome<readonly number[]>>>;
 }
+
+/**
+ * Trains another observer on a store with few samples left of some classes, and gives a runner that asks it.
+ *
+ * @param left places of what is left, by label, at least one each
+ */
+export type Refit = (store: SampleStore, left: ReadonlyMap<number, readonly number[]>) => Promise<Runner>;

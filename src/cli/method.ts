@@ -7,8 +7,9 @@ import type { SampleStore } from '../datasets/sample-store.ts';
 import { Residuals } from '../defense/evidence/residuals.ts';
 import { OnlineBenignTrainer } from '../training/benign-trainer.ts';
 import { PoolCarrierLearner } from '../training/carrier-learner.ts';
+import { withFewLeft } from '../training/few-left.ts';
 import type { TrainingProgress } from '../training/train-classifier.ts';
-import type { TrainingMemory } from '../training/train-once.ts';
+import { type TrainingMemory, trainOnce } from '../training/train-once.ts';
 import type { WarmMemory } from '../training/train-warm.ts';
 import type { Pool } from '../workers/pool.ts';
 import { type CandidateCache, PoolRunner } from '../workers/pool-runner.ts';
@@ -69,6 +70,11 @@ export function methodOf(settings: Settings, pool: Pool, inputs: MethodInputs): 
     examination: detection.examination && {
       ...detection.examination,
       ...(planted && planting && { planted: { ...planting, runner: runnerOf(planted) } }),
+      refit: async (store, left) => {
+        const spec = classifierSpec(settings, info);
+        const lesson = { spec, store: withFewLeft(store, left), options: trainingOf(settings) };
+        return runnerOf(await trainOnce(memory?.networks, pool, lesson, onCarriers));
+      },
       learner: new PoolCarrierLearner(pool, {
         spec: classifierSpec(settings, { ...info, classes: 2 }),
         training: trainingOf(settings),

@@ -77,11 +77,7 @@ export async function trainObserver(
   { onProgress, networks, warm }: ObserverMeans = {},
 ): Promise<Observer> {
   const lesson = { spec: classifierSpec(settings, info), store, options: trainingOf(settings) };
-  const once = (one: Lesson) => {
-    const { spec, store, options, start } = one;
-    if (networks) return trainOnce(networks, pool, one, onProgress);
-    return trainClassifier(pool, spec, { store }, options, onProgress, start);
-  };
+  const once = (one: Lesson) => trainOnce(networks, pool, one, onProgress);
   const train = async (one: Lesson, more?: More) => {
     if (warm) return trainFrozen({ memory: warm, pool, onProgress }, one, more);
     return (await trainInTurn(once, one, more)).model;

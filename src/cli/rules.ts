@@ -21,7 +21,7 @@ export function planOf({ diffusion, seed }: Settings): DiffusionPlan {
 export function detectionOf(
   { detect }: Settings,
   classes: number,
-): Detection & { readonly examination?: Omit<NonNullable<PurifyParts['examination']>, 'learner'> } {
+): Detection & { readonly examination?: Omit<NonNullable<PurifyParts['examination']>, 'learner' | 'refit'> } {
   const { minority, window, windowSeconds, sliding, decay, rule, threshold, sides, falseAlarm, canaries } =
     detect;
   const counting = {

@@ -12,7 +12,6 @@ import { outcomeOf, pack } from '../workers/pool-runner.ts';
 import type { NetworkRef, SharedWeights } from '../workers/protocol.ts';
 import { classifyImages } from './classify.ts';
 import type { ClassifierTraining, TrainingProgress } from './train-classifier.ts';
-import { trainClassifier } from './train-classifier.ts';
 import { type TrainingMemory, trainOnce } from './train-once.ts';
 import { type Past, trainFurther, trainLast, type WarmMemory } from './train-warm.ts';
 
@@ -71,9 +70,7 @@ export class OnlineBenignTrainer implements BenignTrainer {
       this.#past = past;
       return model;
     }
-    return memory
-      ? trainOnce(memory, this.#pool, lesson, onProgress)
-      : trainClassifier(this.#pool, spec, { store }, options, onProgress, start);
+    return trainOnce(memory, this.#pool, lesson, onProgress);
   }
 
   async classify(batch: readonly Sample[]): Promise<Outcome<readonly Prediction[]>> {

@@ -11,12 +11,7 @@ import type { Pool } from '../workers/pool.ts';
 import { outcomeOf, pack } from '../workers/pool-runner.ts';
 import type { NetworkRef } from '../workers/protocol.ts';
 import { classifyImages } from './classify.ts';
-import {
-  type ClassifierTraining,
-  type TrainingProgress,
-  type TrainingSet,
-  trainClassifier,
-} from './train-classifier.ts';
+import type { ClassifierTraining, TrainingProgress, TrainingSet } from './train-classifier.ts';
 import { type TrainingMemory, trainOnce } from './train-once.ts';
 
 const FOLDS = 2;
@@ -59,9 +54,7 @@ export class PoolCarrierLearner implements CarrierLearner {
     const { spec, training, memory, onProgress } = this.#learning;
     const stepsPerEpoch = Math.max(1, Math.floor(examples.count / training.batch));
     const options = { ...training, epochs: Math.ceil(STEPS / stepsPerEpoch) };
-    return memory
-      ? trainOnce(memory, this.#pool, { spec, store: examples, options }, onProgress)
-      : trainClassifier(this.#pool, spec, { store: examples }, options, onProgress);
+    return trainOnce(memory, this.#pool, { spec, store: examples, options }, onProgress);
   }
 
   async #judge(networks: readonly NetworkRef[], batch: readonly Sample[]): Promise<readonly number[]> {

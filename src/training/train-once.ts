@@ -35,22 +35,31 @@ export interface Lesson {
 
 const BLOCK = 256;
 
-/** Does a training, goes on with it, or remembers its result. */
+/** Does a training, goes on with it, or remembers its result; without a memory it only does it. */
 export async function trainOnce(
-  memory: TrainingMemory,
+  memory: TrainingMemory | undefined,
   pool: TrainingPool,
   lesson: Lesson,
   onProgress?: (progress: TrainingProgress) => void,
 ): Promise<NetworkRef> {
   const { spec, store, options, start } = lesson;
+  if (!memory)
+    return trainClassifier(pool, spec, { store }, options, onProgress, start && copyOf(spec, start));
   const key = lessonKey(lesson);
   const known = await memory.find(key);
   if (known) return modelOf(spec, weightsOf(spec, known));
-  const own = start && weightsOf(spec, new Float32Array(start.values));
-  const model = await trainClassifier(pool, spec, { store }, options, onProgress, own, {
-    resume: await memory.findCheckpoint(key),
-    save: (checkpoint) => memory.keepCheckpoint(key, checkpoint),
-  });
+  const model = await trainClassifier(
+    pool,
+    spec,
+    { store },
+    options,
+    onProgress,
+    start && copyOf(spec, start),
+    {
+      resume: await memory.findCheckpoint(key),
+      save: (checkpoint) => memory.keepCheckpoint(key, checkpoint),
+    },
+  );
   await memory.keep(key, new Float32Array(model.weights.values));
   return model;
 }
@@ -93,6 +102,10 @@ export function dataKey(store: TrainingSet['store']): string {
     hash.update(pixels).update(new Uint8Array(labels.buffer));
   }
   return hash.digest('hex').slice(0, 32);
+}
+
+function copyOf(spec: ClassifierSpec, weights: SharedWeights): SharedWeights {
+  return weightsOf(spec, new Float32Array(weights.values));
 }
 
 /** Weights of their own, from flat ones as they are remembered. */

@@ -89,7 +89,7 @@ export function labelsBy(observer: Runner, parts: CanaryParts): LabelsWith {
   return async (images, stamp) => {
     const answers = await ask(images, parts, (some) =>
       labelsOf(
-        some.map((image) => ({ ...image, pixels: stamped(image.pixels, stamp) })),
+        stamp ? some.map((image) => ({ ...image, pixels: stamped(image.pixels, stamp) })) : some,
         observer,
       ),
     );

@@ -16,7 +16,8 @@ import { type Conclude, examined } from '../../src/defense/verdict/examination.t
 import type { Purified } from '../../src/defense/verdict/placebo.ts';
 import type { Questions } from '../../src/defense/verdict/questions.ts';
 import type { ClassVerdict, Verdict } from '../../src/defense/verdict/verdict.ts';
-import { ask, labelsOf, mapped } from './ask.ts';
+import type { Refit } from '../runner.ts';
+import { ask, isPlaced, labelsOf, mapped } from './ask.ts';
 import { canariesOf, labelsBy, type Planted } from './canaries.ts';
 import {
   type Accused,
@@ -45,6 +46,7 @@ export interface ExaminationParts extends CarrierParts {
   readonly falseAlarm: number;
   /** Canaries of each kind; 0 for none. */
   readonly canaries: number;
+  readonly refit: Refit;
   /** Where the observer was taught them. */
   readonly planted?: Planted | undefined;
 }
@@ -77,7 +79,17 @@ function questionsTo(scores: ScoreSample, naming: Naming, parts: ExaminationPart
         .map(({ of }) => of);
     },
     labelsWith: labelsBy(runner, parts),
+    samplesOf: (label, most) =>
+      scores
+        .take(most, (scored) => scored.label === label)
+        .map((of) => ({ of, name: naming.nameOf(of.scores) })),
     purifiedAgain: (label, most) => purifiedAgain(label, most, scores, naming, parts),
+    async refitted(left) {
+      const places = [...left].map(
+        ([label, some]) => [label, some.filter(isPlaced).map(({ index }) => index)] as const,
+      );
+      return labelsBy(await parts.refit(parts.store, new Map(places)), parts);
+    },
     canaries: () => canariesOf(scores, naming, parts),
   };
 }
@@ -100,7 +112,7 @@ async function purifiedAgain(
     const restored = await runner.restore(images.map((sample) => ({ sample, mask: undefined })));
     return mapped(restored, ({ pixels }, i) => ({ raw: images[i]!.pixels, purified: pixels }));
   });
-  return answers.map(({ of, answer }) => ({ ...answer, moved: naming.nameOf(of.scores) !== label }));
+  return answers.map(({ of, answer }) => ({ ...answer, of, name: naming.nameOf(of.scores) }));
 }
 
 async function knowledgeOf(

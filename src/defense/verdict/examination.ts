@@ -5,9 +5,10 @@ import type { TransitionTable } from '../evidence/contingency.ts';
 import type { Residuals } from '../evidence/residuals.ts';
 import type { Scored, ScoreTable } from '../evidence/score-sample.ts';
 import { calibratedFlows, flowSums } from './flow-test.ts';
-import { controlsOf, FEWEST_SORTED, type Purified } from './placebo.ts';
+import { controlsOf, FEWEST_SORTED, type Ranked, ranked } from './placebo.ts';
 import { flowPower, type Power, withPower } from './power.ts';
-import type { Canaries, Questions } from './questions.ts';
+import type { Canaries, LabelsWith, Questions } from './questions.ts';
+import { type Refit, type Renamed, renamed, type Split, splitAtRandom, splitByStamp } from './refit.ts';
 import { fewestLearned, leastOf, StampPower } from './stamp-power.ts';
 import {
   type Stamp,
@@ -29,6 +30,12 @@ const POWER_IMAGES = 64;
 
 /** Samples of a suspicious class that are purified again for controls. */
 const MOST_COMPARED = 320;
+
+/** Share of the classes that another observer may learn few samples of: it must know the others well. */
+const MOST_REFITTED = 0.5;
+
+/** Classes that it learns as few samples of at least, so that there are others to compare a suspicious one with. */
+const FEWEST_REFITTED = 3;
 
 /** Concludes from counts, scores and stamps. */
 export type Conclude = (
@@ -82,35 +89,76 @@ async function trialsOf(
       trials.push({ stamp, before, after: await questions.labelsWith(known, stamp) });
     }
   }
-  const suspects = new Set(suspicious(trials, level));
-  const samples = new Map<number, readonly Purified[]>();
-  const finished: StampTrial[] = [];
-  for (const trial of trials) {
-    if (!suspects.has(trial)) {
-      finished.push(trial);
-      continue;
-    }
-    const { label } = trial.stamp;
-    const own = samples.get(label) ?? (await questions.purifiedAgain(label, MOST_COMPARED));
-    samples.set(label, own);
-    const enough = own.length >= FEWEST_SORTED;
-    finished.push(enough ? await controlled(trial, own, known, residuals, questions) : trial);
+  const suspects = suspicious(trials, classes, level);
+  const labels = [...new Set(suspects.map(({ stamp }) => stamp.label))];
+  const looks = new Map<number, Look>();
+  for (const label of labels) {
+    const samples = await questions.purifiedAgain(label, MOST_COMPARED);
+    if (samples.length < FEWEST_SORTED) continue;
+    const stamps = suspects.map(({ stamp }) => stamp).filter((stamp) => stamp.label === label);
+    looks.set(label, {
+      rankings: new Map(stamps.map((stamp) => [stamp, ranked(stamp, residuals, samples)])),
+    });
   }
+  await refit(looks, classes, questions);
+  const finished: StampTrial[] = [];
+  for (const trial of trials) finished.push(await controlled(trial, looks, known, questions));
   return finished;
 }
 
-/** With what came of other stamps of the same class. */
+/** What a suspicious class's stamps are held against. */
+interface Look {
+  /** The most suspicious stamp first. */
+  readonly rankings: ReadonlyMap<Stamp, Ranked>;
+  /** By an observer that learned few samples of the class. */
+  refit?: Pick<Refit, 'renamed' | 'others'> & { readonly labelsWith: LabelsWith };
+}
+
+/** Has another observer learn the dataset with few samples left of the most suspicious classes, and of some others. */
+async function refit(looks: Map<number, Look>, classes: number, questions: Questions): Promise<void> {
+  if (looks.size === 0) return;
+  const most = Math.floor(MOST_REFITTED * classes);
+  const splits = new Map<number, Split>();
+  for (const [label, { rankings }] of [...looks].slice(0, most)) {
+    const [first] = rankings.values();
+    splits.set(label, splitByStamp(first!));
+  }
+  for (let label = 0; label < classes && splits.size < Math.min(FEWEST_REFITTED, most); label++) {
+    const samples = looks.has(label) ? [] : questions.samplesOf(label, MOST_COMPARED);
+    if (samples.length >= FEWEST_SORTED) splits.set(label, splitAtRandom(samples));
+  }
+  if (splits.size === 0) return;
+  const left = [...splits].map(([label, split]) => [label, split.left.map(({ of }) => of)] as const);
+  const labelsWith = await questions.refitted(new Map(left));
+  const named = new Map<number, Renamed>();
+  for (const [label, { suspects }] of splits) {
+    named.set(label, renamed(label, suspects, await labelsWith(suspects.map(({ of }) => of))));
+  }
+  for (const [label, own] of named) {
+    const others = [...named.values()].filter((one) => one !== own);
+    const look = looks.get(label);
+    if (look) look.refit = { labelsWith, renamed: own, others };
+  }
+}
+
+/** With what came of other stamps of the same class, and what another observer says, where the stamp is suspicious. */
 async function controlled(
   trial: Trial,
-  own: readonly Purified[],
+  looks: ReadonlyMap<number, Look>,
   known: readonly Scored[],
-  residuals: Residuals,
   { labelsWith }: Questions,
 ): Promise<StampTrial> {
-  const { replica, placebos } = controlsOf(trial.stamp, residuals, own);
+  const { stamp } = trial;
+  const look = looks.get(stamp.label);
+  const ranking = look?.rankings.get(stamp);
+  if (!ranking) return trial;
+  const { replica, placebos } = controlsOf(stamp, ranking);
   const labels = [];
   for (const placebo of placebos) labels.push(await labelsWith(known, placebo));
-  return { ...trial, controls: { replica: await labelsWith(known, replica), placebos: labels } };
+  const controls = { replica: await labelsWith(known, replica), placebos: labels };
+  if (!look?.refit) return { ...trial, controls };
+  const { labelsWith: again, ...names } = look.refit;
+  return { ...trial, controls: { ...controls, refit: { ...names, after: await again(known, stamp) } } };
 }
 
 /** What would have been found in each class, by label. */

@@ -6,15 +6,20 @@
 // Sorting and judging must not share their noise: each half of the samples is sorted by the stamp of the other half.
 
 import type { Residuals } from '../evidence/residuals.ts';
+import type { Scored } from '../evidence/score-sample.ts';
 import type { Stamp } from './stamp-test.ts';
 
+/** A sample and the label that its purified images show. */
+export interface Named {
+  readonly of: Scored;
+  readonly name: number;
+}
+
 /** A sample of the class, purified again. */
-export interface Purified {
+export interface Purified extends Named {
   /** uint8 [C, H, W] each. */
   readonly raw: Uint8Array;
   readonly purified: Uint8Array;
-  /** Whether its purified images show another label. */
-  readonly moved: boolean;
 }
 
 /** Shares of the samples that make the replica, and the placebos. */
@@ -33,32 +38,52 @@ export interface Controls {
   readonly placebos: readonly Stamp[];
 }
 
+/** Samples of a class by how strongly they answer to its stamp. */
+export interface Ranked {
+  /** Each half by rising answer to the stamp of the other half. */
+  readonly halves: readonly (readonly Purified[])[];
+  /** float64 [C × H × W]: mean of raw − purified over all other classes. */
+  readonly usual: Float64Array;
+}
+
 /**
  * @param residuals of the whole dataset
  * @param samples   of the stamp's class, in random order
  */
-export function controlsOf(stamp: Stamp, residuals: Residuals, samples: readonly Purified[]): Controls {
+export function ranked(stamp: Stamp, residuals: Residuals, samples: readonly Purified[]): Ranked {
   const usual = residuals.allExcept([stamp.label]);
   const mean = usual.sums.map((sum) => sum / usual.count);
   // never below that of the rounding to whole pixel values
   const precision = usual.squares.map((square, i) => 1 / Math.max(square / usual.count - mean[i]! ** 2, 1));
-  const averageOf = (some: readonly Purified[]) => averageResidual(some, mean);
   const halves = [0, 1].map((half) => samples.filter((_, n) => n % 2 === half));
   const templates = halves.map((half) => {
-    const moved = half.filter((one) => one.moved);
-    return averageOf(stamp.from !== 'all' && moved.length >= FEWEST_MOVED ? moved : half);
+    const moved = half.filter(({ name }) => name !== stamp.label);
+    return averageResidual(stamp.from !== 'all' && moved.length >= FEWEST_MOVED ? moved : half, mean);
   });
   const sorted = halves.map((half, h) => {
     const weights = templates[1 - h]!.map((value, i) => value * precision[i]!);
     const answers = new Map(half.map((one) => [one, answerOf(one, weights)]));
     return half.toSorted((a, b) => answers.get(a)! - answers.get(b)!);
   });
-  const stampOf = (some: readonly Purified[]) => asStrongAs(stamp, averageOf(some));
-  const count = (half: readonly Purified[], share: number) => Math.ceil(share * half.length);
+  return { halves: sorted, usual: mean };
+}
+
+export function controlsOf(stamp: Stamp, all: Ranked): Controls {
+  const stampOf = (some: readonly Purified[]) => asStrongAs(stamp, averageResidual(some, all.usual));
   return {
-    replica: stampOf(sorted.flatMap((half) => half.slice(-count(half, STRONGEST)))),
-    placebos: WEAKEST.map((share) => stampOf(sorted.flatMap((half) => half.slice(0, count(half, share))))),
+    replica: stampOf(strongest(all, STRONGEST)),
+    placebos: WEAKEST.map((share) => stampOf(weakest(all, share))),
   };
+}
+
+/** The share of the samples that answers most. */
+export function strongest({ halves }: Ranked, share: number): readonly Purified[] {
+  return halves.flatMap((half) => half.slice(-Math.ceil(share * half.length)));
+}
+
+/** The share of the samples that answers least. */
+export function weakest({ halves }: Ranked, share: number): readonly Purified[] {
+  return halves.flatMap((half) => half.slice(0, Math.ceil(share * half.length)));
 }
 
 /** A pattern in the place of a stamp, and as strong. @param pattern float32 [C × H × W] */

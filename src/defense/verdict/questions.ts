@@ -4,11 +4,11 @@
 import type { Residuals } from '../evidence/residuals.ts';
 import type { Scored } from '../evidence/score-sample.ts';
 import type { CanaryFinding } from './canary.ts';
-import type { Purified } from './placebo.ts';
+import type { Named, Purified } from './placebo.ts';
 import type { Stamp } from './stamp-test.ts';
 
-/** Asks an observer for the labels of images with a stamp; in the order of the images. */
-export type LabelsWith = (images: readonly Scored[], stamp: Stamp) => Promise<readonly number[]>;
+/** Asks an observer for the labels of images, with a stamp where there is one; in the order of the images. */
+export type LabelsWith = (images: readonly Scored[], stamp?: Stamp) => Promise<readonly number[]>;
 
 /** What became of canaries: images with triggers of ours. */
 export interface Canaries {
@@ -33,7 +33,11 @@ export interface Questions {
   /** The first samples, by rising hash, whose raw images the observer calls by their label. */
   known(most: number): Promise<readonly Scored[]>;
   readonly labelsWith: LabelsWith;
+  /** Samples of a class, in random order: at most so many. */
+  samplesOf(label: number, most: number): readonly Named[];
   /** Samples of a class, in random order, purified again: at most so many, and fewer where images are large. */
   purifiedAgain(label: number, most: number): Promise<readonly Purified[]>;
+  /** Another observer, that learns the dataset with so few samples left of some classes, by label. */
+  refitted(left: ReadonlyMap<number, readonly Scored[]>): Promise<LabelsWith>;
   canaries(): Promise<Canaries>;
 }

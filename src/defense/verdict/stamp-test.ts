@@ -8,6 +8,7 @@ import { logBinomialTail, wilsonInterval } from '../../math/binomial.ts';
 import { overlaid } from '../../math/pixels.ts';
 import { addCell, type MutableCells } from '../evidence/cells.ts';
 import { contrastError, contrastOf, type ResidualSums, type Residuals } from '../evidence/residuals.ts';
+import { areStrangers, logPOfAgreement, type Refit, type Renamed } from './refit.ts';
 
 /** Something to lay onto images: added, and limited to [0, 255]. */
 export interface Stamp {
@@ -35,6 +36,8 @@ export interface StampTrial {
     readonly replica: ArrayLike<number>;
     /** [N] each: with some of those that answer least. */
     readonly placebos: readonly ArrayLike<number>[];
+    /** What an observer says that never learned the samples that answer most; left out where none was trained. */
+    readonly refit?: Refit;
   };
 }
 
@@ -54,6 +57,9 @@ export interface StampFinding {
   /** Shares of the images that obeyed its replica and the best placebo, where it was held against them. */
   readonly replica?: number;
   readonly placebo?: number;
+  /** Share that obeyed it with an observer that never learned the suspects, and what that observer calls these. */
+  readonly refit?: number;
+  readonly renamed?: Renamed;
   /** Whether it works, but no better than what the class itself looks like, or nobody could compare. */
   readonly ownLook?: true;
   /** ln of the p-value, corrected for the number of stamps and of ways to obey. */
@@ -88,13 +94,13 @@ const BEYOND_OTHERS = 1.5;
 const MOST_EXPECTED = 0.9;
 
 /**
- * A class whose images are all alike is told by its look. So many times as many images must obey a stamp, and its
- * replica, as obey the placebos of the class. Honest classes: at most 1.84 (docs/experiments.md).
+ * A class whose images are all alike is told by its look. So many times as many images must obey a stamp as obey its
+ * controls.
  */
-const BEYOND_PLACEBO = 2.5;
+const BEYOND_CONTROLS = 2.5;
 
 /** Classes whose stamps are held against controls, the most suspicious first; each costs purifying some of its samples. */
-const MOST_COMPARED = 8;
+const MOST_COMPARED = 4;
 
 /** Images a class, on average, from which on it can be seen where each class goes. */
 const FEWEST_A_CLASS = 5;
@@ -138,8 +144,13 @@ export function stamped(pixels: Uint8Array, { pattern }: Stamp): Uint8Array {
  *
  * @param level p-value from which on a stamp would accuse
  */
-export function suspicious(trials: readonly StampTrial[], level: number): readonly StampTrial[] {
-  const suspects = judged(trials)
+export function suspicious<T extends StampTrial>(
+  trials: readonly T[],
+  classes: number,
+  level: number,
+): readonly T[] {
+  const suspects = judged(trials, classes)
+    .map(({ trial, logP, each }) => ({ trial, logP: Math.min(logP, each?.logP ?? 0) }))
     .filter(({ logP }) => logP <= Math.log(level))
     .sort((a, b) => a.logP - b.logP);
   const labels = [...new Set(suspects.map(({ trial }) => trial.stamp.label))].slice(0, MOST_COMPARED);
@@ -171,34 +182,84 @@ export function stampTest(
     const all = { ...finding, rate: hits / images, interval: wilsonInterval(hits, images) };
     findings.set(accused, { ...all, ...(ownLook && logP > Math.log(level) && { ownLook }) });
   };
-  for (const { trial, table, rate, logP: plain } of judged(trials)) {
+  const looks = (logP: number) => (logP > Math.log(level) ? ({ ownLook: true } as const) : {});
+  for (const { trial, table, rate, logP: plain, each } of judged(trials, classes)) {
     const { label } = trial.stamp;
     const [hits, images] = [table.arrived(label), table.others(label)];
     const one = { recoveredFrom: label, way: 'one', images, hits } as const;
     if (plain > Math.log(level)) note(label, { ...one, logP: plain });
-    else if (trial.controls === undefined) note(label, { ...one, logP: 0, ownLook: true });
     else {
-      const shareOf = (after: ArrayLike<number>) => tableOf(trial.before, after).share(label);
-      const replica = shareOf(trial.controls.replica);
-      const placebo = Math.max(...trial.controls.placebos.map(shareOf));
-      const sure = Math.min(hits, Math.round(replica * images));
-      const logP = logPBeyond(placebo, sure, images, rate, trials.length);
-      note(label, { ...one, replica, placebo, logP, ...(logP > Math.log(level) && { ownLook: true }) });
+      const held = heldAgainst(trial, hits, images, rate, trials.length);
+      note(label, { ...one, ...held, ...looks(held.logP) });
     }
-    if (table.images < FEWEST_A_CLASS * classes) continue;
-    const { hits: all, targets } = permutationOf(table);
-    if (targets.length < MOST_LABELS * Object.keys(table.rows).length) continue;
-    const logP = logPOf(all, table.images, HONEST_RATE, trials.length);
-    const each = { recoveredFrom: label, way: 'each', images: table.images, hits: all, logP } as const;
-    for (const target of targets) note(target, each);
+    if (!each) continue;
+    const all = { recoveredFrom: label, way: 'each', images: table.images, hits: each.hits } as const;
+    const held = each.logP > Math.log(level) ? { logP: each.logP } : eachHeld(trial, each, trials.length);
+    for (const target of each.targets) {
+      note(target, { ...all, ...held, ...(each.logP <= Math.log(level) && looks(held.logP)) });
+    }
   }
   return findings;
 }
 
+/**
+ * What is left of a suspicion beside the controls. Without another observer nobody can tell. With it the stamp must
+ * work on the first one far better; suspects that it calls something else must be called the same when they are
+ * purified; and where it knows them as the class, as with clean-label poison, stamp and replica must be obeyed far more
+ * often than the placebos.
+ */
+function heldAgainst(
+  { stamp: { label }, before, controls }: StampTrial,
+  hits: number,
+  images: number,
+  rate: number,
+  stamps: number,
+): Pick<StampFinding, 'replica' | 'placebo' | 'refit' | 'renamed' | 'logP'> {
+  if (!controls) return { logP: 0 };
+  const shareOf = (after: ArrayLike<number>) => tableOf(before, after).share(label);
+  const replica = shareOf(controls.replica);
+  const placebo = Math.max(...controls.placebos.map(shareOf));
+  if (!controls.refit) return { replica, placebo, logP: 0 };
+  const refit = shareOf(controls.refit.after);
+  const { renamed, others } = controls.refit;
+  const told = { replica, placebo, refit, renamed };
+  if (areStrangers(renamed)) {
+    const logP = logPBeyond(refit, hits, images, rate, stamps);
+    return { ...told, logP: Math.max(logP, logPOfAgreement(renamed, others)) };
+  }
+  const sure = Math.min(hits, Math.round(replica * images));
+  return { ...told, logP: logPBeyond(Math.max(refit, placebo), sure, images, rate, stamps) };
+}
+
+/**
+ * The same where each class goes to another one. All other classes teach the trigger, too, so that another observer
+ * says nothing: the replica must work, and placebos must not.
+ */
+function eachHeld(
+  { before, controls }: StampTrial,
+  { hits }: Pick<Each, 'hits'>,
+  stamps: number,
+): Pick<StampFinding, 'replica' | 'placebo' | 'logP'> {
+  if (!controls) return { logP: 0 };
+  const shareOf = (after: ArrayLike<number>) => permutationOf(tableOf(before, after)).hits / before.length;
+  const replica = shareOf(controls.replica);
+  const placebo = Math.max(...controls.placebos.map(shareOf));
+  const sure = Math.min(hits, Math.round(replica * before.length));
+  return { replica, placebo, logP: logPBeyond(placebo, sure, before.length, HONEST_RATE, stamps) };
+}
+
+/** Where each class's images become another one. */
+interface Each {
+  readonly hits: number;
+  readonly targets: readonly number[];
+  /** Without controls. */
+  readonly logP: number;
+}
+
 /** Every trial with its table, the rate that an honest stamp might reach, and what it says without controls. */
-function judged(trials: readonly StampTrial[]) {
-  const tables = trials.map((trial) => ({ trial, table: tableOfTrial(trial) }));
-  return tables.map(({ trial, table }) => {
+function judged<T extends StampTrial>(trials: readonly T[], classes: number) {
+  return trials.map((trial) => {
+    const table = tableOfTrial(trial);
     const { label } = trial.stamp;
     const rate = honestRate(trials, label);
     return {
@@ -206,8 +267,17 @@ function judged(trials: readonly StampTrial[]) {
       table,
       rate,
       logP: logPOf(table.arrived(label), table.others(label), rate, trials.length),
+      each: eachOf(table, classes, trials.length),
     };
   });
+}
+
+/** Undefined where it cannot be seen, or too few labels are targets. */
+function eachOf(table: ReturnType<typeof tableOf>, classes: number, stamps: number): Each | undefined {
+  if (table.images < FEWEST_A_CLASS * classes) return undefined;
+  const { hits, targets } = permutationOf(table);
+  if (targets.length < MOST_LABELS * Object.keys(table.rows).length) return undefined;
+  return { hits, targets, logP: logPOf(hits, table.images, HONEST_RATE, stamps) };
 }
 
 /** Share of other images that may go to a class with an honest stamp of it. */
@@ -221,15 +291,15 @@ function honestRateOf(shares: readonly number[]): number {
   return Math.max(HONEST_RATE, Math.min(MOST_EXPECTED, BEYOND_OTHERS * medianOf(shares)));
 }
 
-/** ln of the p-value of a stamp that was told from its class's own look. @param shares that obey it, and a placebo */
+/** ln of the p-value of a stamp that was told from its class's own look. @param control share that obeys its controls */
 export function logPBeyond(
-  placebo: number,
+  control: number,
   hits: number,
   images: number,
   rate: number,
   stamps: number,
 ): number {
-  return logPOf(hits, images, Math.max(rate, BEYOND_PLACEBO * placebo), stamps);
+  return logPOf(hits, images, Math.max(rate, BEYOND_CONTROLS * control), stamps);
 }
 
 /** ln of the binomial tail, corrected for so many stamps and two ways to obey. */

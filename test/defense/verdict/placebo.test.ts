@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { Residuals } from '../../../src/defense/evidence/residuals.ts';
-import { controlsOf, type Purified } from '../../../src/defense/verdict/placebo.ts';
+import { controlsOf, type Purified, ranked } from '../../../src/defense/verdict/placebo.ts';
 import { stampsOf } from '../../../src/defense/verdict/stamp-test.ts';
 import { RandomStream, randomKey } from '../../../src/math/random.ts';
 
@@ -27,7 +27,7 @@ function classOf(removed: (n: number) => number) {
         purified,
       );
     }
-    samples.push({ raw, purified, moved: false });
+    samples.push({ of: { id: `${n}`, label: 0, raw: 0, scores: [] }, raw, purified, name: 0 });
   }
   return { residuals, samples };
 }
@@ -37,7 +37,7 @@ const energy = (pattern: Float32Array) => Math.hypot(...pattern);
 function shareInFirst(removed: (n: number) => number) {
   const { residuals, samples } = classOf(removed);
   const stamp = stampsOf(residuals, 0).find(({ from }) => from === 'all')!;
-  const { replica, placebos } = controlsOf(stamp, residuals, samples);
+  const { replica, placebos } = controlsOf(stamp, ranked(stamp, residuals, samples));
   return [replica, ...placebos].map(({ pattern }) => {
     expect(energy(pattern)).toBeCloseTo(energy(stamp.pattern), 2);
     return pattern[0]! / energy(stamp.pattern);
@@ -61,7 +61,8 @@ describe('controlsOf', () => {
   it('stays in the place of a stamp that covers a part of the image', () => {
     const { residuals, samples } = classOf(() => 40);
     const pattern = Float32Array.from({ length: SIZE }, (_, i) => (i < 2 ? 50 : 0));
-    const { replica, placebos } = controlsOf({ label: 0, from: 'outstanding', pattern }, residuals, samples);
+    const stamp = { label: 0, from: 'outstanding', pattern } as const;
+    const { replica, placebos } = controlsOf(stamp, ranked(stamp, residuals, samples));
     for (const placebo of [replica, ...placebos])
       expect([...placebo.pattern.slice(2)].every((value) => value === 0)).toBe(true);
     expect(placebos).toHaveLength(2);

@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { Residuals } from '../../../src/defense/evidence/residuals.ts';
+import type { Refit, Renamed } from '../../../src/defense/verdict/refit.ts';
 import {
   type StampTrial,
   stamped,
@@ -88,12 +89,25 @@ describe('stampTest', () => {
     trial(label, (was, i) => (i % 9 === 0 ? label : was)),
   );
   const LEVEL = 0.005;
-  /** The same with a placebo that so many images in nine obey, and a replica that works as it does. */
-  const held = (trial: StampTrial, share = 0, replica = trial.after): StampTrial => ({
+  const obeyedBy = (share: number, label: number) =>
+    before.map((was, i) => (i % 9 < 9 * share ? label : was));
+  /** What another observer that obeys no stamp calls 40 suspects. */
+  const names = (away: number, agreed: number): Renamed => ({ suspects: 40, away, agreed, chance: 0.2 });
+  /**
+   * The same with a placebo that so many images in nine obey, and a replica that works as it does; another observer
+   * knows the suspects as the class.
+   */
+  const held = (
+    trial: StampTrial,
+    share = 0,
+    replica = trial.after,
+    refit: Partial<Refit> = {},
+  ): StampTrial => ({
     ...trial,
     controls: {
       replica,
-      placebos: [before.map((was, i) => (i % 9 < 9 * share ? trial.stamp.label : was)), before],
+      placebos: [obeyedBy(share, trial.stamp.label), before],
+      refit: { after: before, renamed: names(2, 0), others: [names(10, 2), names(30, 5)], ...refit },
     },
   });
   const findings = (trials: readonly StampTrial[]) => stampTest(trials, 10, LEVEL);
@@ -135,18 +149,55 @@ describe('stampTest', () => {
     expect(findings([...others, obeyed]).get(0)).toMatchObject({ ownLook: true, logP: 0 });
   });
 
+  it('accuses nobody whose stamp another observer obeys that never learned the suspects', () => {
+    const obeyed = trial(0, (was, i) => (i % 10 < 7 ? 0 : was));
+    const others = honest.slice(1);
+    for (const renamed of [names(2, 0), names(38, 36)]) {
+      expect(accused([...others, held(obeyed, 0, obeyed.after, { renamed })])).toEqual([0]);
+      const after = obeyedBy(0.45, 0);
+      const trials = [...others, held(obeyed, 0, obeyed.after, { renamed, after })];
+      expect(accused(trials)).toEqual([]);
+      expect(findings(trials).get(0)).toMatchObject({ ownLook: true, hits: 120, renamed });
+      expect(findings(trials).get(0)!.refit).toBeGreaterThan(0.4);
+    }
+    // nor anybody for whom there is none
+    const { refit, ...controls } = held(obeyed).controls!;
+    expect(accused([...others, { ...obeyed, controls }])).toEqual([]);
+    expect(refit).toBeDefined();
+  });
+
+  it('wants suspects that are strangers to the other observer called the same as when they are purified', () => {
+    const obeyed = trial(0, (was, i) => (i % 10 < 7 ? 0 : was));
+    const findingOf = (refit: Partial<Refit>, placebo = 0) =>
+      stampTest([...honest.slice(1), held(obeyed, placebo, obeyed.after, refit)], 10, LEVEL).get(0)!;
+    // then placebos may work: what the rest of the class shows is the trigger, too
+    expect(findingOf({ renamed: names(38, 36) }, 0.9).logP).toBeLessThan(Math.log(LEVEL));
+    // a fifth of them agrees by chance, and more where labels were wrong before
+    expect(findingOf({ renamed: names(38, 10) }).ownLook).toBe(true);
+    const noisy = [names(40, 36), names(40, 34)];
+    expect(findingOf({ renamed: names(38, 36), others: noisy }).ownLook).toBe(true);
+  });
+
   it('wants controls of the most suspicious classes alone', () => {
     const obeyed = Array.from({ length: 9 }, (_, label) =>
       trial(label, (was, i) => (i % 20 < 12 + label ? label : was)),
     );
-    const wanted = suspicious([...obeyed, honest[9]!], LEVEL);
-    expect(wanted.map(({ stamp }) => stamp.label).sort()).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
-    expect(suspicious(honest, LEVEL)).toEqual([]);
+    const wanted = suspicious([...obeyed, honest[9]!], 10, LEVEL);
+    expect(wanted.map(({ stamp }) => stamp.label).sort()).toEqual([5, 6, 7, 8]);
+    expect(suspicious(honest, 10, LEVEL)).toEqual([]);
+    const each = trial(3, (was) => (was + 1) % 10);
+    expect(suspicious([...honest, each], 10, LEVEL)).toEqual([each]);
   });
 
   it('accuses every label of all-to-all poisoning, by a stamp from one of them', () => {
-    const trials = [...honest, trial(3, (was) => (was + 1) % 10)];
-    expect(accused(trials).sort((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    const turned = trial(3, (was) => (was + 1) % 10);
+    expect(accused([...honest, held(turned)]).sort((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    // but not where placebos turn images as well, replicas do not, or nobody compared
+    const placebos = [turned.after, before];
+    const controls = { ...held(turned).controls!, placebos };
+    expect(accused([...honest, { ...turned, controls }])).toEqual([]);
+    expect(accused([...honest, held(turned, 0, before)])).toEqual([]);
+    expect(accused([...honest, turned])).toEqual([]);
   });
 
   it('accuses nobody when a stamp spoils images, so that all are called one label that is not its own', () => {

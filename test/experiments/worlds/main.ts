@@ -23,6 +23,7 @@ const HELP = `Usage: npm run worlds -- [options]
   --from SEED   the first seed; 0 where not set
   --step N      from one seed to the next; 2 for one half of the worlds
   --count N     so many worlds; 0 only writes the page
+  --seeds LIST  these seeds instead, with commas
   --redo        judge worlds that stand in docs/worlds.json as well
   --keep DIR    folder for observers and candidates, so that changed tests can be tried on the same worlds in seconds
   --out FILE    instead of docs/worlds.json, without a page
@@ -35,6 +36,7 @@ const { values } = parseArgs({
     from: { type: 'string', default: '0' },
     step: { type: 'string', default: '1' },
     count: { type: 'string', default: '1' },
+    seeds: { type: 'string' },
     redo: { type: 'boolean', default: false },
     keep: { type: 'string', default: join(tmpdir(), 'dataelixir-worlds') },
     out: { type: 'string' },
@@ -53,12 +55,17 @@ else {
   if (values.out === undefined) await writePage();
 }
 
+function seeds(): readonly number[] {
+  if (values.seeds !== undefined) return values.seeds.split(',').map(Number);
+  const [from, step] = [Number(values.from), Number(values.step)];
+  return Array.from({ length: Number(values.count) }, (_, n) => from + n * step);
+}
+
 async function judgeAll(commit: string): Promise<void> {
   const images = await loadPool(process.env.DATAELIXIR_DATA || join(packageRoot, '../shared/data'));
   const settings = settingsOf({ classes: 2, settings: { workers: Number(values.workers) } });
   await withPool({ settings, signal: new AbortController().signal }, async (pool) => {
-    for (let n = 0; n < Number(values.count); n++) {
-      const seed = Number(values.from) + n * Number(values.step);
+    for (const seed of seeds()) {
       const id = `${values.kind}-${seed}`;
       if (!values.redo && readWorlds(path).some((entry) => entry.id === id)) continue;
       const entry = await judged(pool, images, id, seed, commit);

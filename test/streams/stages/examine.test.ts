@@ -8,7 +8,7 @@ import { conclude } from '../../../src/defense/verdict/verdict.ts';
 import type { PurifyParts } from '../../../streams/purify.ts';
 import type { Judgement } from '../../../streams/stages/detect.ts';
 import { TinyRun } from '../support/tiny-run.ts';
-import { sampleOf, TARGET, TinyLearner, TinyRunner } from '../support/tiny-runner.ts';
+import { sampleOf, TARGET, TinyLearner, TinyRunner, tinyRefit } from '../support/tiny-runner.ts';
 import { poisoned, readResults } from '../support/tiny-world.ts';
 
 const runs: TinyRun[] = [];
@@ -22,6 +22,7 @@ const examination: PurifyParts['examination'] = {
   falseAlarm: 0.01,
   canaries: 8,
   learner: new TinyLearner(),
+  refit: tinyRefit,
 };
 
 /** Nothing can be learned, so that a matched filter has to tell. */
