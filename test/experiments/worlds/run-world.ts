@@ -65,7 +65,7 @@ export async function judgeWorld(
         denoiser,
         settled,
         onProgress: () => undefined,
-        memory: { candidates: cache },
+        memory: { candidates: cache, networks },
       });
       const { verdict } = await judge({
         ...method,
