@@ -45,17 +45,18 @@ function kindOf({ id }: WorldEntry): string {
 /** Attack success rate from which on a backdoor counts as learned. */
 const LEARNED = 0.8;
 
-/** The page in Markdown. Even seeds are those that constants were chosen on, odd ones were judged once. */
+/** Odd seeds below it were looked at when something was decided, so that they count as chosen on. */
+const FIRST_UNSEEN = 201;
+
+/** The page in Markdown. Odd seeds from the first unseen one are judged once; constants were chosen on all others. */
 export function worldsPage(entries: readonly WorldEntry[]): string {
+  const unseen = ({ seed }: WorldEntry) => seed % 2 === 1 && seed >= FIRST_UNSEEN;
   const halves = [
     {
-      title: 'Worlds that nothing was chosen on (odd seeds)',
-      of: entries.filter(({ seed }) => seed % 2 === 1),
+      title: `Worlds that nothing was chosen on (odd seeds from ${FIRST_UNSEEN})`,
+      of: entries.filter(unseen),
     },
-    {
-      title: 'Worlds that constants were chosen on (even seeds)',
-      of: entries.filter(({ seed }) => seed % 2 === 0),
-    },
+    { title: 'Worlds that constants were chosen on', of: entries.filter((entry) => !unseen(entry)) },
   ];
   return [
     '# Worlds',
@@ -109,6 +110,7 @@ function attackedTable(entries: readonly WorldEntry[]): string[] {
     'worlds',
     'backdoor learned',
     'flagged of those',
+    'of these, where power reached',
     'undecided',
     'honest class accused',
   ];
@@ -124,13 +126,29 @@ function cells(worlds: readonly WorldEntry[]): string[] {
     attack!.attacked.every((label) => classes[label]!.state === 'undecided');
   const wrong = ({ attack, flagged }: WorldEntry) =>
     flagged.some((label) => !attack!.attacked.includes(label));
+  const reached = learned.filter(powerReaches);
   return [
     String(worlds.length),
     String(learned.length),
     share(learned.filter(hit).length, learned.length),
+    share(reached.filter(hit).length, reached.length),
     String(learned.filter((world) => !hit(world) && open(world)).length),
     share(worlds.filter(wrong).length, worlds.length),
   ];
+}
+
+/** Attacks whose trigger is a small patch; others are like a blend. */
+const PATCHES = new Set(['badnet', 'adaptive-patch']);
+
+/** Whether the power that is stated of the attacked class, for triggers like this one, is at most its share of poison. */
+function powerReaches({ attack, classes }: WorldEntry): boolean {
+  const kinds = PATCHES.has(attack!.name) ? ['patch', 'large-patch'] : ['blend'];
+  return attack!.attacked.every((label) =>
+    kinds.every((kind) => {
+      const least = classes[label]!.power?.[kind];
+      return least != null && least <= attack!.shareOfClass;
+    }),
+  );
 }
 
 /** With its 95 % interval. */

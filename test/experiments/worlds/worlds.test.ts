@@ -117,25 +117,25 @@ describe('results', () => {
       poisoned: 5,
       shareOfClass: 0.1,
     } as const;
-    await addWorld(path, entry('clean-1', { flagged: [0] }));
+    await addWorld(path, entry('clean-201', { flagged: [0] }));
     await addWorld(path, entry('clean-2', { flagged: [0] }));
     await addWorld(path, entry('clean-2'));
-    await addWorld(path, entry('attacked-3', { attack, asr: 0.9, flagged: [0] }));
-    await addWorld(path, entry('attacked-5', { attack, asr: 0.95 }));
-    await addWorld(path, entry('attacked-7', { attack, asr: 0.2 }));
+    await addWorld(path, entry('attacked-203', { attack, asr: 0.9, flagged: [0] }));
+    await addWorld(path, entry('attacked-205', { attack, asr: 0.95 }));
+    await addWorld(path, entry('attacked-207', { attack, asr: 0.2 }));
     const worlds = readWorlds(path);
     expect(worlds.map(({ id }) => id)).toEqual([
-      'attacked-3',
-      'attacked-5',
-      'attacked-7',
-      'clean-1',
+      'attacked-203',
+      'attacked-205',
+      'attacked-207',
       'clean-2',
+      'clean-201',
     ]);
-    const [, odd, even] = worldsPage(worlds).split('## ');
-    expect(odd).toContain('Clean: 1 of 1');
-    expect(odd).toContain('clean-1: cat, blurred (50 samples');
-    expect(odd).toMatch(/badnet, all-to-one \| 3 \| 2 \| 1 of 2/);
-    expect(even).toContain('Clean: 0 of 1');
+    const [, unseen, chosen] = worldsPage(worlds).split('## ');
+    expect(unseen).toContain('Clean: 1 of 1');
+    expect(unseen).toContain('clean-201: cat, blurred (50 samples');
+    expect(unseen).toMatch(/badnet, all-to-one \| 3 \| 2 \| 1 of 2/);
+    expect(chosen).toContain('Clean: 0 of 1');
   });
 
   it('plots p-values as a picture', async () => {
