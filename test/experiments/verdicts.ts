@@ -2,7 +2,7 @@
 // here with the detector that a run would use.
 
 import type { Settings } from '../../config/schema.ts';
-import { detectionOf } from '../../src/cli/rules.ts';
+import { detectionOf } from '../../src/app/rules.ts';
 import { Contingency } from '../../src/defense/evidence/contingency.ts';
 import { ScoreSample } from '../../src/defense/evidence/score-sample.ts';
 import { type KeptImages, keepCandidates } from '../../src/defense/evidence/transitions.ts';

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { expect, test } from 'vitest';
-import type { Context } from '../../src/cli/commands.ts';
-import { reachOf } from '../../src/cli/datasets.ts';
+import type { Context } from '../../src/app/context.ts';
+import { reachOf } from '../../src/app/datasets.ts';
 
 test('the folder that paths may lead into is one that is there', () => {
   const reach = (paths: string | null) => reachOf({ settings: { dataset: { paths } } } as unknown as Context);

@@ -16,7 +16,7 @@ import { networkMetadata } from '../weights/network-metadata.ts';
 import { readSafetensors, writeSafetensors } from '../weights/safetensors.ts';
 import { DDPM_SCHEDULE } from '../weights/unet-settings.ts';
 import type { Pool } from '../workers/pool.ts';
-import type { Context } from './commands.ts';
+import type { Context } from './context.ts';
 import { fillStore, openDenoiserImages, openTraining, refuseToLog } from './datasets.ts';
 import { checkTrainable } from './meanings.ts';
 import { type Denoiser, denoiserShape, denoiserSize, loadDenoiser, progressOf } from './models.ts';

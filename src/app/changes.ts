@@ -18,7 +18,7 @@ import { syncFolderNow, syncNow, syncStream } from '../files/sync.ts';
 import { deliver, forget } from '../state/outbox.ts';
 import type { RunRecord } from '../state/record.ts';
 import type { State } from '../state/state.ts';
-import type { Context } from './commands.ts';
+import type { Context } from './context.ts';
 import { toStandardOutput } from './paths.ts';
 
 /** The part of a record that corrections are appended to. */

@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import { Journal } from '../../streams/operators/journal.ts';
 import type { Refuse } from '../../streams/records.ts';
 import { type Metrics, type RecordOptions, RunRecord } from '../state/record.ts';
-import type { Context } from './commands.ts';
+import type { Context } from './context.ts';
 import { versions } from './paths.ts';
 import type { StageClock } from './workspace.ts';
 

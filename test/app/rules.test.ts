@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { loadSettings } from '../../config/load.ts';
-import { detectionOf, fineTuningOf, planOf, policyOf, trainingOf } from '../../src/cli/rules.ts';
+import { detectionOf, fineTuningOf, planOf, policyOf, trainingOf } from '../../src/app/rules.ts';
 import { DEFAULT_POLICY, PAPER_POLICY } from '../../src/defense/repair/repair.ts';
 import { cellsOf } from '../support/cells.ts';
 

@@ -14,7 +14,7 @@ import type { Claim } from '../files/work-folder.ts';
 import { claimRecord, RECORD_PARTS } from '../state/record.ts';
 import type { State } from '../state/state.ts';
 import { CORRECTIONS } from './changes.ts';
-import type { Context } from './commands.ts';
+import type { Context } from './context.ts';
 import { type Growing, trainingPaths } from './datasets.ts';
 import { withState } from './memory.ts';
 import { STANDARD } from './paths.ts';

@@ -22,7 +22,7 @@ import { unpackWeights } from '../weights/weights.ts';
 import type { Pool } from '../workers/pool.ts';
 import { poolEngine } from '../workers/pool-engine.ts';
 import type { Recipe } from './attack.ts';
-import type { Context } from './commands.ts';
+import type { Context } from './context.ts';
 import { openPairs } from './datasets.ts';
 import { classifierSpec, progressOf } from './models.ts';
 import { trainingOf } from './rules.ts';

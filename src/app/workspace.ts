@@ -6,7 +6,7 @@ import type { Settings } from '../../config/schema.ts';
 import { ConfigError, unwritten } from '../errors.ts';
 import { makeWorkFolder, removeWorkFolder } from '../files/work-folder.ts';
 import { Pool } from '../workers/pool.ts';
-import type { Context } from './commands.ts';
+import type { Context } from './context.ts';
 
 /**
  * Runs `work` with worker threads, which end with it. An interruption makes their tasks fail at once, but where a state

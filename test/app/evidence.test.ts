@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decode } from 'fast-png';
 import { expect, it, onTestFinished } from 'vitest';
-import { writeEvidence } from '../../src/cli/evidence.ts';
+import { writeEvidence } from '../../src/app/evidence.ts';
 import { SampleStore } from '../../src/datasets/sample-store.ts';
 import { locateTrigger } from '../../src/defense/carriers/trigger.ts';
 import { Residuals } from '../../src/defense/evidence/residuals.ts';

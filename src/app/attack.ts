@@ -25,7 +25,7 @@ import type { SampleStore } from '../datasets/sample-store.ts';
 import { ConfigError, toFailure } from '../errors.ts';
 import { readRegular } from '../files/regular-file.ts';
 import type { Pool } from '../workers/pool.ts';
-import type { Context } from './commands.ts';
+import type { Context } from './context.ts';
 import { TRAINED_RECIPES } from './trained-attacks.ts';
 
 /** What an attack does to images; what it does to labels is the same for all. */

@@ -1,13 +1,13 @@
 import { expect, it } from 'vitest';
-import { Log } from '../../src/cli/log.ts';
-import { reportTo, verdictTo } from '../../src/cli/report.ts';
-import { Tally } from '../../src/cli/tally.ts';
+import { reportTo, verdictTo } from '../../src/app/report.ts';
+import { Tally } from '../../src/app/tally.ts';
+import { TerminalLog } from '../../src/cli/log.ts';
 import type { Verdict } from '../../src/defense/verdict/verdict.ts';
 
 it.each([true, false])('shows one stage at a time where two go on together (terminal: %s)', (isTTY) => {
   const written: string[] = [];
   const clock = { ms: 0 };
-  const log = new Log({ isTTY, columns: 60, write: (text) => written.push(text) }, 'info', {
+  const log = new TerminalLog({ isTTY, columns: 60, write: (text) => written.push(text) }, 'info', {
     now: () => clock.ms,
   });
   const tally = new Tally();
@@ -38,7 +38,7 @@ it.each([true, false])('shows one stage at a time where two go on together (term
 it('says what to look at where networks were brought and nothing is to be seen', () => {
   const told = (verdict: Partial<Verdict>, brought: boolean) => {
     const written: string[] = [];
-    const log = new Log({ isTTY: false, columns: 60, write: (text) => written.push(text) }, 'info');
+    const log = new TerminalLog({ isTTY: false, columns: 60, write: (text) => written.push(text) }, 'info');
     const networks = { observer: brought, denoiser: brought };
     verdictTo(log, networks)({ targetLabels: [], classes: [], samples: 9, ...verdict });
     return written.join('').match(/observer\.range|denoiser\.prediction/g);

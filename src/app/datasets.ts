@@ -21,7 +21,7 @@ import { ConfigError, DatasetError } from '../errors.ts';
 import { statIfThereNow } from '../files/folder.ts';
 import type { Positions } from '../state/positions.ts';
 import { threadDecoder } from '../workers/thread-decoder.ts';
-import type { Context } from './commands.ts';
+import type { Context } from './context.ts';
 import { expandSource, patternOf } from './globs.ts';
 import { STANDARD, sourcePath } from './paths.ts';
 

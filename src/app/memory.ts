@@ -16,7 +16,7 @@ import { Outbox } from '../state/outbox.ts';
 import type { Positions } from '../state/positions.ts';
 import { type Identity, State } from '../state/state.ts';
 import type { DenoiserRef } from '../workers/protocol.ts';
-import type { Context } from './commands.ts';
+import type { Context } from './context.ts';
 import type { LogEvents } from './log-events.ts';
 import type { Denoiser } from './models.ts';
 import { versions } from './paths.ts';

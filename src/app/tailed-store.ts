@@ -15,7 +15,7 @@ import { Tail } from '../datasets/tail.ts';
 import { DatasetError } from '../errors.ts';
 import { statIfThereNow } from '../files/folder.ts';
 import { Positions } from '../state/positions.ts';
-import type { Context } from './commands.ts';
+import type { Context } from './context.ts';
 import { channelsOf, reachOf, takeIn } from './datasets.ts';
 
 const NDJSON = /\.(ndjson|jsonl)$/;

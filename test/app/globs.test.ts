@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadSettings } from '../../config/load.ts';
-import { openTraining, withClasses } from '../../src/cli/datasets.ts';
-import { expandSource } from '../../src/cli/globs.ts';
-import { locate } from '../../src/cli/paths.ts';
+import { openTraining, withClasses } from '../../src/app/datasets.ts';
+import { expandSource } from '../../src/app/globs.ts';
+import { locate } from '../../src/app/paths.ts';
 import { pngOf, readAll } from '../datasets/make.ts';
 
 let root: string;

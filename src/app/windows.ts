@@ -10,7 +10,7 @@ import type { Estimate, OnEstimate } from '../../streams/stages/detect.ts';
 import type { Verdict } from '../defense/verdict/verdict.ts';
 import { ConfigError, OutputError, unwritten, writing } from '../errors.ts';
 import type { State } from '../state/state.ts';
-import type { Context } from './commands.ts';
+import type { Context } from './context.ts';
 
 const DESCRIPTOR = /^fd:(\d+)$/;
 /** What a reader leaves behind that went away. */

@@ -22,13 +22,13 @@ import {
   STREAM_OUTPUTS,
   type WriterOptions,
 } from '../datasets/writer.ts';
-import { ConfigError, OutputError } from '../errors.ts';
+import { OutputError } from '../errors.ts';
 import { Successor } from '../files/successor.ts';
 import type { State } from '../state/state.ts';
 import type { Pool } from '../workers/pool.ts';
 import type { ClassifierRef } from '../workers/protocol.ts';
 import { tilesPerImage } from '../workers/tiling.ts';
-import type { Context } from './commands.ts';
+import type { Context } from './context.ts';
 import { writerOptions } from './datasets.ts';
 import { writeEvidence } from './evidence.ts';
 import type { RunMemory } from './memory.ts';
@@ -147,14 +147,6 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
   } finally {
     settled.dispose();
   }
-}
-
-/** Images are nothing for a screen. */
-export function checkTerminal(context: Context): void {
-  if (!toStandardOutput(context) || !('isTTY' in context.stdout && context.stdout.isTTY)) return;
-  throw new ConfigError(
-    'output.path: expected stdout to be a pipe or a file, found a terminal; redirect it or set output.path',
-  );
 }
 
 /** Runs `work` with the claim on a named output, so that who would write there too is refused before he has begun. */

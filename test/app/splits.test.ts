@@ -2,8 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { loadSettings } from '../../config/load.ts';
-import type { Context } from '../../src/cli/commands.ts';
-import { openTest, openTraining } from '../../src/cli/datasets.ts';
+import type { Context } from '../../src/app/context.ts';
+import { openTest, openTraining } from '../../src/app/datasets.ts';
 import type { Source } from '../../src/datasets/stream.ts';
 import { pngOf, temporaryFolder } from '../datasets/make.ts';
 

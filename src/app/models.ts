@@ -29,7 +29,7 @@ import { classNamesInModel } from '../weights/onnx-class-names.ts';
 import { packWeights, unpackWeights } from '../weights/weights.ts';
 import type { Pool } from '../workers/pool.ts';
 import type { ClassifierRef, DenoiserRef } from '../workers/protocol.ts';
-import type { Context } from './commands.ts';
+import type { Context } from './context.ts';
 import { denoiserMeaning, observerView } from './meanings.ts';
 import { planOf, plants, trainingOf } from './rules.ts';
 import type { TrainedNetwork } from './tally.ts';

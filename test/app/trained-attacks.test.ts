@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { loadSettings } from '../../config/load.ts';
-import { prepareAttack } from '../../src/cli/attack.ts';
-import type { Context } from '../../src/cli/commands.ts';
+import { prepareAttack } from '../../src/app/attack.ts';
+import type { Context } from '../../src/app/context.ts';
 import { testPool } from '../support/pools.ts';
 import { shapesStore } from '../support/stores.ts';
 

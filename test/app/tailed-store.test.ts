@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { loadSettings } from '../../config/load.ts';
-import type { Context } from '../../src/cli/commands.ts';
-import { TailedStore } from '../../src/cli/tailed-store.ts';
+import type { Context } from '../../src/app/context.ts';
+import { TailedStore } from '../../src/app/tailed-store.ts';
 import { encodePng } from '../../src/datasets/png.ts';
 import type { ImageShape } from '../../src/datasets/sample.ts';
 

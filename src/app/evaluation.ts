@@ -10,7 +10,7 @@ import type { Rates } from '../state/record.ts';
 import { classifyStore } from '../training/classify.ts';
 import type { Pool } from '../workers/pool.ts';
 import type { ClassifierRef } from '../workers/protocol.ts';
-import type { Context } from './commands.ts';
+import type { Context } from './context.ts';
 import { fillStore, refuseToLog } from './datasets.ts';
 
 /** Share of a store's images that get their own label, in [0, 1]; undefined where there is none. */
