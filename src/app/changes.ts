@@ -5,7 +5,6 @@
 import { appendFileSync, existsSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Writable } from 'node:stream';
-import type { SettledSample } from '../../streams/records.ts';
 import { parseLooseJson } from '../bounded-json.ts';
 import { type ByteSink, streamSink } from '../datasets/byte-sink.ts';
 import { spliceFields } from '../datasets/json-splice.ts';
@@ -15,6 +14,7 @@ import type { SampleStore } from '../datasets/sample-store.ts';
 import type { DatasetWriter } from '../datasets/writer.ts';
 import { ConfigError, writing } from '../errors.ts';
 import { syncFolderNow, syncNow, syncStream } from '../files/sync.ts';
+import type { SettledSample } from '../ports/records.ts';
 import { deliver, forget } from '../state/outbox.ts';
 import type { RunRecord } from '../state/record.ts';
 import type { State } from '../state/state.ts';

@@ -4,10 +4,10 @@
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { PurifySummary } from '../../streams/purify.ts';
-import type { SettledSample } from '../../streams/records.ts';
 import type { Estimate } from '../../streams/stages/detect.ts';
 import type { DatasetInfo } from '../datasets/open.ts';
 import { ConfigError } from '../errors.ts';
+import type { SettledSample } from '../ports/records.ts';
 import { CandidateStore, digestOf } from '../state/candidates.ts';
 import { JSON_VALUE, onDatabase } from '../state/database.ts';
 import { Ledger } from '../state/ledger.ts';

@@ -2,8 +2,8 @@
 // every record says in the end about cost.
 
 import { resolve } from 'node:path';
-import { Journal } from '../../streams/operators/journal.ts';
-import type { Refuse } from '../../streams/records.ts';
+import { Journal } from '../files/journal.ts';
+import type { Refuse } from '../ports/records.ts';
 import { type Metrics, type RecordOptions, RunRecord } from '../state/record.ts';
 import type { Context } from './context.ts';
 import { versions } from './paths.ts';

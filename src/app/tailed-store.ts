@@ -5,7 +5,6 @@
 import { join } from 'node:path';
 import { isDynamicPattern } from 'tinyglobby';
 import type { Settings } from '../../config/schema.ts';
-import type { Refuse } from '../../streams/records.ts';
 import type { Entry } from '../datasets/entry.ts';
 import { LabelCensus, MAX_CLASSES } from '../datasets/label-census.ts';
 import { settleRange } from '../datasets/open.ts';
@@ -14,6 +13,7 @@ import type { SourceInfo } from '../datasets/stream.ts';
 import { Tail } from '../datasets/tail.ts';
 import { DatasetError } from '../errors.ts';
 import { statIfThereNow } from '../files/folder.ts';
+import type { Refuse } from '../ports/records.ts';
 import { Positions } from '../state/positions.ts';
 import type { Context } from './context.ts';
 import { channelsOf, reachOf, takeIn } from './datasets.ts';

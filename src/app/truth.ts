@@ -1,10 +1,10 @@
 // Holds a manifest of decisions against the ground truth, line by line.
 
 import { createReadStream } from 'node:fs';
-import { lines } from '../../streams/operators/lines.ts';
-import type { ManifestEntry } from '../../streams/records.ts';
 import type { Truth } from '../attacks/truth.ts';
 import { type DetectionFigures, DetectionTally } from '../defense/repair/evaluation.ts';
+import { lines } from '../files/lines.ts';
+import type { ManifestEntry } from '../ports/records.ts';
 
 /**
  * How good the decisions were.

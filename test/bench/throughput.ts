@@ -18,10 +18,10 @@ import { openStream } from '../../src/datasets/stream.ts';
 import { openWriter } from '../../src/datasets/writer.ts';
 import type { Outcome } from '../../src/errors.ts';
 import { settingsOf } from '../../src/library/options.ts';
+import type { BenignTrainer, Candidates, Observation, Runner } from '../../src/ports/runner.ts';
 import { Pool } from '../../src/workers/pool.ts';
 import { threadDecoder } from '../../src/workers/thread-decoder.ts';
 import { runPurification } from '../../streams/purify.ts';
-import type { BenignTrainer, Candidates, Observation, Runner } from '../../streams/runner.ts';
 import { CLASSES, identitySamples, writeIdentityNetworks } from './identity.ts';
 
 const SHAPE = [3, 32, 32] as const;

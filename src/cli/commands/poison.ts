@@ -4,7 +4,6 @@
 import { readdirSync, statSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Journal } from '../../../streams/operators/journal.ts';
 import { poisoned, prepareAttack } from '../../app/attack.ts';
 import type { Context } from '../../app/context.ts';
 import {
@@ -27,6 +26,7 @@ import type { SampleStore } from '../../datasets/sample-store.ts';
 import type { Source } from '../../datasets/stream.ts';
 import { openWriter } from '../../datasets/writer.ts';
 import { ConfigError, unwritten, writing } from '../../errors.ts';
+import { Journal } from '../../files/journal.ts';
 import { claim, isWorkName } from '../../files/work-folder.ts';
 
 export async function poison(context: Context): Promise<void> {

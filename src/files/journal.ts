@@ -1,12 +1,10 @@
-// The barrier between two passes over the same records. A verdict on a class needs every sample, so the records
-// wait for it: in a file of one JSON value a line, never in memory. The replay is an async iterable, to be pulled
-// with credit. Writing is synchronous, in blocks: it costs microseconds, and nothing is left half done when a
-// stream ends early.
+// A file of one JSON value a line, for records that wait for others: a verdict on a class needs every sample, and no
+// record waits in memory. The replay is an async iterable, to be pulled with credit. Writing is synchronous, in blocks:
+// it costs microseconds, and nothing is left half done when a stream ends early.
 
 import { closeSync, createReadStream, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { finalize, type MonoTypeOperatorFunction, pipe, tap } from 'rxjs';
-import { writing } from '../../src/errors.ts';
+import { writing } from '../errors.ts';
 import { lines } from './lines.ts';
 
 /** Characters gathered before they are written, so that a line does not cost a system call. */
@@ -86,20 +84,4 @@ export class Journal<T> implements Sink<T>, AsyncIterable<T> {
     });
     this.#refused = false;
   }
-}
-
-/** Appends each item to `sink`, then emits it; the sink is closed as `closing` does. */
-export function journalled<T>(sink: Sink<T>): MonoTypeOperatorFunction<T> {
-  return pipe(
-    tap((item) => sink.append(item)),
-    closing(sink),
-  );
-}
-
-/** Closes `sink` before the end is passed on, and on errors and on unsubscribing too. */
-export function closing<T>(sink: Pick<Sink<T>, 'close'>): MonoTypeOperatorFunction<T> {
-  return pipe(
-    tap({ complete: () => sink.close() }),
-    finalize(() => sink.close()),
-  );
 }

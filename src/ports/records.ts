@@ -1,10 +1,10 @@
 // The records that flow through the pipeline. Each says what is known of one sample so far; ids tie them
 // together. Images travel only between neighbours: a record that waits holds labels and an index, never pixels.
 
-import type { Quarantined, Sample } from '../src/datasets/sample.ts';
-import type { Knowledge } from '../src/defense/repair/knowledge.ts';
-import type { Verdict } from '../src/defense/verdict/verdict.ts';
-import type { Failure } from '../src/errors.ts';
+import type { Quarantined, Sample } from '../datasets/sample.ts';
+import type { Knowledge } from '../defense/repair/knowledge.ts';
+import type { Verdict } from '../defense/verdict/verdict.ts';
+import type { Failure } from '../errors.ts';
 
 /** A sample and its place in the store that holds the raw images. */
 export interface PlacedSample {

@@ -1,12 +1,11 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { concat, from, lastValueFrom, NEVER, of, tap, throwError, toArray } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Journal } from '../../../src/files/journal.ts';
 import { Credit, credited } from '../../../streams/operators/credited.ts';
-import { Journal, journalled } from '../../../streams/operators/journal.ts';
+import { journalled } from '../../../streams/operators/journalled.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -88,13 +87,6 @@ describe('journalled', () => {
     expect(await drain(journal)).toEqual([note(1)]);
   });
 
-  it('refuses to be replayed while it is written', async () => {
-    const journal = journalOf();
-    journal.append(note(1));
-    await expect(drain(journal)).rejects.toThrow('close it first');
-    journal.close();
-  });
-
   it('replays with back-pressure: a consumer that does not acknowledge gets no further', async () => {
     const journal = journalOf();
     const many = Array.from({ length: 500 }, (_, n) => note(n));
@@ -112,31 +104,5 @@ describe('journalled', () => {
       toArray(),
     );
     expect(await lastValueFrom(acknowledged)).toEqual(many);
-  });
-
-  it('keeps memory flat: 64 MiB through the journal, less than 4 MiB of it held at any time', async () => {
-    setFlagsFromString('--expose-gc');
-    const collect: () => void = runInNewContext('gc');
-    const journal = new Journal<string>(join(folder, 'big.ndjson'));
-    const line = 'x'.repeat(64 * 1024);
-    collect();
-    const before = process.memoryUsage().heapUsed;
-    let most = 0;
-    const watch = (count: number) => {
-      if (count % 128) return;
-      collect();
-      most = Math.max(most, process.memoryUsage().heapUsed - before);
-    };
-    for (let i = 0; i < 1024; i++) {
-      journal.append(line);
-      watch(i);
-    }
-    journal.close();
-    let count = 0;
-    for await (const item of journal) {
-      if (item.length === line.length) watch(++count);
-    }
-    expect(count).toBe(1024);
-    expect(most).toBeLessThan(4 * 2 ** 20);
   });
 });

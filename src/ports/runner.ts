@@ -2,10 +2,10 @@
 // `Runner`, the training code implements `BenignTrainer`. Bad data, and data that workers die of, comes back as
 // outcomes; a rejected promise means that the machinery itself failed (a disk is full) and ends the run.
 
-import type { Sample } from '../src/datasets/sample.ts';
-import type { SampleStore } from '../src/datasets/sample-store.ts';
-import type { Prediction } from '../src/defense/repair/repair.ts';
-import type { Outcome } from '../src/errors.ts';
+import type { Sample } from '../datasets/sample.ts';
+import type { SampleStore } from '../datasets/sample-store.ts';
+import type { Prediction } from '../defense/repair/repair.ts';
+import type { Outcome } from '../errors.ts';
 
 /** What candidates are made of: a dataset's samples, or images that a run makes up of them. */
 export type CandidateKind = 'sample' | 'canary';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { lines } from '../../../streams/operators/lines.ts';
+import { lines } from '../../src/files/lines.ts';
 
 async function* chunked(...chunks: (string | Uint8Array)[]) {
   yield* chunks;
