@@ -4,7 +4,6 @@
 export type { Pullable } from '../streams/operators/pulled.ts';
 export type { Progress } from '../streams/progress.ts';
 export type { PurifySummary } from '../streams/purify.ts';
-export type { Decision, ManifestEntry, Refused, TransitionRecord } from '../streams/records.ts';
 export type { Dataset, DatasetInfo, DatasetOptions } from './datasets/open.ts';
 export { openDataset } from './datasets/open.ts';
 export type { ImageShape, Quarantined, ReadResult, Sample } from './datasets/sample.ts';
@@ -40,3 +39,4 @@ export {
   type SettledEvent,
 } from './library/purify.ts';
 export { type TransitionsEvent, type TransitionsOptions, transitions } from './library/transitions.ts';
+export type { Decision, ManifestEntry, Refused, TransitionRecord } from './ports/records.ts';

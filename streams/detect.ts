@@ -5,10 +5,10 @@ import { lastValueFrom } from 'rxjs';
 import { parseJson } from '../src/bounded-json.ts';
 import type { Verdict } from '../src/defense/verdict/verdict.ts';
 import { DatasetError } from '../src/errors.ts';
+import { lines } from '../src/files/lines.ts';
+import type { TransitionRecord } from '../src/ports/records.ts';
 import { abortable } from './operators/abortable.ts';
 import { Credit, credited } from './operators/credited.ts';
-import { lines } from './operators/lines.ts';
-import type { TransitionRecord } from './records.ts';
 import { type Detection, type Estimate, emptyVerdict, estimated, type OnEstimate } from './stages/detect.ts';
 
 /**

@@ -3,11 +3,11 @@
 
 import { concatMap, map, tap } from 'rxjs';
 import type { ReadResult } from '../src/datasets/sample.ts';
+import type { Refuse, TransitionRecord } from '../src/ports/records.ts';
+import type { Runner } from '../src/ports/runner.ts';
 import { abortable } from './operators/abortable.ts';
 import { Credit } from './operators/credited.ts';
 import type { Report } from './progress.ts';
-import type { Refuse, TransitionRecord } from './records.ts';
-import type { Runner } from './runner.ts';
 import { diffuse } from './stages/diffuse.ts';
 import { observe } from './stages/observe.ts';
 import { read } from './stages/read.ts';

@@ -2,25 +2,8 @@
 // command is called, so that `--help` and a mistyped option answer at once.
 
 import type { CommandName } from '../../config/options.ts';
-import type { Settings } from '../../config/schema.ts';
-import type { Log } from './log.ts';
-import { DENOISER_MEANING } from './meanings.ts';
-import type { Tally } from './tally.ts';
-
-/** What a command gets from the program. */
-export interface Context {
-  readonly settings: Settings;
-  readonly log: Log;
-  /** Results go here. */
-  readonly stdout: NodeJS.WritableStream;
-  readonly stdin: NodeJS.ReadableStream;
-  /** Path of a file as the user named it, or of the package's own. */
-  locate(path: string): string;
-  /** Aborts when the user interrupts. */
-  readonly signal: AbortSignal;
-  /** Counts what happens; left out where nobody asks. */
-  readonly tally?: Tally;
-}
+import type { Context } from '../app/context.ts';
+import { DENOISER_MEANING } from '../app/meanings.ts';
 
 export interface Command {
   readonly name: CommandName;

@@ -3,8 +3,9 @@
 // get one JSON object a line, with fields that say the same (`log-events.ts`); both they and files get a line on progress every tenth of the work, but at most one a
 // second and at least one in ten. Results never pass through here: they go to stdout.
 
+import type { Log } from '../app/log.ts';
+import type { LogEvent } from '../app/log-events.ts';
 import { jsonLine, withoutControls } from '../control-characters.ts';
-import type { LogEvent } from './log-events.ts';
 
 /** How much is logged, least first. */
 const LEVELS = ['error', 'warn', 'info', 'debug'] as const;
@@ -39,7 +40,7 @@ interface Progress {
   shownShare: number;
 }
 
-export class Log {
+export class TerminalLog implements Log {
   readonly #terminal: Terminal;
   readonly #level: LogLevel;
   readonly #json: boolean;

@@ -9,16 +9,16 @@ import { setFlagsFromString } from 'node:v8';
 import { type ConfigText, loadSettings, options } from '../../config/load.ts';
 import { didYouMean } from '../../config/nearest.ts';
 import type { Settings } from '../../config/schema.ts';
+import { locate, packageRoot, STANDARD, versions } from '../app/paths.ts';
+import { Tally } from '../app/tally.ts';
 import { ConfigError, DataElixirError, OutputError, recognised } from '../errors.ts';
 import { patience } from '../files/patience.ts';
 import { type CommandLine, parseCommandLine } from './arguments.ts';
 import { type Command, commands, reads } from './commands.ts';
 import { commandHelp, programHelp } from './help.ts';
-import { Log, type LogLevel } from './log.ts';
+import { type LogLevel, TerminalLog } from './log.ts';
 import type { MetricsServer } from './metrics-server.ts';
 import { refuseOverlaps } from './overlaps.ts';
-import { locate, packageRoot, STANDARD, versions } from './paths.ts';
-import { Tally } from './tally.ts';
 
 /** As shells report programs that a signal ended; Node ignores SIGPIPE, and learns of it by an error. */
 const SIGNALLED = 128;
@@ -157,11 +157,11 @@ let log = openLog('info', process.env.DATAELIXIR_LOG_FORMAT);
 const interruption = new AbortController();
 
 /** Lines for people on a terminal, or where they are asked for; else JSON. https://no-color.org */
-function openLog(level: LogLevel, format: string | undefined): Log {
+function openLog(level: LogLevel, format: string | undefined): TerminalLog {
   const terminal = process.stderr;
   const human = format === 'human' || (format !== 'json' && terminal.isTTY);
   const color = terminal.isTTY && !process.env.NO_COLOR;
-  return new Log(terminal, level, { format: human ? 'human' : 'json', color });
+  return new TerminalLog(terminal, level, { format: human ? 'human' : 'json', color });
 }
 
 /** Lets what runs unwind and clean up; a second signal ends the process at once. */

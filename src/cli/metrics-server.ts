@@ -4,8 +4,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Counter, Gauge, Registry } from 'prom-client';
+import type { Health, Tally, Training } from '../app/tally.ts';
 import { ConfigError } from '../errors.ts';
-import type { Health, Tally, Training } from './tally.ts';
 
 const PREFIX = 'dataelixir_';
 /** Each connection takes one of the files that the run may have open; whoever scrapes needs one for a moment. */

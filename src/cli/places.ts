@@ -6,10 +6,10 @@ import { join, resolve } from 'node:path';
 import { options } from '../../config/load.ts';
 import type { CommandName } from '../../config/options.ts';
 import type { Settings } from '../../config/schema.ts';
+import { matcherOf, matchesOf, patternOf } from '../app/globs.ts';
+import { MANIFEST_ENDING, STANDARD, sourcePath, toStandardOutput, trainingStatePath } from '../app/paths.ts';
 import { SHAPES } from '../datasets/formats.ts';
-import { matcherOf, matchesOf, patternOf } from './globs.ts';
 import type { Input, Output } from './overlaps.ts';
-import { MANIFEST_ENDING, STANDARD, sourcePath, toStandardOutput, trainingStatePath } from './paths.ts';
 
 /** What a command is called with. */
 export interface Call {

@@ -2,9 +2,9 @@
 
 import { judgeRecords, type Numbered } from '../../streams/detect.ts';
 import { type Pullable, pulled } from '../../streams/operators/pulled.ts';
-import type { TransitionRecord } from '../../streams/records.ts';
-import { detectionOf } from '../cli/rules.ts';
+import { detectionOf } from '../app/rules.ts';
 import type { Verdict } from '../defense/verdict/verdict.ts';
+import type { TransitionRecord } from '../ports/records.ts';
 import { checkPullable, type Options, settingsOf } from './options.ts';
 
 export interface DetectOptions extends Options {

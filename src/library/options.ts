@@ -5,8 +5,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadSettings } from '../../config/load.ts';
 import { type Settings, schema } from '../../config/schema.ts';
-import { DENOISER_MEANING } from '../cli/meanings.ts';
-import { packageRoot } from '../cli/paths.ts';
+import { DENOISER_MEANING } from '../app/meanings.ts';
+import { packageRoot } from '../app/paths.ts';
 import { ConfigError } from '../errors.ts';
 
 type PartialOf<T> = { readonly [K in keyof T]?: T[K] extends object ? DeepPartial<T[K]> : T[K] };

@@ -2,12 +2,12 @@
 
 import { emitted } from '../../streams/operators/emitted.ts';
 import { type Pullable, pulling } from '../../streams/operators/pulled.ts';
-import type { TransitionRecord } from '../../streams/records.ts';
 import { runTransitions } from '../../streams/transitions.ts';
-import { loadDenoiser, loadObserver } from '../cli/models.ts';
-import { planOf } from '../cli/rules.ts';
-import { withPool } from '../cli/workspace.ts';
+import { loadDenoiser, loadObserver } from '../app/models.ts';
+import { planOf } from '../app/rules.ts';
+import { withPool } from '../app/workspace.ts';
 import type { Sample } from '../datasets/sample.ts';
+import type { TransitionRecord } from '../ports/records.ts';
 import { PoolRunner } from '../workers/pool-runner.ts';
 import { checkPullable, type Options, settingsOf } from './options.ts';
 import type { RefusedEvent } from './purify.ts';

@@ -4,8 +4,8 @@
 // trigger's place filled, are kept apart and only for as long as runs ask for the same ones.
 
 import { hash } from 'node:crypto';
-import type { CandidateKind } from '../../streams/runner.ts';
 import type { Sample } from '../datasets/sample.ts';
+import type { CandidateKind } from '../ports/runner.ts';
 import type { CandidateCache } from '../workers/pool-runner.ts';
 import { type Database, JSON_VALUE, rangeOf } from './database.ts';
 import type { Place, ValueLog } from './value-log.ts';

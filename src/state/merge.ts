@@ -4,11 +4,11 @@
 
 import { mkdir, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import type { CandidateKind } from '../../streams/runner.ts';
 import { StateError } from '../errors.ts';
 import { keepMode } from '../files/successor.ts';
 import { syncFolder } from '../files/sync.ts';
 import { makeFolderBeside, removeWorkFolder } from '../files/work-folder.ts';
+import type { CandidateKind } from '../ports/runner.ts';
 import { CandidateStore } from './candidates.ts';
 import { checkFree, JSON_VALUE, onDatabase, rangeOf, refusal } from './database.ts';
 import type { Released } from './ledger.ts';

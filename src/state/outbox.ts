@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { lines } from '../../streams/operators/lines.ts';
+import { lines } from '../files/lines.ts';
 import { syncFolderNow } from '../files/sync.ts';
 import type { State } from './state.ts';
 

@@ -1,12 +1,12 @@
 // Step 7's classifier: collects settled samples on disk as the stream delivers them, trains from scratch on
 // them, and later fine-tunes with those that were settled with its help.
 
-import type { BenignTrainer } from '../../streams/runner.ts';
 import type { Sample } from '../datasets/sample.ts';
 import type { SampleStore } from '../datasets/sample-store.ts';
 import type { Prediction } from '../defense/repair/repair.ts';
 import type { Outcome } from '../errors.ts';
 import type { ClassifierSpec } from '../networks/network.ts';
+import type { BenignTrainer } from '../ports/runner.ts';
 import type { Pool } from '../workers/pool.ts';
 import { outcomeOf, pack } from '../workers/pool-runner.ts';
 import type { NetworkRef, SharedWeights } from '../workers/protocol.ts';

@@ -2,11 +2,11 @@
 // the examples, and each judges the images of the other half: what a network has learned by heart says nothing about
 // the image (cross-fitting, as in Northcutt et al. 2021, "Confident learning").
 
-import type { CarrierLearner, Placed } from '../../streams/runner.ts';
 import type { Sample } from '../datasets/sample.ts';
 import type { SampleStore } from '../datasets/sample-store.ts';
 import { hashOf } from '../math/random.ts';
 import type { ClassifierSpec } from '../networks/network.ts';
+import type { CarrierLearner, Placed } from '../ports/runner.ts';
 import type { Pool } from '../workers/pool.ts';
 import { outcomeOf, pack } from '../workers/pool-runner.ts';
 import type { NetworkRef } from '../workers/protocol.ts';

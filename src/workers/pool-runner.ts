@@ -1,6 +1,12 @@
 // The pool as the stages see it: batches of samples in, candidates, labels and chosen images out. It packs
 // samples into tasks and knows which networks and which plan to use; it decides nothing.
 
+import type { Sample } from '../datasets/sample.ts';
+import type { Prediction } from '../defense/repair/repair.ts';
+import { lastCandidates } from '../diffusion/candidates.ts';
+import type { Outcome } from '../errors.ts';
+import { DataElixirError, toFailure } from '../errors.ts';
+import { membraneFill } from '../math/membrane.ts';
 import type {
   CandidateKind,
   Candidates,
@@ -9,13 +15,7 @@ import type {
   Restoration,
   Runner,
   Selection,
-} from '../../streams/runner.ts';
-import type { Sample } from '../datasets/sample.ts';
-import type { Prediction } from '../defense/repair/repair.ts';
-import { lastCandidates } from '../diffusion/candidates.ts';
-import type { Outcome } from '../errors.ts';
-import { DataElixirError, toFailure } from '../errors.ts';
-import { membraneFill } from '../math/membrane.ts';
+} from '../ports/runner.ts';
 import { classifyImages } from '../training/classify.ts';
 import type { Pool } from './pool.ts';
 import type { ClassifierRef, ImageBatch, Purifier } from './protocol.ts';

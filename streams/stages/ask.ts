@@ -5,9 +5,9 @@ import type { Sample } from '../../src/datasets/sample.ts';
 import type { SampleStore } from '../../src/datasets/sample-store.ts';
 import type { Scored } from '../../src/defense/evidence/score-sample.ts';
 import type { Outcome } from '../../src/errors.ts';
+import type { Placed, Runner } from '../../src/ports/runner.ts';
 import { inOrder } from '../operators/in-order.ts';
 import { isolated } from '../operators/isolated.ts';
-import type { Placed, Runner } from '../runner.ts';
 import { rawSamples } from './raw-samples.ts';
 
 /** A sample of the evidence and what came of its image. */

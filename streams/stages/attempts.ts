@@ -2,9 +2,9 @@
 // have in common.
 
 import type { Outcome } from '../../src/errors.ts';
+import type { Refused } from '../../src/ports/records.ts';
 import { isolated } from '../operators/isolated.ts';
 import type { Either } from '../operators/quarantine.ts';
-import type { Refused } from '../records.ts';
 
 /** Works on a batch as `isolated` does and says of each attempt what goes on, or which sample is refused. */
 export async function attempted<T, R>(

@@ -17,7 +17,7 @@ import {
 import type { Canaries, LabelsWith } from '../../src/defense/verdict/questions.ts';
 import { stamped } from '../../src/defense/verdict/stamp-test.ts';
 import type { Outcome } from '../../src/errors.ts';
-import type { Runner } from '../runner.ts';
+import type { Runner } from '../../src/ports/runner.ts';
 import { ask, labelsOf, mapped } from './ask.ts';
 
 /** An observer that was taught triggers: the k-th kind by copies of some samples, as the k-th class behind the others. */

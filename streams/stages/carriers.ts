@@ -20,7 +20,7 @@ import type { CarrierTest } from '../../src/defense/repair/knowledge.ts';
 import type { Naming } from '../../src/defense/repair/naming.ts';
 import type { Outcome } from '../../src/errors.ts';
 import { median } from '../../src/math/robust.ts';
-import type { CarrierLearner, Placed, Runner } from '../runner.ts';
+import type { CarrierLearner, Placed, Runner } from '../../src/ports/runner.ts';
 import { ask, isPlaced, labelsOf, mapped } from './ask.ts';
 
 /** Samples of each kind that a network learns from at most, and known poison without which it does not try. */

@@ -3,9 +3,9 @@
 import { bufferCount, concatMap, mergeMap, type OperatorFunction, pipe } from 'rxjs';
 import type { SampleStore } from '../../src/datasets/sample-store.ts';
 import type { Prediction } from '../../src/defense/repair/repair.ts';
+import type { PlacedRecord, Refuse } from '../../src/ports/records.ts';
+import type { BenignTrainer } from '../../src/ports/runner.ts';
 import { quarantine } from '../operators/quarantine.ts';
-import type { PlacedRecord, Refuse } from '../records.ts';
-import type { BenignTrainer } from '../runner.ts';
 import { attempted } from './attempts.ts';
 import { rawSamples } from './raw-samples.ts';
 

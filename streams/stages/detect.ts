@@ -9,11 +9,12 @@ import { ScoreSample } from '../../src/defense/evidence/score-sample.ts';
 import { keepCandidates } from '../../src/defense/evidence/transitions.ts';
 import type { Knowledge } from '../../src/defense/repair/knowledge.ts';
 import type { Detector, Verdict } from '../../src/defense/verdict/verdict.ts';
+import { Journal } from '../../src/files/journal.ts';
+import type { JudgedRecord, PlacedRecord, TransitionRecord } from '../../src/ports/records.ts';
 import { type Credit, credited } from '../operators/credited.ts';
-import { Journal, journalled } from '../operators/journal.ts';
+import { journalled } from '../operators/journalled.ts';
 import { Paced } from '../operators/paced.ts';
 import { type Tally, type Window, windowed } from '../operators/windowed.ts';
-import type { JudgedRecord, PlacedRecord, TransitionRecord } from '../records.ts';
 
 /** What is known after a window. Verdicts are worked out when they are read, which is to be at once. */
 export interface Estimate {

@@ -1,10 +1,10 @@
 // Step 2: batches of samples become batches of candidate images, as many at a time as the runner can work on.
 
 import { bufferCount, mergeMap, type OperatorFunction, pipe } from 'rxjs';
+import type { PlacedSample, Refuse } from '../../src/ports/records.ts';
+import type { Candidates, Runner } from '../../src/ports/runner.ts';
 import { inOrder } from '../operators/in-order.ts';
 import { quarantine } from '../operators/quarantine.ts';
-import type { PlacedSample, Refuse } from '../records.ts';
-import type { Candidates, Runner } from '../runner.ts';
 import { attempted } from './attempts.ts';
 
 /** Samples and their candidates on the way to the observer. */

@@ -4,11 +4,11 @@
 import { mergeMap, type OperatorFunction, pipe } from 'rxjs';
 import type { Residuals } from '../../src/defense/evidence/residuals.ts';
 import { majorityOf } from '../../src/defense/evidence/transitions.ts';
+import type { PlacedRecord, PlacedSample, Refuse } from '../../src/ports/records.ts';
+import type { Observation, Runner } from '../../src/ports/runner.ts';
 import { inOrder } from '../operators/in-order.ts';
 import { quarantine } from '../operators/quarantine.ts';
 import { counted, type Report } from '../progress.ts';
-import type { PlacedRecord, PlacedSample, Refuse } from '../records.ts';
-import type { Observation, Runner } from '../runner.ts';
 import { attempted } from './attempts.ts';
 import type { DiffusedBatch } from './diffuse.ts';
 

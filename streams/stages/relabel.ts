@@ -13,12 +13,12 @@ import {
   tap,
 } from 'rxjs';
 import { decideAgreed, decideConsensus, type RepairPolicy } from '../../src/defense/repair/repair.ts';
+import type { SettledSample, WaitingSample } from '../../src/ports/records.ts';
+import type { BenignTrainer } from '../../src/ports/runner.ts';
 import { type Credit, credited } from '../operators/credited.ts';
-import { closing, journalled } from '../operators/journal.ts';
+import { closing, journalled } from '../operators/journalled.ts';
 import { merged } from '../operators/merged.ts';
 import { counted, type Report } from '../progress.ts';
-import type { SettledSample, WaitingSample } from '../records.ts';
-import type { BenignTrainer } from '../runner.ts';
 import { type Consulted, consult } from './consult.ts';
 import { type SettleParts, settle } from './settle.ts';
 import { restored, Settlement } from './settlement.ts';

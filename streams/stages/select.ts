@@ -4,8 +4,8 @@ import { defer, map, type OperatorFunction } from 'rxjs';
 import { locateTrigger, type Trigger } from '../../src/defense/carriers/trigger.ts';
 import type { Residuals } from '../../src/defense/evidence/residuals.ts';
 import { decideNamed, decideRepair, type RepairPolicy } from '../../src/defense/repair/repair.ts';
+import type { JudgedRecord, SettledSample, WaitingSample } from '../../src/ports/records.ts';
 import { counted, type Report } from '../progress.ts';
-import type { JudgedRecord, SettledSample, WaitingSample } from '../records.ts';
 import { type InspectedRecord, inspect } from './inspect.ts';
 import { type Planned, type SettleParts, settle } from './settle.ts';
 

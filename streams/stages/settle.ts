@@ -12,8 +12,6 @@ import {
   type Repair,
 } from '../../src/defense/repair/repair.ts';
 import type { Outcome } from '../../src/errors.ts';
-import { inOrder } from '../operators/in-order.ts';
-import { type Either, quarantine } from '../operators/quarantine.ts';
 import type {
   ManifestEntry,
   PlacedRecord,
@@ -21,8 +19,10 @@ import type {
   Refused,
   SettledSample,
   WaitingSample,
-} from '../records.ts';
-import type { Runner } from '../runner.ts';
+} from '../../src/ports/records.ts';
+import type { Runner } from '../../src/ports/runner.ts';
+import { inOrder } from '../operators/in-order.ts';
+import { type Either, quarantine } from '../operators/quarantine.ts';
 import { mapped } from './ask.ts';
 import { attemptedInBatches } from './attempts.ts';
 import { rawSamples } from './raw-samples.ts';

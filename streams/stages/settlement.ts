@@ -3,8 +3,8 @@
 
 import { join } from 'node:path';
 import type { SampleStore } from '../../src/datasets/sample-store.ts';
-import { Journal, type Sink } from '../operators/journal.ts';
-import type { ManifestEntry, PlacedRecord, SettledSample, WaitingSample } from '../records.ts';
+import { Journal, type Sink } from '../../src/files/journal.ts';
+import type { ManifestEntry, PlacedRecord, SettledSample, WaitingSample } from '../../src/ports/records.ts';
 import { rawSamples } from './raw-samples.ts';
 
 /** A settled sample as a line; `pixels` (base64) only of purified images. */

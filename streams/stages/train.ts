@@ -2,9 +2,9 @@
 // completes.
 
 import { concat, concatMap, defer, ignoreElements, type MonoTypeOperatorFunction } from 'rxjs';
+import type { SettledSample, WaitingSample } from '../../src/ports/records.ts';
+import type { BenignTrainer } from '../../src/ports/runner.ts';
 import type { Report } from '../progress.ts';
-import type { SettledSample, WaitingSample } from '../records.ts';
-import type { BenignTrainer } from '../runner.ts';
 
 /** Feeds `trainer` and passes everything on; completes after `finish`, which is left out where nothing was fed. */
 export function train({

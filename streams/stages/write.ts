@@ -9,10 +9,10 @@ import { inOwnSize } from '../../src/datasets/own-size.ts';
 import type { Sample } from '../../src/datasets/sample.ts';
 import type { SampleStore } from '../../src/datasets/sample-store.ts';
 import type { DatasetWriter } from '../../src/datasets/writer.ts';
+import { Journal } from '../../src/files/journal.ts';
+import type { ManifestEntry, SettledSample } from '../../src/ports/records.ts';
 import type { Credit } from '../operators/credited.ts';
-import { Journal } from '../operators/journal.ts';
 import { counted, type Report } from '../progress.ts';
-import type { ManifestEntry, SettledSample } from '../records.ts';
 
 /** How images were fitted to the networks, as far as the samples do not say. */
 export interface Fitted {

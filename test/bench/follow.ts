@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { drawShape, SHAPES_SHAPE } from '../../fixtures/shapes.ts';
 import { encodePng } from '../../src/datasets/png.ts';
-import { lines } from '../../streams/operators/lines.ts';
+import { lines } from '../../src/files/lines.ts';
 import { SOURCE } from '../cli/program.ts';
 
 const CONFIG = `

@@ -12,6 +12,7 @@ import { divergenceDetector } from '../../src/defense/paper/divergence.ts';
 import { DEFAULT_POLICY } from '../../src/defense/repair/repair.ts';
 import type { ClassifierSpec, DenoiserSpec, NetworkSpec } from '../../src/networks/network.ts';
 import { inferenceGraph } from '../../src/networks/network.ts';
+import type { BenignTrainer } from '../../src/ports/runner.ts';
 import type { Engine } from '../../src/runtime/executor.ts';
 import { initialWeights } from '../../src/training/initial-weights.ts';
 import { DDPM_SCHEDULE } from '../../src/weights/unet-settings.ts';
@@ -20,7 +21,6 @@ import { Pool } from '../../src/workers/pool.ts';
 import { PoolRunner } from '../../src/workers/pool-runner.ts';
 import type { NetworkRef } from '../../src/workers/protocol.ts';
 import { runPurification } from '../../streams/purify.ts';
-import type { BenignTrainer } from '../../streams/runner.ts';
 import { normals, shortest } from './measure.ts';
 
 /** The denoiser and classifier of the demo. */

@@ -21,9 +21,9 @@ import { AppendFile } from '../../src/datasets/append-file.ts';
 import { fileSink } from '../../src/datasets/byte-sink.ts';
 import { openWriter } from '../../src/datasets/writer.ts';
 import { OutputError, StateError } from '../../src/errors.ts';
+import { Journal } from '../../src/files/journal.ts';
 import { RunRecord } from '../../src/state/record.ts';
 import { State } from '../../src/state/state.ts';
-import { Journal } from '../../streams/operators/journal.ts';
 import { dataelixir, type Ended, SOURCE } from './program.ts';
 import { tinySamples, writeTinyNetworks } from './tiny-networks.ts';
 

@@ -6,9 +6,9 @@ import { PassThrough } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { loadSettings } from '../../config/load.ts';
+import { Sources } from '../../src/app/follow.ts';
 import { purify } from '../../src/cli/commands/purify.ts';
-import { Sources } from '../../src/cli/follow.ts';
-import { Log } from '../../src/cli/log.ts';
+import { TerminalLog } from '../../src/cli/log.ts';
 import { Quiet } from '../../src/datasets/quiet.ts';
 import { ConfigError } from '../../src/errors.ts';
 import { temporaryFolder } from '../datasets/make.ts';
@@ -22,7 +22,7 @@ function watched(...train: readonly string[]) {
     ['follow.quiet', String(QUIET)],
   ]);
   const settings = loadSettings({ args, readPreset: (name) => ({ name, text: '' }) });
-  const log = new Log({ write: (text) => said.push(text) }, 'info');
+  const log = new TerminalLog({ write: (text) => said.push(text) }, 'info');
   return { sources: new Sources({ settings, locate: (path) => path, log }, new Quiet(QUIET)), said };
 }
 const quiet = () => setTimeout(1000 * QUIET + 200);
@@ -112,7 +112,7 @@ it.each([
     Object.entries({ 'follow.enabled': 'true', 'denoiser.path': 'package.json', ...options }),
   );
   const settings = loadSettings({ args, readPreset: (name) => ({ name, text: '' }) });
-  const log = new Log({ write: () => undefined }, 'error');
+  const log = new TerminalLog({ write: () => undefined }, 'error');
   const { signal } = new AbortController();
   const context = {
     settings,

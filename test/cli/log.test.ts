@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { Log, type LogLevel, type LogOptions } from '../../src/cli/log.ts';
+import { type LogLevel, type LogOptions, TerminalLog } from '../../src/cli/log.ts';
 import { projectPath } from '../support/paths.ts';
 
 /** What a line says, for programs. */
@@ -9,7 +9,7 @@ const NEWS = { event: 'written', path: 'x' } as const;
 function setUp(isTTY: boolean, level: LogLevel = 'info', options: LogOptions = {}, columns = 60) {
   const written: string[] = [];
   const clock = { ms: 0 };
-  const log = new Log({ isTTY, columns, write: (text) => written.push(text) }, level, {
+  const log = new TerminalLog({ isTTY, columns, write: (text) => written.push(text) }, level, {
     now: () => clock.ms,
     ...options,
   });
@@ -174,7 +174,7 @@ it('has events that docs/logs.md explains, field by field, and no others', () =>
   const [table] = read('docs/logs.md').split('## Metrics');
   const explained = [...table!.matchAll(/^\| `([\w-]+)` \| (.*)$/gm)].map(([, name, text]) => [name, text]);
   // each event from its name to the next one, without what is said of its fields
-  const [, ...parts] = read('src/cli/log-events.ts')
+  const [, ...parts] = read('src/app/log-events.ts')
     .replaceAll(/\/\*\*.*\*\//g, '')
     .split("readonly event: '");
   const events = parts.map((part) => [part.slice(0, part.indexOf("'")), part.split('export ')[0]!] as const);

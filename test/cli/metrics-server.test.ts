@@ -9,8 +9,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { Tally } from '../../src/app/tally.ts';
 import { MetricsServer } from '../../src/cli/metrics-server.ts';
-import { Tally } from '../../src/cli/tally.ts';
 import { writeTinyModels } from '../support/tiny-models.ts';
 import { SOURCE } from './program.ts';
 

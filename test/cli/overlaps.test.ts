@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { matcherOf, patternOf } from '../../src/cli/globs.ts';
+import { matcherOf, patternOf } from '../../src/app/globs.ts';
 import { refuseOverlaps } from '../../src/cli/overlaps.ts';
 import { ConfigError } from '../../src/errors.ts';
 import { temporaryFolder } from '../datasets/make.ts';

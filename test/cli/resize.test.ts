@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openDataset } from '../../src/datasets/open.ts';
 import type { ImageShape, Sample } from '../../src/datasets/sample.ts';
 import { openWriter } from '../../src/datasets/writer.ts';
-import type { ManifestEntry } from '../../streams/records.ts';
+import type { ManifestEntry } from '../../src/ports/records.ts';
 import { jpegOf, pixelsOf, pngOf, readAll } from '../datasets/make.ts';
 import { dataelixir } from './program.ts';
 import { writeTinyNetworks } from './tiny-networks.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { loadSettings } from '../../config/load.ts';
-import { openTraining } from '../../src/cli/datasets.ts';
+import { openTraining } from '../../src/app/datasets.ts';
 import { filePrefixes } from '../../src/datasets/file-prefixes.ts';
 import { pngOf, temporaryFolder } from './make.ts';
 

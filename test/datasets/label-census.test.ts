@@ -3,7 +3,7 @@
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { fillStore } from '../../src/cli/datasets.ts';
+import { fillStore } from '../../src/app/datasets.ts';
 import { formatDescription } from '../../src/datasets/description.ts';
 import { LabelCensus } from '../../src/datasets/label-census.ts';
 import { openDataset } from '../../src/datasets/open.ts';

@@ -4,8 +4,8 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { refuseToLog } from '../../src/cli/datasets.ts';
-import { Log } from '../../src/cli/log.ts';
+import { refuseToLog } from '../../src/app/datasets.ts';
+import { TerminalLog } from '../../src/cli/log.ts';
 import type { ReadResult } from '../../src/datasets/sample.ts';
 import { usable } from '../../src/datasets/usable.ts';
 import { DatasetError } from '../../src/errors.ts';
@@ -52,7 +52,7 @@ test('enough good ones, a lower share, or few bad ones end nothing', async () =>
 
 test('equal warnings are folded into one with their count', async () => {
   const lines: string[] = [];
-  const log = new Log({ write: (text: string) => lines.push(text) }, 'info');
+  const log = new TerminalLog({ write: (text: string) => lines.push(text) }, 'info');
   const refuse = refuseToLog({ log });
   for await (const result of results(0, [...sizes(5), 'expected a label, found none; add one'])) {
     if (!result.ok) await refuse(result.quarantined);

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 import { type ConfigText, loadSettings } from '../../config/load.ts';
 import type { Settings } from '../../config/schema.ts';
-import { packageRoot } from '../../src/cli/paths.ts';
+import { packageRoot } from '../../src/app/paths.ts';
 import type { Row, RunRow } from './rows.ts';
 
 /** Where experiments run and what they run. */

@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { packageRoot } from '../../src/cli/paths.ts';
+import { packageRoot } from '../../src/app/paths.ts';
 import { ConfigError } from '../../src/errors.ts';
 import { type Campaign, runCampaign, stateOf } from './campaign.ts';
 import type { Site } from './definition.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { TransitionRecord } from '../../streams/records.ts';
+import type { TransitionRecord } from '../../src/ports/records.ts';
 import { defaultSettings } from './definition.ts';
 import { simulated } from './simulation.ts';
 import { countAlarms, judgeOf, resampled } from './verdicts.ts';

@@ -4,7 +4,7 @@
 // an under-trained denoiser washes out.
 
 import { fillNormal, fillUniform, RandomStream, randomKey } from '../../src/math/random.ts';
-import type { TransitionRecord } from '../../streams/records.ts';
+import type { TransitionRecord } from '../../src/ports/records.ts';
 
 const SEED = 1;
 const ROUNDS = 5;

@@ -2,8 +2,8 @@
 
 import { createHash } from 'node:crypto';
 import type { Settings } from '../../config/schema.ts';
-import { openTraining } from '../../src/cli/datasets.ts';
-import { locate } from '../../src/cli/paths.ts';
+import { openTraining } from '../../src/app/datasets.ts';
+import { locate } from '../../src/app/paths.ts';
 import { type Dataset, openDataset } from '../../src/datasets/open.ts';
 import type { Site } from './definition.ts';
 

@@ -2,12 +2,12 @@
 // here with the detector that a run would use.
 
 import type { Settings } from '../../config/schema.ts';
-import { detectionOf } from '../../src/cli/rules.ts';
+import { detectionOf } from '../../src/app/rules.ts';
 import { Contingency } from '../../src/defense/evidence/contingency.ts';
 import { ScoreSample } from '../../src/defense/evidence/score-sample.ts';
 import { type KeptImages, keepCandidates } from '../../src/defense/evidence/transitions.ts';
 import { RandomStream, randomKey } from '../../src/math/random.ts';
-import type { TransitionRecord } from '../../streams/records.ts';
+import type { TransitionRecord } from '../../src/ports/records.ts';
 
 /** The labels that are flagged in a dataset of these records. */
 export type Judge = (records: Iterable<TransitionRecord>) => readonly number[];

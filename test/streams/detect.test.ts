@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { Verdict } from '../../src/defense/verdict/verdict.ts';
+import type { TransitionRecord } from '../../src/ports/records.ts';
 import { runDetection } from '../../streams/detect.ts';
-import type { TransitionRecord } from '../../streams/records.ts';
 import type { Estimate } from '../../streams/stages/detect.ts';
 import { runTransitions } from '../../streams/transitions.ts';
 import { TARGET, TinyRunner } from './support/tiny-runner.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ReadResult } from '../../src/datasets/sample.ts';
-import type { Refuse, TransitionRecord } from '../../streams/records.ts';
+import type { Refuse, TransitionRecord } from '../../src/ports/records.ts';
 import { runTransitions, type TransitionParts } from '../../streams/transitions.ts';
 import { sampleOf, TinyRunner } from './support/tiny-runner.ts';
 import { poisoned, readResults } from './support/tiny-world.ts';

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { calibratedFlows, flowTest } from '../../src/defense/verdict/flow-test.ts';
 import { conclude, type Detector } from '../../src/defense/verdict/verdict.ts';
 import { RandomStream, randomKey } from '../../src/math/random.ts';
-import type { TransitionRecord } from '../../streams/records.ts';
+import type { TransitionRecord } from '../../src/ports/records.ts';
 import { type Detection, estimate } from '../../streams/stages/detect.ts';
 
 const CLASSES = 6;

@@ -2,12 +2,12 @@
 
 import { runDetection } from '../../../streams/detect.ts';
 import type { Estimate } from '../../../streams/stages/detect.ts';
+import type { Context } from '../../app/context.ts';
+import { estimateTo } from '../../app/report.ts';
+import { detectionOf } from '../../app/rules.ts';
+import { withWindows } from '../../app/windows.ts';
 import { ConfigError } from '../../errors.ts';
-import type { Context } from '../commands.ts';
 import { checkVerdict } from '../gate.ts';
-import { estimateTo } from '../report.ts';
-import { detectionOf } from '../rules.ts';
-import { withWindows } from '../windows.ts';
 
 export async function detect(context: Context): Promise<void> {
   const { settings, log, signal, stdin, stdout } = context;

@@ -2,17 +2,17 @@
 // ground truth is known, how good the decisions of a purification were.
 
 import { join } from 'node:path';
+import { prepareAttack } from '../../app/attack.ts';
+import type { Context } from '../../app/context.ts';
+import { fillStore, openTest, openTraining, refuseToLog, withClasses } from '../../app/datasets.ts';
+import { fillTestStores, ratesOf } from '../../app/evaluation.ts';
+import { classesOf, loadObserver, observerClassNames } from '../../app/models.ts';
+import { detectionFigures } from '../../app/truth.ts';
+import { withPool, withScratch } from '../../app/workspace.ts';
 import { readTruth } from '../../attacks/truth.ts';
 import type { DetectionFigures } from '../../defense/repair/evaluation.ts';
 import { ConfigError } from '../../errors.ts';
 import type { Rates } from '../../state/record.ts';
-import { prepareAttack } from '../attack.ts';
-import type { Context } from '../commands.ts';
-import { fillStore, openTest, openTraining, refuseToLog, withClasses } from '../datasets.ts';
-import { fillTestStores, ratesOf } from '../evaluation.ts';
-import { classesOf, loadObserver, observerClassNames } from '../models.ts';
-import { detectionFigures } from '../truth.ts';
-import { withPool, withScratch } from '../workspace.ts';
 
 export async function evaluate(context: Context): Promise<void> {
   const { settings, stdout } = context;

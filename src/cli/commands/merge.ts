@@ -1,10 +1,10 @@
 // `merge`: states of several machines, each over a part of a dataset, become the state of one machine over all of it.
 
 import { resolve } from 'node:path';
+import type { Context } from '../../app/context.ts';
+import { versions } from '../../app/paths.ts';
 import { ConfigError } from '../../errors.ts';
 import { mergeStates } from '../../state/merge.ts';
-import type { Context } from '../commands.ts';
-import { versions } from '../paths.ts';
 
 export async function merge({ settings, log, stdout }: Context): Promise<void> {
   const { path, parts } = settings.state;

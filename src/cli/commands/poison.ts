@@ -4,7 +4,18 @@
 import { readdirSync, statSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Journal } from '../../../streams/operators/journal.ts';
+import { poisoned, prepareAttack } from '../../app/attack.ts';
+import type { Context } from '../../app/context.ts';
+import {
+  fillStore,
+  openTest,
+  openTraining,
+  refuseToLog,
+  withClasses,
+  writerOptions,
+} from '../../app/datasets.ts';
+import { fillTestStores } from '../../app/evaluation.ts';
+import { withPool, withScratch } from '../../app/workspace.ts';
 import type { Attack } from '../../attacks/poison.ts';
 import type { Truth } from '../../attacks/truth.ts';
 import { idsAmong } from '../../datasets/id-set.ts';
@@ -15,12 +26,8 @@ import type { SampleStore } from '../../datasets/sample-store.ts';
 import type { Source } from '../../datasets/stream.ts';
 import { openWriter } from '../../datasets/writer.ts';
 import { ConfigError, unwritten, writing } from '../../errors.ts';
+import { Journal } from '../../files/journal.ts';
 import { claim, isWorkName } from '../../files/work-folder.ts';
-import { poisoned, prepareAttack } from '../attack.ts';
-import type { Context } from '../commands.ts';
-import { fillStore, openTest, openTraining, refuseToLog, withClasses, writerOptions } from '../datasets.ts';
-import { fillTestStores } from '../evaluation.ts';
-import { withPool, withScratch } from '../workspace.ts';
 
 export async function poison(context: Context): Promise<void> {
   const { settings } = context;

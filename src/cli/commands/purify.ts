@@ -1,6 +1,27 @@
 // `purify`: repairs a dataset of which nothing else is known. An observer is trained on it unless one is brought.
 
 import { join } from 'node:path';
+import { CORRECTIONS, openNowhere, releaseLines, Teller, writesChanges } from '../../app/changes.ts';
+import type { Context } from '../../app/context.ts';
+import { fillStore, noted, openTraining, trainingPaths, withClasses } from '../../app/datasets.ts';
+import { denoiserPath, prepareDenoiser, sizeFor } from '../../app/denoiser.ts';
+import { followSources, type Pass } from '../../app/follow.ts';
+import { checkObserver } from '../../app/meanings.ts';
+import { identityOf, RunMemory, withState } from '../../app/memory.ts';
+import {
+  classesOf,
+  loadObserver,
+  type Observer,
+  observerClassNames,
+  progressOf,
+  trainObserver,
+} from '../../app/models.ts';
+import { toStandardOutput } from '../../app/paths.ts';
+import { type Purification, type Purified, purifyInto, withOutput } from '../../app/purification.ts';
+import { costOf, createRecord, recordFolder } from '../../app/record.ts';
+import { passInWords } from '../../app/report.ts';
+import { withWindows } from '../../app/windows.ts';
+import { StageClock, withPool, withScratch } from '../../app/workspace.ts';
 import type { DatasetInfo } from '../../datasets/open.ts';
 import { SampleStore } from '../../datasets/sample-store.ts';
 import type { Source } from '../../datasets/stream.ts';
@@ -9,28 +30,8 @@ import { Positions } from '../../state/positions.ts';
 import type { State } from '../../state/state.ts';
 import type { Pool } from '../../workers/pool.ts';
 import type { ClassifierRef } from '../../workers/protocol.ts';
-import { CORRECTIONS, openNowhere, releaseLines, Teller, writesChanges } from '../changes.ts';
-import type { Context } from '../commands.ts';
-import { fillStore, noted, openTraining, trainingPaths, withClasses } from '../datasets.ts';
-import { denoiserPath, prepareDenoiser, sizeFor } from '../denoiser.ts';
-import { followSources, type Pass } from '../follow.ts';
 import { checkVerdict } from '../gate.ts';
-import { checkObserver } from '../meanings.ts';
-import { identityOf, RunMemory, withState } from '../memory.ts';
-import {
-  classesOf,
-  loadObserver,
-  type Observer,
-  observerClassNames,
-  progressOf,
-  trainObserver,
-} from '../models.ts';
-import { toStandardOutput } from '../paths.ts';
-import { checkTerminal, type Purification, type Purified, purifyInto, withOutput } from '../purification.ts';
-import { costOf, createRecord, recordFolder } from '../record.ts';
-import { passInWords } from '../report.ts';
-import { withWindows } from '../windows.ts';
-import { StageClock, withPool, withScratch } from '../workspace.ts';
+import { checkTerminal } from '../terminal.ts';
 
 export async function purify(context: Context): Promise<void> {
   checkTerminal(context);

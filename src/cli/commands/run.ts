@@ -5,22 +5,12 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Settings } from '../../../config/schema.ts';
-import { Journal } from '../../../streams/operators/journal.ts';
-import type { Attack } from '../../attacks/poison.ts';
-import type { Truth } from '../../attacks/truth.ts';
-import type { DatasetInfo } from '../../datasets/open.ts';
-import { SampleStore } from '../../datasets/sample-store.ts';
-import { unwritten } from '../../errors.ts';
-import type { Metrics } from '../../state/record.ts';
-import type { Pool } from '../../workers/pool.ts';
-import type { ClassifierRef } from '../../workers/protocol.ts';
-import { labelsOf, poisoned, prepareAttack } from '../attack.ts';
-import type { Context } from '../commands.ts';
-import { fillStore, openTest, openTraining, withClasses } from '../datasets.ts';
-import { denoiserPath, prepareDenoiser, sizeFor } from '../denoiser.ts';
-import { fillTestStores, ratesOf, type TestStores } from '../evaluation.ts';
-import { checkVerdict } from '../gate.ts';
-import { checkObserver } from '../meanings.ts';
+import { labelsOf, poisoned, prepareAttack } from '../../app/attack.ts';
+import type { Context } from '../../app/context.ts';
+import { fillStore, openTest, openTraining, withClasses } from '../../app/datasets.ts';
+import { denoiserPath, prepareDenoiser, sizeFor } from '../../app/denoiser.ts';
+import { fillTestStores, ratesOf, type TestStores } from '../../app/evaluation.ts';
+import { checkObserver } from '../../app/meanings.ts';
 import {
   loadClassifier,
   loadObserver,
@@ -30,14 +20,25 @@ import {
   trainObserver,
   trainOn,
   writeOnnx,
-} from '../models.ts';
-import { toStandardOutput } from '../paths.ts';
-import { checkTerminal, type Purification, type Purified, purifyInto, withOutput } from '../purification.ts';
-import { costOf, createRecord, type OpenRecord } from '../record.ts';
+} from '../../app/models.ts';
+import { toStandardOutput } from '../../app/paths.ts';
+import { type Purification, type Purified, purifyInto, withOutput } from '../../app/purification.ts';
+import { costOf, createRecord, type OpenRecord } from '../../app/record.ts';
+import { detectionFigures } from '../../app/truth.ts';
+import { withWindows } from '../../app/windows.ts';
+import { StageClock, withPool, withScratch } from '../../app/workspace.ts';
+import type { Attack } from '../../attacks/poison.ts';
+import type { Truth } from '../../attacks/truth.ts';
+import type { DatasetInfo } from '../../datasets/open.ts';
+import { SampleStore } from '../../datasets/sample-store.ts';
+import { unwritten } from '../../errors.ts';
+import { Journal } from '../../files/journal.ts';
+import type { Metrics } from '../../state/record.ts';
+import type { Pool } from '../../workers/pool.ts';
+import type { ClassifierRef } from '../../workers/protocol.ts';
+import { checkVerdict } from '../gate.ts';
 import { comparison } from '../table.ts';
-import { detectionFigures } from '../truth.ts';
-import { withWindows } from '../windows.ts';
-import { StageClock, withPool, withScratch } from '../workspace.ts';
+import { checkTerminal } from '../terminal.ts';
 
 export async function run(context: Context): Promise<void> {
   checkTerminal(context);

@@ -1,13 +1,13 @@
 // `state`: what a state holds, as one line of JSON.
 
 import { resolve } from 'node:path';
+import type { Context } from '../../app/context.ts';
+import { versions } from '../../app/paths.ts';
 import { jsonLine } from '../../control-characters.ts';
 import { ConfigError } from '../../errors.ts';
 import { onDatabase } from '../../state/database.ts';
 import { State } from '../../state/state.ts';
 import { summaryOf } from '../../state/summary.ts';
-import type { Context } from '../commands.ts';
-import { versions } from '../paths.ts';
 
 export async function state({ settings, stdout }: Context): Promise<void> {
   const { path } = settings.state;

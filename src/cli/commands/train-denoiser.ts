@@ -1,12 +1,12 @@
 // `train-denoiser`: a noise predictor on images that the dataset to purify does not hold.
 
 import { join } from 'node:path';
+import type { Context } from '../../app/context.ts';
+import { fillStore, openDenoiserImages, refuseToLog } from '../../app/datasets.ts';
+import { checkDenoiserOutput, trainDenoiserTo } from '../../app/denoiser.ts';
+import { checkTrainable } from '../../app/meanings.ts';
+import { withPool, withScratch } from '../../app/workspace.ts';
 import { ConfigError } from '../../errors.ts';
-import type { Context } from '../commands.ts';
-import { fillStore, openDenoiserImages, refuseToLog } from '../datasets.ts';
-import { checkDenoiserOutput, trainDenoiserTo } from '../denoiser.ts';
-import { checkTrainable } from '../meanings.ts';
-import { withPool, withScratch } from '../workspace.ts';
 
 export async function trainDenoiser(context: Context): Promise<void> {
   const { path } = context.settings.denoiser;

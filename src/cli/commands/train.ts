@@ -2,13 +2,13 @@
 
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { Context } from '../../app/context.ts';
+import { fillStore, openTest, openTraining, refuseToLog, withClasses } from '../../app/datasets.ts';
+import { accuracyOf } from '../../app/evaluation.ts';
+import { trainOn, writeOnnx } from '../../app/models.ts';
+import { checkReplaceable } from '../../app/replaceable.ts';
+import { withPool, withScratch } from '../../app/workspace.ts';
 import { ConfigError, unwritten } from '../../errors.ts';
-import type { Context } from '../commands.ts';
-import { fillStore, openTest, openTraining, refuseToLog, withClasses } from '../datasets.ts';
-import { accuracyOf } from '../evaluation.ts';
-import { trainOn, writeOnnx } from '../models.ts';
-import { checkReplaceable } from '../replaceable.ts';
-import { withPool, withScratch } from '../workspace.ts';
 
 export async function train(context: Context): Promise<void> {
   const { settings, log, stdout } = context;

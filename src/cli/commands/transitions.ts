@@ -3,16 +3,16 @@
 import { once } from 'node:events';
 import { Credit } from '../../../streams/operators/credited.ts';
 import { runTransitions } from '../../../streams/transitions.ts';
+import type { Context } from '../../app/context.ts';
+import { openTraining, refuseToLog, withClasses } from '../../app/datasets.ts';
+import { denoiserPath, sizeFor } from '../../app/denoiser.ts';
+import { classesOf, loadDenoiser, loadObserver, observerClassNames } from '../../app/models.ts';
+import { reportTo } from '../../app/report.ts';
+import { planOf } from '../../app/rules.ts';
+import { withPool } from '../../app/workspace.ts';
 import { jsonLine } from '../../control-characters.ts';
 import { ConfigError } from '../../errors.ts';
 import { PoolRunner } from '../../workers/pool-runner.ts';
-import type { Context } from '../commands.ts';
-import { openTraining, refuseToLog, withClasses } from '../datasets.ts';
-import { denoiserPath, sizeFor } from '../denoiser.ts';
-import { classesOf, loadDenoiser, loadObserver, observerClassNames } from '../models.ts';
-import { reportTo } from '../report.ts';
-import { planOf } from '../rules.ts';
-import { withPool } from '../workspace.ts';
 
 export async function transitions(context: Context): Promise<void> {
   const { settings, log, signal, stdout, tally } = context;

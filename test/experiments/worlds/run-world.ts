@@ -5,10 +5,10 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { methodOf } from '../../../src/cli/method.ts';
-import { loadDenoiser, trainObserver } from '../../../src/cli/models.ts';
-import { packageRoot } from '../../../src/cli/paths.ts';
-import { withScratch } from '../../../src/cli/workspace.ts';
+import { methodOf } from '../../../src/app/method.ts';
+import { loadDenoiser, trainObserver } from '../../../src/app/models.ts';
+import { packageRoot } from '../../../src/app/paths.ts';
+import { withScratch } from '../../../src/app/workspace.ts';
 import type { Sample } from '../../../src/datasets/sample.ts';
 import { SampleStore } from '../../../src/datasets/sample-store.ts';
 import type { Verdict } from '../../../src/defense/verdict/verdict.ts';

@@ -6,7 +6,7 @@ import { SampleStore } from '../../../src/datasets/sample-store.ts';
 import { Residuals } from '../../../src/defense/evidence/residuals.ts';
 import { ScoreSample } from '../../../src/defense/evidence/score-sample.ts';
 import { Naming } from '../../../src/defense/repair/naming.ts';
-import type { CarrierLearner, Placed } from '../../../streams/runner.ts';
+import type { CarrierLearner, Placed } from '../../../src/ports/runner.ts';
 import { type CarrierParts, carrierTest, localTest } from '../../../streams/stages/carriers.ts';
 import { TinyRunner } from '../support/tiny-runner.ts';
 import { Scratch } from '../support/tiny-world.ts';

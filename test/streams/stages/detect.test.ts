@@ -1,7 +1,7 @@
 import { concat, lastValueFrom, NEVER, of, Subject, throwError, toArray } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { JudgedRecord, PlacedRecord } from '../../../src/ports/records.ts';
 import { Credit, credited } from '../../../streams/operators/credited.ts';
-import type { JudgedRecord, PlacedRecord } from '../../../streams/records.ts';
 import { detect, type Estimate } from '../../../streams/stages/detect.ts';
 import { detection, Scratch } from '../support/tiny-world.ts';
 

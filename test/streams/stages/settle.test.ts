@@ -1,7 +1,7 @@
 import { from, lastValueFrom, toArray } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Action } from '../../../src/defense/repair/repair.ts';
-import type { Refuse } from '../../../streams/records.ts';
+import type { Refuse } from '../../../src/ports/records.ts';
 import { type Planned, settle } from '../../../streams/stages/settle.ts';
 import { imageOf, numberOf, sampleOf, TinyRunner } from '../support/tiny-runner.ts';
 import { Scratch } from '../support/tiny-world.ts';

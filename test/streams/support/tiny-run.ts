@@ -3,9 +3,9 @@
 import type { ReadResult, Sample } from '../../../src/datasets/sample.ts';
 import { Residuals } from '../../../src/defense/evidence/residuals.ts';
 import { DEFAULT_POLICY } from '../../../src/defense/repair/repair.ts';
+import type { ManifestEntry, PlacedRecord, Refuse } from '../../../src/ports/records.ts';
 import type { Progress } from '../../../streams/progress.ts';
 import { type PurifyParts, runPurification } from '../../../streams/purify.ts';
-import type { ManifestEntry, PlacedRecord, Refuse } from '../../../streams/records.ts';
 import type { Estimate } from '../../../streams/stages/detect.ts';
 import { TinyRunner, TinyTrainer } from './tiny-runner.ts';
 import { detection, Scratch } from './tiny-world.ts';

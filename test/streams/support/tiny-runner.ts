@@ -19,7 +19,7 @@ import type {
   Restoration,
   Runner,
   Selection,
-} from '../../../streams/runner.ts';
+} from '../../../src/ports/runner.ts';
 
 export const CLASSES = 6;
 export const TARGET = 0;
