@@ -16,7 +16,7 @@ import { type Conclude, examined } from '../../src/defense/verdict/examination.t
 import type { Purified } from '../../src/defense/verdict/placebo.ts';
 import type { Questions } from '../../src/defense/verdict/questions.ts';
 import type { ClassVerdict, Verdict } from '../../src/defense/verdict/verdict.ts';
-import type { Refit } from '../runner.ts';
+import type { Refit } from '../../src/ports/runner.ts';
 import { ask, isPlaced, labelsOf, mapped } from './ask.ts';
 import { canariesOf, labelsBy, type Planted } from './canaries.ts';
 import {
