@@ -7,6 +7,7 @@ import convict from 'convict';
 /** The commands of the command line. */
 export type CommandName =
   | 'run'
+  | 'scan'
   | 'purify'
   | 'merge'
   | 'state'

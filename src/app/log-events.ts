@@ -91,6 +91,14 @@ export type LogEvent =
   /** Networks that were brought may have been understood wrongly. */
   | { readonly event: 'denoiser-doubted' }
   | { readonly event: 'unread'; readonly target: string }
+  /** A line of the verdict in words. */
+  | { readonly event: 'summary'; readonly text: string }
+  | {
+      readonly event: 'scanned';
+      readonly samples: number;
+      readonly quarantined: number;
+      readonly path: string;
+    }
   | {
       readonly event: 'purified';
       readonly written: number;

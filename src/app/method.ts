@@ -18,12 +18,9 @@ import { classifierSpec, type Denoiser, type Fitting, type Observer } from './mo
 import { detectionOf, fineTuningOf, planOf, policyOf, trainingOf } from './rules.ts';
 
 /** What the configuration does not say. */
-export interface MethodInputs extends Observer {
+export interface JudgingInputs extends Observer {
   readonly info: Fitting;
   readonly denoiser: Denoiser;
-  /** Empty; the benign model learns from it. */
-  readonly settled: SampleStore;
-  readonly onProgress: (progress: TrainingProgress) => void;
   /** Of the networks that learn to tell carriers. */
   readonly onCarriers?: (progress: TrainingProgress) => void;
   /** What earlier runs left. */
@@ -36,14 +33,24 @@ export interface MethodInputs extends Observer {
     | undefined;
 }
 
-/** Parts of one purification, with runner and trainer as the classes that they are. */
-export type Method = Pick<
-  PurifyParts,
-  'detection' | 'examination' | 'residuals' | 'policy' | 'inFlight' | 'batch'
-> & { readonly runner: PoolRunner; readonly trainer: OnlineBenignTrainer };
+/** What a whole purification needs beside it. */
+export interface MethodInputs extends JudgingInputs {
+  /** Empty; the benign model learns from it. */
+  readonly settled: SampleStore;
+  readonly onProgress: (progress: TrainingProgress) => void;
+}
 
-export function methodOf(settings: Settings, pool: Pool, inputs: MethodInputs): Method {
-  const { info, observer, planted, planting, settled, onProgress, onCarriers, memory } = inputs;
+/** Parts of the way to a verdict, with the runner as the class that it is. */
+export type Judging = Pick<PurifyParts, 'detection' | 'examination' | 'residuals' | 'inFlight' | 'batch'> & {
+  readonly runner: PoolRunner;
+};
+
+/** Parts of one purification. */
+export type Method = Judging & Pick<PurifyParts, 'policy'> & { readonly trainer: OnlineBenignTrainer };
+
+/** The first half of the method, up to the verdict. */
+export function judgingOf(settings: Settings, pool: Pool, inputs: JudgingInputs): Judging {
+  const { info, observer, planted, planting, onCarriers, memory } = inputs;
   const { model: denoiser, schedule } = inputs.denoiser;
   const runnerOf = (network: ClassifierRef) =>
     new PoolRunner(pool, {
@@ -57,15 +64,6 @@ export function methodOf(settings: Settings, pool: Pool, inputs: MethodInputs): 
   const detection = detectionOf(settings, info.classes);
   return {
     runner: runnerOf(observer),
-    trainer: new OnlineBenignTrainer(pool, {
-      spec: classifierSpec(settings, info),
-      training: trainingOf(settings),
-      fineTuning: fineTuningOf(settings),
-      store: settled,
-      onProgress,
-      memory: memory?.networks,
-      warm: memory?.warm,
-    }),
     detection,
     examination: detection.examination && {
       ...detection.examination,
@@ -83,8 +81,25 @@ export function methodOf(settings: Settings, pool: Pool, inputs: MethodInputs): 
       }),
     },
     residuals: new Residuals(info.shape[0] * info.shape[1] * info.shape[2]),
-    policy: policyOf(settings),
     inFlight: settings.inFlight,
     batch: settings.diffusion.batch,
+  };
+}
+
+/** All of it. */
+export function methodOf(settings: Settings, pool: Pool, inputs: MethodInputs): Method {
+  const { info, settled, onProgress, memory } = inputs;
+  return {
+    ...judgingOf(settings, pool, inputs),
+    trainer: new OnlineBenignTrainer(pool, {
+      spec: classifierSpec(settings, info),
+      training: trainingOf(settings),
+      fineTuning: fineTuningOf(settings),
+      store: settled,
+      onProgress,
+      memory: memory?.networks,
+      warm: memory?.warm,
+    }),
+    policy: policyOf(settings),
   };
 }

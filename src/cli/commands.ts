@@ -18,16 +18,8 @@ export interface Command {
 }
 
 const SOURCES = { path: 'dataset.train', name: 'SOURCE…' };
-const PURIFYING = [
-  'observer',
-  'classifier',
-  'denoiser',
-  'diffusion',
-  'detect',
-  'repair',
-  'benign',
-  'metrics',
-];
+const JUDGING = ['observer', 'classifier', 'denoiser', 'diffusion', 'detect', 'metrics'];
+const PURIFYING = [...JUDGING, 'repair', 'benign'];
 
 const MEANING = DENOISER_MEANING.map((name) => `denoiser.${name}`);
 const RECORD = ['saveFolderName', 'recordRoot'];
@@ -51,6 +43,15 @@ export const commands: readonly Command[] = [
     sections: ['dataset', 'attack', ...PURIFYING, 'evaluation', 'output'],
     without: ['evaluation.manifest', 'evaluation.truth', 'output.changes'],
     load: async () => (await import('./commands/run.ts')).run,
+  },
+  {
+    name: 'scan',
+    summary:
+      'Is a dataset poisoned? Verdict on stdout and in words, with evidence in the record folder; nothing is repaired.',
+    positional: SOURCES,
+    sections: ['dataset', ...JUDGING],
+    without: TEST,
+    load: async () => (await import('./commands/scan.ts')).scan,
   },
   {
     name: 'purify',

@@ -1,21 +1,14 @@
 // `purify`: repairs a dataset of which nothing else is known. An observer is trained on it unless one is brought.
 
-import { join } from 'node:path';
 import { CORRECTIONS, openNowhere, releaseLines, Teller, writesChanges } from '../../app/changes.ts';
 import type { Context } from '../../app/context.ts';
-import { fillStore, noted, openTraining, trainingPaths, withClasses } from '../../app/datasets.ts';
+import { noted, openTraining, trainingPaths } from '../../app/datasets.ts';
 import { denoiserPath, prepareDenoiser, sizeFor } from '../../app/denoiser.ts';
 import { followSources, type Pass } from '../../app/follow.ts';
 import { checkObserver } from '../../app/meanings.ts';
 import { identityOf, RunMemory, withState } from '../../app/memory.ts';
-import {
-  classesOf,
-  loadObserver,
-  type Observer,
-  observerClassNames,
-  progressOf,
-  trainObserver,
-} from '../../app/models.ts';
+import { observerClassNames } from '../../app/models.ts';
+import { begin, observerOf } from '../../app/observed.ts';
 import { toStandardOutput } from '../../app/paths.ts';
 import { type Purification, type Purified, purifyInto, withOutput } from '../../app/purification.ts';
 import { costOf, createRecord, recordFolder } from '../../app/record.ts';
@@ -23,13 +16,11 @@ import { passInWords } from '../../app/report.ts';
 import { withWindows } from '../../app/windows.ts';
 import { StageClock, withPool, withScratch } from '../../app/workspace.ts';
 import type { DatasetInfo } from '../../datasets/open.ts';
-import { SampleStore } from '../../datasets/sample-store.ts';
 import type { Source } from '../../datasets/stream.ts';
 import type { Verdict } from '../../defense/verdict/verdict.ts';
 import { Positions } from '../../state/positions.ts';
 import type { State } from '../../state/state.ts';
 import type { Pool } from '../../workers/pool.ts';
-import type { ClassifierRef } from '../../workers/protocol.ts';
 import { checkVerdict } from '../gate.ts';
 import { checkTerminal } from '../terminal.ts';
 
@@ -130,7 +121,8 @@ interface Run extends Pick<Purification, 'denoiser' | 'open' | 'clock' | 'scratc
 
 async function repair(context: Context, pool: Pool, dataset: Source, run: Run): Promise<Outcome> {
   const { clock, denoiser, state, positions } = run;
-  const begun = await clock.time('observer', () => begin(context, dataset, run));
+  const { refuse } = run.open;
+  const begun = await clock.time('observer', () => begin(context, dataset, { ...run, refuse }));
   const { info, store } = begun;
   const changes = writesChanges(context);
   const lineOf = changes ? releaseLines(store) : undefined;
@@ -190,49 +182,4 @@ async function finish(
   }
   tally?.endPass(true);
   if (!toStandardOutput(context)) stdout.write(`${JSON.stringify(verdict)}\n`);
-}
-
-/** A store that is full where the observer is to be trained on it, else with the observer and a source to fill it from. */
-async function begin(
-  context: Context,
-  dataset: Source,
-  { scratch, open: { refuse }, least = 0, tail }: Run,
-): Promise<Begun> {
-  const { path } = context.settings.observer;
-  const file = join(scratch, 'raw');
-  const tailed = await tail?.fill(context, dataset.info, refuse);
-  if (path !== null) {
-    const found = tailed ? { ...dataset.info, classes: tailed.classes } : dataset.info;
-    const observer = await loadObserver(context.locate(path), context.settings, found);
-    const { info, read } = withClasses(dataset, classesOf(observer) ?? tailed?.classes);
-    if (tailed) return { observer, info, store: tailed.store, dispose: () => undefined };
-    const store = new SampleStore(file, info.shape);
-    return { observer, info, store, source: read(), dispose: () => store.dispose() };
-  }
-  const store = tailed?.store ?? (await fillStore(context, file, dataset, refuse, true));
-  const { info } = withClasses(dataset, tailed?.classes);
-  const dispose = () => (tailed ? undefined : store.dispose());
-  return { info: { ...info, classes: Math.max(info.classes, least) }, store, dispose };
-}
-
-interface Begun extends Pick<Purification, 'store' | 'source' | 'info'> {
-  readonly observer?: ClassifierRef;
-  /** Lets go of the store, where it is the run's own. */
-  dispose(): void;
-}
-
-/** The observer that was brought, or that of these samples; with a state that keeps models warm, the one that was trained first. */
-async function observerOf(
-  context: Context,
-  pool: Pool,
-  { observer, store, info }: Begun,
-  memory: RunMemory | undefined,
-): Promise<Observer> {
-  if (observer) return { observer };
-  const onProgress = progressOf(context, 'observer');
-  return trainObserver(pool, context.settings, store, info, {
-    onProgress,
-    networks: memory?.networks,
-    warm: memory?.warm,
-  });
 }

@@ -5,7 +5,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { methodOf } from '../../../src/app/method.ts';
+import { judgingOf } from '../../../src/app/method.ts';
 import { loadDenoiser, trainObserver } from '../../../src/app/models.ts';
 import { packageRoot } from '../../../src/app/paths.ts';
 import { withScratch } from '../../../src/app/workspace.ts';
@@ -47,7 +47,6 @@ export async function judgeWorld(
   const info = { shape: WORLD_SHAPE, classes: world.classes.length };
   return withScratch(async (scratch) => {
     const store = new SampleStore(join(scratch, 'raw'), WORLD_SHAPE);
-    const settled = new SampleStore(join(scratch, 'settled'), WORLD_SHAPE);
     try {
       for (const sample of world.samples) store.append(sample);
       const begun = performance.now();
@@ -59,12 +58,10 @@ export async function judgeWorld(
         WORLD_SHAPE,
       );
       const cache = new FileCache(join(folder, 'candidates'));
-      const method = methodOf(settings, pool, {
+      const method = judgingOf(settings, pool, {
         ...found,
         info,
         denoiser,
-        settled,
-        onProgress: () => undefined,
         memory: { candidates: cache, networks },
       });
       const { verdict } = await judge({
@@ -90,7 +87,6 @@ export async function judgeWorld(
       };
     } finally {
       store.dispose();
-      settled.dispose();
     }
   });
 }
