@@ -111,7 +111,7 @@ interface Look {
   /** The most suspicious stamp first. */
   readonly rankings: ReadonlyMap<Stamp, Ranked>;
   /** By an observer that learned few samples of the class. */
-  refit?: Pick<Refit, 'renamed' | 'others'> & { readonly labelsWith: LabelsWith };
+  refit?: Pick<Refit, 'renamed' | 'others' | 'leaving'> & { readonly labelsWith: LabelsWith };
 }
 
 /** Has another observer learn the dataset with few samples left of the most suspicious classes, and of some others. */
@@ -135,9 +135,14 @@ async function refit(looks: Map<number, Look>, classes: number, questions: Quest
     named.set(label, renamed(label, suspects, await labelsWith(suspects.map(({ of }) => of))));
   }
   for (const [label, own] of named) {
-    const others = [...named.values()].filter((one) => one !== own);
     const look = looks.get(label);
-    if (look) look.refit = { labelsWith, renamed: own, others };
+    if (!look) continue;
+    const others = [...named.values()].filter((one) => one !== own);
+    const known = new Set(splits.get(label)!.left.map(({ of }) => of.id));
+    const samples = questions.samplesOf(label, MOST_COMPARED);
+    const leaving = samples.filter(({ of, name }) => name !== label && !known.has(of.id));
+    const raw = await labelsWith(leaving.map(({ of }) => of));
+    look.refit = { labelsWith, renamed: own, others, leaving: renamed(label, leaving, raw) };
   }
 }
 

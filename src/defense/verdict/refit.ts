@@ -23,6 +23,8 @@ export interface Refit {
   /** What the suspects of the class are called, and those of other classes of which it learned as little. */
   readonly renamed: Renamed;
   readonly others: readonly Renamed[];
+  /** What samples of the class are called whose purified images show another label. */
+  readonly leaving: Renamed;
 }
 
 /** Samples of a class that teach the other observer, and some that it never sees. */

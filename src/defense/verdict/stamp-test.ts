@@ -62,6 +62,8 @@ export interface StampFinding {
   readonly renamed?: Renamed;
   /** Whether it works, but no better than what the class itself looks like, or nobody could compare. */
   readonly ownLook?: true;
+  /** Whether even the samples that show it least teach it: all of the class has it, as a watermark or a look. */
+  readonly inAll?: true;
   /** ln of the p-value, corrected for the number of stamps and of ways to obey. */
   readonly logP: number;
 }
@@ -173,14 +175,11 @@ export function stampTest(
     const { hits, images, logP } = finding;
     const before = findings.get(accused);
     if (images === 0) return;
+    const told = { ...finding, rate: hits / images, interval: wilsonInterval(hits, images) };
+    const most = before && before.logP <= logP ? before : told;
     // what accuses comes before what only looks so
-    const ownLook = before?.ownLook ?? finding.ownLook;
-    if (before && before.logP <= logP) {
-      if (ownLook && before.logP > Math.log(level)) findings.set(accused, { ...before, ownLook });
-      return;
-    }
-    const all = { ...finding, rate: hits / images, interval: wilsonInterval(hits, images) };
-    findings.set(accused, { ...all, ...(ownLook && logP > Math.log(level) && { ownLook }) });
+    const marks = most.logP > Math.log(level) ? { ...marksOf(before), ...marksOf(finding) } : {};
+    findings.set(accused, { ...most, ...marks });
   };
   const looks = (logP: number) => (logP > Math.log(level) ? ({ ownLook: true } as const) : {});
   for (const { trial, table, rate, logP: plain, each } of judged(trials, classes)) {
@@ -214,21 +213,29 @@ function heldAgainst(
   images: number,
   rate: number,
   stamps: number,
-): Pick<StampFinding, 'replica' | 'placebo' | 'refit' | 'renamed' | 'logP'> {
+): Pick<StampFinding, 'replica' | 'placebo' | 'refit' | 'renamed' | 'inAll' | 'logP'> {
   if (!controls) return { logP: 0 };
   const shareOf = (after: ArrayLike<number>) => tableOf(before, after).share(label);
   const replica = shareOf(controls.replica);
   const placebo = Math.max(...controls.placebos.map(shareOf));
   if (!controls.refit) return { replica, placebo, logP: 0 };
   const refit = shareOf(controls.refit.after);
-  const { renamed, others } = controls.refit;
+  const { renamed, others, leaving } = controls.refit;
   const told = { replica, placebo, refit, renamed };
   if (areStrangers(renamed)) {
     const logP = logPBeyond(refit, hits, images, rate, stamps);
     return { ...told, logP: Math.max(logP, logPOfAgreement(renamed, others)) };
   }
   const sure = Math.min(hits, Math.round(replica * images));
-  return { ...told, logP: logPBeyond(Math.max(refit, placebo), sure, images, rate, stamps) };
+  const logP = logPBeyond(Math.max(refit, placebo), sure, images, rate, stamps);
+  const inAll = hits < BEYOND_CONTROLS * Math.min(refit, placebo) * images && !areStrangers(leaving);
+  return { ...told, logP, ...(inAll && { inAll }) };
+}
+
+type Marks = Pick<StampFinding, 'ownLook' | 'inAll'>;
+
+function marksOf({ ownLook, inAll }: Marks = {}): Marks {
+  return { ...(ownLook && { ownLook }), ...(inAll && { inAll }) };
 }
 
 /**

@@ -86,9 +86,11 @@ export function conclude(table: TransitionTable, falseAlarm: number, findings: F
   const verdict = verdictOf(table, (label) => {
     const flow = flows[label];
     const stamp = stamps?.get(label);
+    // a watermark that all of the class has is washed off, too, and what leaves then is no poison
+    const leaves = stamp?.inAll ? 0 : (flow?.logP ?? 0);
     const logP = Math.min(
       0,
-      Math.min(flow?.logP ?? 0, stamp?.logP ?? 0) + (stamps === undefined ? 0 : Math.log(TESTS)),
+      Math.min(leaves, stamp?.logP ?? 0) + (stamps === undefined ? 0 : Math.log(TESTS)),
     );
     const pValue = Math.exp(logP);
     const accused = pValue <= falseAlarm && !guessing;

@@ -107,7 +107,13 @@ describe('stampTest', () => {
     controls: {
       replica,
       placebos: [obeyedBy(share, trial.stamp.label), before],
-      refit: { after: before, renamed: names(2, 0), others: [names(10, 2), names(30, 5)], ...refit },
+      refit: {
+        after: before,
+        renamed: names(2, 0),
+        others: [names(10, 2), names(30, 5)],
+        leaving: names(2, 0),
+        ...refit,
+      },
     },
   });
   const findings = (trials: readonly StampTrial[]) => stampTest(trials, 10, LEVEL);
@@ -164,6 +170,19 @@ describe('stampTest', () => {
     const { refit, ...controls } = held(obeyed).controls!;
     expect(accused([...others, { ...obeyed, controls }])).toEqual([]);
     expect(refit).toBeDefined();
+  });
+
+  it('says of a class that all of it has what works: those that show it least teach it, and are known by it', () => {
+    const obeyed = trial(0, (was, i) => (i % 10 < 7 ? 0 : was));
+    const findingOf = (placebo: number, refit: Partial<Refit> = {}) => {
+      const all = { after: obeyed.after, ...refit };
+      return stampTest([...honest.slice(1), held(obeyed, placebo, obeyed.after, all)], 10, LEVEL).get(0)!;
+    };
+    expect(findingOf(0.9)).toMatchObject({ inAll: true, ownLook: true });
+    expect(findingOf(0).inAll).toBeUndefined();
+    expect(findingOf(0.9, { after: before }).inAll).toBeUndefined();
+    // what leaves is something else to that observer: poison
+    expect(findingOf(0.9, { leaving: names(38, 2) }).inAll).toBeUndefined();
   });
 
   it('wants suspects that are strangers to the other observer called the same as when they are purified', () => {

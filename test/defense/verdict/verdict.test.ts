@@ -70,6 +70,8 @@ describe('conclude', () => {
     expect(judged([50, 50], { flows }).verdict.targetLabels).toEqual([1]);
     const stamps = new Map([[0, stamp({ logP: Math.log(1e-6) })]]);
     expect(judged([50, 50], { stamps }).verdict.targetLabels).toEqual([0]);
+    const watermark = new Map([[1, stamp({ ownLook: true, inAll: true })]]);
+    expect(judged([50, 50], { flows, stamps: watermark }).classes[1]).toEqual(['undecided', 'own-look']);
     const guessing = judged([50, 50], { flows, stamps, agreement: { share: 0.52, chance: 0.5 } });
     expect(guessing.verdict.targetLabels).toEqual([]);
     expect(guessing.classes.map(([state, reason]) => [state, reason])).toEqual([
