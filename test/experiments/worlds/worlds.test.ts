@@ -117,23 +117,23 @@ describe('results', () => {
       poisoned: 5,
       shareOfClass: 0.1,
     } as const;
-    await addWorld(path, entry('clean-201', { flagged: [0] }));
+    await addWorld(path, entry('clean-221', { flagged: [0] }));
     await addWorld(path, entry('clean-2', { flagged: [0] }));
     await addWorld(path, entry('clean-2'));
-    await addWorld(path, entry('attacked-203', { attack, asr: 0.9, flagged: [0] }));
-    await addWorld(path, entry('attacked-205', { attack, asr: 0.95 }));
-    await addWorld(path, entry('attacked-207', { attack, asr: 0.2 }));
+    await addWorld(path, entry('attacked-223', { attack, asr: 0.9, flagged: [0] }));
+    await addWorld(path, entry('attacked-225', { attack, asr: 0.95 }));
+    await addWorld(path, entry('attacked-227', { attack, asr: 0.2 }));
     const worlds = readWorlds(path);
     expect(worlds.map(({ id }) => id)).toEqual([
-      'attacked-203',
-      'attacked-205',
-      'attacked-207',
+      'attacked-223',
+      'attacked-225',
+      'attacked-227',
       'clean-2',
-      'clean-201',
+      'clean-221',
     ]);
     const [, unseen, chosen] = worldsPage(worlds).split('## ');
     expect(unseen).toContain('Clean: 1 of 1');
-    expect(unseen).toContain('clean-201: cat, blurred (50 samples');
+    expect(unseen).toContain('clean-221: cat, blurred (50 samples');
     expect(unseen).toMatch(/badnet, all-to-one \| 3 \| 2 \| 1 of 2/);
     expect(chosen).toContain('Clean: 0 of 1');
   });
