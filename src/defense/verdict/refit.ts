@@ -70,8 +70,8 @@ export function renamed(label: number, suspects: readonly Named[], raw: readonly
 }
 
 /** Whether most suspects are called something else: then it has to be the same to both observers. */
-export function areStrangers({ suspects, away }: Renamed): boolean {
-  return away > suspects / 2;
+export function areStrangers(some: readonly Renamed[]): boolean {
+  return total(some, 'away') > total(some, 'suspects') / 2;
 }
 
 /**
@@ -82,8 +82,11 @@ export function logPOfAgreement(
   { suspects, away, agreed, chance }: Renamed,
   others: readonly Renamed[],
 ): number {
-  const total = (of: 'agreed' | 'suspects') => others.reduce((sum, one) => sum + one[of], 0);
-  const wrong = (total('agreed') + 1) / (total('suspects') + 2);
+  const wrong = (total(others, 'agreed') + 1) / (total(others, 'suspects') + 2);
   const rate = (wrong * suspects) / away + BEYOND_CHANCE * chance;
   return rate >= 1 ? 0 : logBinomialTail(agreed, away, rate);
+}
+
+function total(some: readonly Renamed[], of: 'suspects' | 'away' | 'agreed'): number {
+  return some.reduce((sum, one) => sum + one[of], 0);
 }

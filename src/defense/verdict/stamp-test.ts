@@ -222,14 +222,16 @@ function heldAgainst(
   const refit = shareOf(controls.refit.after);
   const { renamed, others, leaving } = controls.refit;
   const told = { replica, placebo, refit, renamed };
-  if (areStrangers(renamed)) {
-    const logP = logPBeyond(refit, hits, images, rate, stamps);
-    return { ...told, logP: Math.max(logP, logPOfAgreement(renamed, others)) };
-  }
   const sure = Math.min(hits, Math.round(replica * images));
-  const logP = logPBeyond(Math.max(refit, placebo), sure, images, rate, stamps);
-  const inAll = hits < BEYOND_CONTROLS * Math.min(refit, placebo) * images && !areStrangers(leaving);
-  return { ...told, logP, ...(inAll && { inAll }) };
+  const byPlacebo = logPBeyond(Math.max(refit, placebo), sure, images, rate, stamps);
+  if (areStrangers([renamed])) {
+    const byName = Math.max(logPBeyond(refit, hits, images, rate, stamps), logPOfAgreement(renamed, others));
+    if (!areStrangers(others)) return { ...told, logP: byName };
+    // so few samples do not teach it any class: names need not agree where the placebos do nothing
+    return { ...told, logP: Math.min(0, Math.min(byName, byPlacebo) + Math.LN2) };
+  }
+  const inAll = hits < BEYOND_CONTROLS * Math.min(refit, placebo) * images && !areStrangers([leaving]);
+  return { ...told, logP: byPlacebo, ...(inAll && { inAll }) };
 }
 
 type Marks = Pick<StampFinding, 'ownLook' | 'inAll'>;

@@ -25,7 +25,7 @@ describe('renamed', () => {
 
   it('has nothing to say of nobody', () => {
     expect(renamed(LABEL, [], [])).toEqual({ suspects: 0, away: 0, agreed: 0, chance: 0 });
-    expect(areStrangers(renamed(LABEL, called([1, 1]), [0, 0]))).toBe(false);
+    expect(areStrangers([renamed(LABEL, called([1, 1]), [0, 0])])).toBe(false);
   });
 });
 
@@ -34,7 +34,8 @@ describe('logPOfAgreement', () => {
   const poison: Renamed = { suspects: 40, away: 40, agreed: 24, chance: 0.1 };
 
   it('tells poison, which both call by what it shows', () => {
-    expect(areStrangers(poison)).toBe(true);
+    expect(areStrangers([poison])).toBe(true);
+    expect(areStrangers([poison, { ...honest, suspects: 200 }])).toBe(false);
     expect(logPOfAgreement(poison, [honest])).toBeLessThan(Math.log(1e-6));
   });
 
