@@ -4,8 +4,8 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { options } from '../../config/load.ts';
-import type { Metrics } from '../../src/state/record.ts';
 import type { TransitionRecord } from '../../src/ports/records.ts';
+import type { Metrics } from '../../src/state/record.ts';
 import { cleanModelPath, defaultSettings, RECORDS, recordPath, type Site, settingsOf } from './definition.ts';
 import { type Figures, runFigures } from './figures.ts';
 import type { BootstrapRow, Row, RunRow, SimulationRow } from './rows.ts';

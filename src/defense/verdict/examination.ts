@@ -6,7 +6,7 @@ import type { Residuals } from '../evidence/residuals.ts';
 import type { Scored, ScoreTable } from '../evidence/score-sample.ts';
 import { calibratedFlows, flowSums } from './flow-test.ts';
 import { controlsOf, FEWEST_SORTED, type Purified } from './placebo.ts';
-import { flowPower, type Power, withPower } from './power.ts';
+import { flowPower, withPower } from './power.ts';
 import type { Canaries, Questions } from './questions.ts';
 import { fewestLearned, leastOf, StampPower } from './stamp-power.ts';
 import {
@@ -17,6 +17,7 @@ import {
   stampTest,
   suspicious,
 } from './stamp-test.ts';
+import type { Power } from './verdict.ts';
 import { levelOfTest, type Verdict, withCanaries } from './verdict.ts';
 
 /** Raw images that each stamp is laid onto: so many a class, and so many at least; with fewer than the least, none. */
