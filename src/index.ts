@@ -4,7 +4,7 @@
 export type { Pullable } from '../streams/operators/pulled.ts';
 export type { Progress } from '../streams/progress.ts';
 export type { PurifySummary } from '../streams/purify.ts';
-export type { Dataset, DatasetInfo, DatasetOptions } from './datasets/open.ts';
+export type { Dataset, DatasetInfo, DatasetOptions } from './datasets/dataset.ts';
 export { openDataset } from './datasets/open.ts';
 export type { ImageShape, Quarantined, ReadResult, Sample } from './datasets/sample.ts';
 export type { DatasetWriter, WriterOptions } from './datasets/writer.ts';

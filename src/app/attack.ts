@@ -9,15 +9,15 @@ import { badnet } from '../attacks/badnet.ts';
 import { blended } from '../attacks/blended.ts';
 import { bpp } from '../attacks/bpp.ts';
 import { ftrojan } from '../attacks/ftrojan.ts';
-import { type LabelMap, labelMap } from '../attacks/label-map.ts';
+import { labelMap } from '../attacks/label-map.ts';
 import { pictureTrigger } from '../attacks/overlay.ts';
 import { fitPicture, noisePicture, ringsPicture } from '../attacks/picture.ts';
 import { type Attack, type PoisonedSample, poison, selectPoisoned, stampOf } from '../attacks/poison.ts';
 import { sig } from '../attacks/sig.ts';
 import type { Trigger } from '../attacks/trigger.ts';
 import { wanet } from '../attacks/wanet.ts';
+import type { DatasetInfo } from '../datasets/dataset.ts';
 import type { Image } from '../datasets/entry.ts';
-import type { DatasetInfo } from '../datasets/open.ts';
 import { type Origin, withoutImage } from '../datasets/origin.ts';
 import { decodePng } from '../datasets/png.ts';
 import type { ImageShape } from '../datasets/sample.ts';
@@ -26,10 +26,8 @@ import { ConfigError, toFailure } from '../errors.ts';
 import { readRegular } from '../files/regular-file.ts';
 import type { Pool } from '../workers/pool.ts';
 import type { Context } from './context.ts';
+import type { Recipe, Stamps } from './recipe.ts';
 import { TRAINED_RECIPES } from './trained-attacks.ts';
-
-/** What an attack does to images; what it does to labels is the same for all. */
-type Stamps = Omit<Attack, 'labels'>;
 
 /** Makes the attack. Only trained attacks use the pool, and ask for the clean training samples. */
 export type MakeAttack = (pool: Pool, clean: () => Promise<SampleStore>) => Promise<Attack>;
@@ -38,13 +36,6 @@ export type MakeAttack = (pool: Pool, clean: () => Promise<SampleStore>) => Prom
 const MAX_PICTURE = 2 ** 24;
 
 type AttackName = Exclude<Settings['attack']['name'], 'none'>;
-
-/** One attack: checks its options against the dataset, then gives what makes its stamps. */
-export type Recipe = (
-  context: Context,
-  info: DatasetInfo,
-  labels: LabelMap,
-) => Promise<(pool: Pool, clean: () => Promise<SampleStore>) => Promise<Stamps>>;
 
 const RECIPES: Readonly<Record<AttackName, Recipe>> = {
   badnet: fixed(async (context, { shape }) => {

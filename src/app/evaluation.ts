@@ -7,7 +7,7 @@ import { SampleStore } from '../datasets/sample-store.ts';
 import type { Source } from '../datasets/stream.ts';
 import { Rate } from '../defense/repair/evaluation.ts';
 import type { Rates } from '../state/record.ts';
-import { classifyStore } from '../training/classify.ts';
+import { classifyStore } from '../workers/classify.ts';
 import type { Pool } from '../workers/pool.ts';
 import type { ClassifierRef } from '../workers/protocol.ts';
 import type { Context } from './context.ts';

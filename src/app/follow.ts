@@ -4,9 +4,9 @@
 // signal that interrupts it.
 
 import { follow, type Look } from '../../streams/follow.ts';
+import type { DatasetInfo } from '../datasets/dataset.ts';
 import { scan } from '../datasets/finished.ts';
 import { SHAPES } from '../datasets/formats.ts';
-import type { DatasetInfo } from '../datasets/open.ts';
 import { Quiet } from '../datasets/quiet.ts';
 import type { ImageShape } from '../datasets/sample.ts';
 import { ConfigError, DatasetError } from '../errors.ts';

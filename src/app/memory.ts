@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { PurifySummary } from '../../streams/purify.ts';
 import type { Estimate } from '../../streams/stages/detect.ts';
-import type { DatasetInfo } from '../datasets/open.ts';
+import type { DatasetInfo } from '../datasets/dataset.ts';
 import { ConfigError } from '../errors.ts';
 import type { SettledSample } from '../ports/records.ts';
 import { CandidateStore, digestOf } from '../state/candidates.ts';

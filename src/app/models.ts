@@ -3,7 +3,7 @@
 
 import type { Settings } from '../../config/schema.ts';
 import { checkSameNames } from '../datasets/class-names.ts';
-import type { DatasetInfo } from '../datasets/open.ts';
+import type { DatasetInfo } from '../datasets/dataset.ts';
 import type { ImageSize } from '../datasets/resize.ts';
 import type { ImageShape } from '../datasets/sample.ts';
 import type { SampleStore } from '../datasets/sample-store.ts';
@@ -13,17 +13,12 @@ import { WeightsError } from '../errors.ts';
 import { replaceWith } from '../files/successor.ts';
 import { type NoiseSchedule, scheduleFrom } from '../math/schedule.ts';
 import { type ClassifierSpec, imageShape, parametersOf } from '../networks/network.ts';
+import type { TrainingMemory, WarmMemory } from '../ports/training-memory.ts';
 import { exportOnnx } from '../runtime/export-onnx.ts';
 import { type PlantedObserver, plantingIn, trainPlanted } from '../training/planted-observer.ts';
 import { type TrainingProgress, trainClassifier } from '../training/train-classifier.ts';
-import {
-  type Lesson,
-  type More,
-  type TrainingMemory,
-  trainInTurn,
-  trainOnce,
-} from '../training/train-once.ts';
-import { trainFrozen, type WarmMemory } from '../training/train-warm.ts';
+import { type Lesson, type More, trainInTurn, trainOnce } from '../training/train-once.ts';
+import { trainFrozen } from '../training/train-warm.ts';
 import { loadClassifierWeights, loadDenoiserWeights } from '../weights/load-weights.ts';
 import { classNamesInModel } from '../weights/onnx-class-names.ts';
 import { packWeights, unpackWeights } from '../weights/weights.ts';

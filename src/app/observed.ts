@@ -2,7 +2,7 @@
 // worked on, by the observer that was brought.
 
 import { join } from 'node:path';
-import type { DatasetInfo } from '../datasets/open.ts';
+import type { DatasetInfo } from '../datasets/dataset.ts';
 import type { ReadResult } from '../datasets/sample.ts';
 import { SampleStore } from '../datasets/sample-store.ts';
 import type { Source } from '../datasets/stream.ts';

@@ -8,8 +8,8 @@ import { Credit } from '../../streams/operators/credited.ts';
 import type { Report } from '../../streams/progress.ts';
 import { type PurifySummary, runPurification } from '../../streams/purify.ts';
 import type { Judgement, OnEstimate } from '../../streams/stages/detect.ts';
+import type { DatasetInfo } from '../datasets/dataset.ts';
 import { idsAmong } from '../datasets/id-set.ts';
-import type { DatasetInfo } from '../datasets/open.ts';
 import { encodedAsBefore } from '../datasets/origin-kind.ts';
 import type { ImageShape, ReadResult } from '../datasets/sample.ts';
 import { SampleStore } from '../datasets/sample-store.ts';
@@ -37,7 +37,7 @@ import { type Denoiser, type Observer, progressOf, writeOnnx } from './models.ts
 import { MANIFEST_ENDING, toStandardOutput } from './paths.ts';
 import type { OpenRecord } from './record.ts';
 import { estimateTo, reportTo, verdictTo } from './report.ts';
-import type { StageClock } from './workspace.ts';
+import type { StageClock } from './stage-clock.ts';
 
 const MANIFEST = 'manifest.ndjson';
 

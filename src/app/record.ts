@@ -7,7 +7,7 @@ import type { Refuse } from '../ports/records.ts';
 import { type Metrics, type RecordOptions, RunRecord } from '../state/record.ts';
 import type { Context } from './context.ts';
 import { versions } from './paths.ts';
-import type { StageClock } from './workspace.ts';
+import type { StageClock } from './stage-clock.ts';
 
 /** A record while its run works. */
 export interface OpenRecord {

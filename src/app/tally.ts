@@ -8,7 +8,7 @@ import type { ClassVerdict, Verdict } from '../defense/verdict/verdict.ts';
 import type { Totals } from '../state/record.ts';
 import type { Pool } from '../workers/pool.ts';
 import type { PoolRunner } from '../workers/pool-runner.ts';
-import type { StageClock } from './workspace.ts';
+import type { StageClock } from './stage-clock.ts';
 
 /** Whether the run lives, is about to end, or failed at its last pass and tries again. */
 export type Health = 'ok' | 'ending' | 'failed';

@@ -12,7 +12,7 @@ import { lowFrequencyPerturbation, perturb } from '../attacks/trained/low-freque
 import { sampleSpecific } from '../attacks/trained/sample-specific.ts';
 import { trojanTrigger } from '../attacks/trained/trojan.ts';
 import type { Surrogate, Workshop } from '../attacks/trained/workshop.ts';
-import type { DatasetInfo } from '../datasets/open.ts';
+import type { DatasetInfo } from '../datasets/dataset.ts';
 import type { SampleStore } from '../datasets/sample-store.ts';
 import { ConfigError } from '../errors.ts';
 import { randomKey } from '../math/random.ts';
@@ -21,10 +21,10 @@ import { trainClassifier } from '../training/train-classifier.ts';
 import { unpackWeights } from '../weights/weights.ts';
 import type { Pool } from '../workers/pool.ts';
 import { poolEngine } from '../workers/pool-engine.ts';
-import type { Recipe } from './attack.ts';
 import type { Context } from './context.ts';
 import { openPairs } from './datasets.ts';
 import { classifierSpec, progressOf } from './models.ts';
+import type { Recipe } from './recipe.ts';
 import { trainingOf } from './rules.ts';
 
 type TrainedAttack = Extract<

@@ -6,7 +6,7 @@ import type { ImageShape } from '../datasets/sample.ts';
 import { RandomStream, randomKey } from '../math/random.ts';
 
 /** Luma of RGB, ITU-R BT.601. */
-export const LUMA = [0.299, 0.587, 0.114] as const;
+const LUMA = [0.299, 0.587, 0.114] as const;
 
 /** Every value drawn uniformly from 0 to 255. */
 export function noisePicture(shape: ImageShape, seed: number): Image {

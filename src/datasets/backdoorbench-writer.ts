@@ -9,7 +9,8 @@ import { pipeline } from 'node:stream/promises';
 import { ZipFile } from 'yazl';
 import { type Plain, writePickle } from '../weights/pickle-writer.ts';
 import { IMAGES, RESULT } from './backdoorbench.ts';
-import { imageExtension, imageFile, type Origin } from './origin.ts';
+import { imageExtension, imageFile } from './image-file.ts';
+import type { Origin } from './origin.ts';
 import { type PartWriter, unwritable } from './part-writer.ts';
 import type { ImageShape, Sample } from './sample.ts';
 

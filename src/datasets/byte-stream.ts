@@ -12,6 +12,12 @@ export interface ByteStream {
 /** A file by its path, or a stream. */
 export type ByteSource = string | ByteStream;
 
+/** Bytes that are taken in pieces of wanted sizes. */
+export interface Taken {
+  /** The next `size` bytes; fewer at the end. */
+  take(size: number): Promise<Buffer>;
+}
+
 /** What quarantine entries and messages call a source. */
 export function nameOf(source: ByteSource): string {
   return typeof source === 'string' ? source : source.name;

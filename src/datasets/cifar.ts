@@ -3,12 +3,10 @@
 
 import { dirname } from 'node:path';
 import { labelBytesOfFile } from './cifar-layout.ts';
+import type { DatasetOptions } from './dataset.ts';
 import { recordShape } from './dataset-shape.ts';
-import type { CIFAR_LABELS } from './formats.ts';
-import type { DatasetOptions } from './open.ts';
-import { classNamesIn, type Recognised } from './recognise.ts';
-
-export type CifarLabels = (typeof CIFAR_LABELS)[number];
+import { classNamesIn } from './recognise.ts';
+import type { Recognised } from './recognised.ts';
 
 /** Classes of CIFAR-10, or of CIFAR-100. */
 export function cifarClasses(labelBytes = 1, { cifarLabels }: DatasetOptions): number {

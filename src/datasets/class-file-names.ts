@@ -4,11 +4,13 @@
 // escaped into names, shortened where they are too long for file systems.
 
 import { DEPTH } from './class-folder-list.ts';
+import type { FileIds } from './description.ts';
 import { hasHiddenPart, isSafePath } from './description.ts';
-import { type FileIds, idOfFile, isFileStem, isShortened, stemOfId } from './file-ids.ts';
+import { idOfFile, isFileStem, isShortened, stemOfId } from './file-ids.ts';
 import { IdSet } from './id-set.ts';
 import { imageStem, isJpegName } from './image.ts';
-import { imageExtension, type Origin } from './origin.ts';
+import { imageExtension } from './image-file.ts';
+import type { Origin } from './origin.ts';
 import type { Sample } from './sample.ts';
 
 /** The file of a sample. */

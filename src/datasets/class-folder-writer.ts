@@ -5,9 +5,11 @@ import { appendFile, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type ClassFile, ClassFileNames } from './class-file-names.ts';
 import { classNamesOf, madeWhenNeeded } from './class-names.ts';
-import { type FileIds, NAMES_FILE } from './file-ids.ts';
+import type { FileIds } from './description.ts';
+import { NAMES_FILE } from './file-ids.ts';
 import { imageStem } from './image.ts';
-import { imageFile, type Origin } from './origin.ts';
+import { imageFile } from './image-file.ts';
+import type { Origin } from './origin.ts';
 import { type PartWriter, unwritable } from './part-writer.ts';
 import type { Sample } from './sample.ts';
 

@@ -4,7 +4,7 @@
 // one whose labels mean something else is refused.
 
 import { DatasetError } from '../errors.ts';
-import type { Recognised } from './recognise.ts';
+import type { Recognised } from './recognised.ts';
 
 // larger numbers are years or keys of another database
 const MAX_NUMBERED = 1000;

@@ -1,7 +1,7 @@
 // What shape the images of a dataset have: the one that is told, that of the first good image, or the one that all are
 // resized to.
 
-import type { DatasetInfo, DatasetOptions } from './open.ts';
+import type { DatasetInfo, DatasetOptions } from './dataset.ts';
 import { sizeOfShape } from './resize.ts';
 import type { ImageShape } from './sample.ts';
 

@@ -7,11 +7,14 @@ import { parseJson } from '../bounded-json.ts';
 import { hasControls } from '../control-characters.ts';
 import { DataElixirError, DatasetError } from '../errors.ts';
 import { readText } from '../files/regular-file.ts';
-import type { FileIds } from './file-ids.ts';
 import { OUTPUT_FORMATS, type OutputFormat } from './formats.ts';
 import type { ImageShape } from './sample.ts';
 
 export const DESCRIPTION_FILE = 'dataset.json';
+
+/** `paths`: by folder and name, and where the name begins with `%` by the name alone; `escaped`: by the name alone. */
+export type FileIds = 'paths' | 'escaped';
+
 const VERSION = 1;
 
 export interface Description {

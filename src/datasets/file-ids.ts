@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { DataElixirError, DatasetError } from '../errors.ts';
 import { readText } from '../files/regular-file.ts';
+import type { FileIds } from './description.ts';
 import { escapeId, unescapeId } from './description.ts';
 
 /** A line `{"name","id"}` for each name that was shortened, and for each path without an ending that says another id. */
@@ -19,9 +20,6 @@ const SHORTENED_BYTES = 200;
 const DIGEST_DIGITS = 32;
 // an escaped id has no such sign
 const SHORTENED = new RegExp(`=sha256-[0-9a-f]{${DIGEST_DIGITS}}$`);
-
-/** `paths`: by folder and name, and where the name begins with `%` by the name alone; `escaped`: by the name alone. */
-export type FileIds = 'paths' | 'escaped';
 
 /** @param stem the name without the image's extension */
 export function idOfFile(ids: FileIds, folder: string, stem: string): string {

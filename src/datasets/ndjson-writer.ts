@@ -4,8 +4,9 @@
 
 import { basename, resolve } from 'node:path';
 import type { ByteSink } from './byte-sink.ts';
+import { imageFile, textOf } from './image-file.ts';
 import { type Change, spliceFields, valueText } from './json-splice.ts';
-import { imageFile, type Origin, type Rest, textOf } from './origin.ts';
+import type { Origin, Rest } from './origin.ts';
 import type { PartWriter } from './part-writer.ts';
 import type { Sample } from './sample.ts';
 

@@ -10,9 +10,9 @@ import { ByteReader } from './byte-reader.ts';
 import { type ByteSource, nameOf } from './byte-stream.ts';
 import { type DecodeImage, damagedEntry, type Entry, indexId, type LabelledImage } from './entry.ts';
 import { maxImageBytes, readImageFile } from './image.ts';
+import { textOf } from './image-file.ts';
 import { valueText } from './json-splice.ts';
 import type { LabelCensus } from './label-census.ts';
-import { textOf } from './origin.ts';
 import { type FindFile, pathsBelow } from './path-file.ts';
 import { labelIn } from './text-labels.ts';
 

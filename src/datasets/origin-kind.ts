@@ -2,8 +2,9 @@
 // may know nothing else. Other kinds leave as PNG, which loses nothing.
 
 import type { Image } from './entry.ts';
+import { originalImage } from './image-file.ts';
 import { encodeJpeg, hasJpegSignature } from './jpeg.ts';
-import { type Origin, originalImage } from './origin.ts';
+import type { Origin } from './origin.ts';
 
 /** The file of a repaired image, a JPEG where it came as one; undefined where it leaves as a PNG. */
 export async function encodedAsBefore(

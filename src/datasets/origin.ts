@@ -2,13 +2,6 @@
 // it. A sample that leaves as it came leaves with these bytes; one that is repaired keeps all but image and label.
 // An origin is plain data, so that it can wait on disk until its sample is settled.
 
-import { parseLooseJson } from '../bounded-json.ts';
-import { hasBmpSignature } from './bmp.ts';
-import type { Image } from './entry.ts';
-import { libvipsKind } from './libvips-image.ts';
-import { encodePng } from './png.ts';
-import type { ImageSize } from './resize.ts';
-
 export interface Origin {
   /**
    * The image's file as it was; `in line` where it stands in the line of NDJSON. Absent where the source
@@ -18,7 +11,7 @@ export interface Origin {
   /** The file of the image that took its place, where that is to be no PNG. */
   readonly encoded?: Uint8Array;
   /** Of `image`, where the sample's pixels are those of the image resized. */
-  readonly size?: ImageSize;
+  readonly size?: readonly [height: number, width: number];
   /** What only a writer of the same format gives back. */
   readonly rest?: Rest;
 }
@@ -60,42 +53,4 @@ export interface Member {
 export function withoutImage(origin: Origin | undefined, encoded?: Uint8Array): Origin | undefined {
   const { rest } = origin ?? {};
   return rest || encoded ? { ...(rest && { rest }), ...(encoded && { encoded }) } : undefined;
-}
-
-/** The file of the image as it came, wherever it stands. */
-export function originalImage({ image, rest }: Origin): Uint8Array | undefined {
-  if (image !== 'in line') return image;
-  if (rest?.format !== 'ndjson')
-    throw new Error(`expected a line with an image, found ${rest?.format ?? 'none'}`);
-  const fields = parseLooseJson(textOf(rest.line)) as { readonly image: string };
-  return Buffer.from(fields.image, 'base64');
-}
-
-/** Without copying what may be large. */
-export function textOf({ buffer, byteOffset, length }: Uint8Array): string {
-  return Buffer.from(buffer, byteOffset, length).toString('utf8');
-}
-
-/** The file of an image and how its name ends: as it came, as it was encoded, or a PNG of the pixels. */
-export function imageFile(
-  image: Image,
-  origin: Origin | undefined,
-): { bytes: Uint8Array; extension: string } {
-  const file = origin && (originalImage(origin) ?? origin.encoded);
-  if (!file) return { bytes: encodePng(image), extension: 'png' };
-  return { bytes: file, extension: extensionOf(file) };
-}
-
-/** How the name of that file ends. */
-export function imageExtension(origin: Origin | undefined): string {
-  const file = origin && (originalImage(origin) ?? origin.encoded);
-  return file ? extensionOf(file) : 'png';
-}
-
-function extensionOf(bytes: Uint8Array): string {
-  const [first, second] = bytes;
-  if (first === 0xff) return 'jpg';
-  if (first === 0x50) return second === 0x35 ? 'pgm' : 'ppm';
-  if (hasBmpSignature(bytes)) return 'bmp';
-  return libvipsKind(bytes)?.toLowerCase() ?? 'png';
 }

@@ -3,7 +3,8 @@
 
 import type { Image } from './entry.ts';
 import { decodeImage } from './image.ts';
-import { type Origin, originalImage } from './origin.ts';
+import { originalImage } from './image-file.ts';
+import type { Origin } from './origin.ts';
 import { carryBack } from './resize.ts';
 import type { Sample } from './sample.ts';
 import { fitChannels } from './settle.ts';

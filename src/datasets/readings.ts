@@ -7,21 +7,13 @@ import { basename } from 'node:path';
 import { DatasetError, ForbiddenError, SampleError, UnreadableError } from '../errors.ts';
 import type { Entry } from './entry.ts';
 import { MAX_CLASSES } from './label-census.ts';
-import type { Recognised } from './recognise.ts';
+import type { Reading, Recognised } from './recognised.ts';
 import { decodeEntry } from './settle.ts';
 
 /** Names in a message. */
 const NAMED = 3;
 /** Samples that may be bad before a good one shows that there are any. */
 const MOST_BAD = 100;
-
-/** One way to read a folder. */
-export interface Reading {
-  /** What would be read, for people. */
-  readonly what: string;
-  /** @throws {DatasetError} when it is nothing of the kind */
-  readonly recognise: () => Promise<Recognised>;
-}
 
 /** Gives the samples of what was recognised, as often as it is called. */
 type EntriesOf = (part: Recognised) => AsyncIterable<Entry>;

@@ -3,7 +3,6 @@
 // about classes.
 
 import { basename, dirname, join } from 'node:path';
-import { SHAPE_CLASSES } from '../../fixtures/shapes.ts';
 import { DataElixirError, DatasetError } from '../errors.ts';
 import { listFolder, statOf } from '../files/folder.ts';
 import { readText } from '../files/regular-file.ts';
@@ -11,7 +10,8 @@ import { attackFolder } from './backdoorbench.ts';
 import { ByteReader } from './byte-reader.ts';
 import { IMAGES_FOLDER, listClassFolders } from './class-folder-list.ts';
 import { listTarClasses } from './class-folder-tar.ts';
-import { type Description, readDescription } from './description.ts';
+import { readDescription } from './description.ts';
+import { SHAPE_CLASSES } from './drawn-shapes.ts';
 import { readNames } from './file-ids.ts';
 import { readable } from './finished.ts';
 import { INPUT_FORMATS, SHAPES } from './formats.ts';
@@ -19,7 +19,8 @@ import { isImageName } from './image.ts';
 import { npzWarning } from './npz.ts';
 import { parquetClassNames } from './parquet.ts';
 import type { Quiet } from './quiet.ts';
-import { namesOfFiles, type Reading } from './readings.ts';
+import { namesOfFiles } from './readings.ts';
+import type { DatasetFormat, Reading, Recognised } from './recognised.ts';
 import { areSplits, chooseSplit, type Split } from './splits.ts';
 
 // files of which a folder may hold several, by their names; an archive may be WebDataset or class folders
@@ -34,30 +35,6 @@ const MOST_NAMES_BYTES = 2 ** 20;
 
 /** So many (decompressed) bytes tell what a file holds. */
 export const START_BYTES = 512;
-
-export type DatasetFormat = (typeof INPUT_FORMATS)[number] | 'shapes';
-
-/** What was found out about one source without decoding a sample. */
-export interface Recognised {
-  readonly format: DatasetFormat;
-  /** Files to read, in order; the folder itself for class folders that are in no archive. */
-  readonly files: readonly string[];
-  /** Of a dataset that this project wrote. */
-  readonly description?: Description;
-  /** Ids of the names and paths in class folders that do not say them. */
-  readonly notedIds?: ReadonlyMap<string, string>;
-  /** Class folders that were found; by class index where there is a description. */
-  readonly folders?: readonly string[];
-  /** Whether the class folders are in tar archives. */
-  readonly archived?: boolean;
-  readonly classNames?: readonly string[];
-  /** Of results of BackdoorBench: the clean dataset that they belong to. */
-  readonly clean?: readonly Recognised[];
-  /** Label bytes of the records of CIFAR binary. */
-  readonly labelBytes?: number;
-  /** Of what was passed over, for people. */
-  readonly warnings?: readonly string[];
-}
 
 export interface RecogniseOptions {
   /** Taken as it is when given. */

@@ -4,9 +4,9 @@
 import { SampleError } from '../errors.ts';
 import type { DecodeImage, Entry, Image, LabelledImage } from './entry.ts';
 import { decodeImage } from './image.ts';
+import { originalImage } from './image-file.ts';
 import { pixelsInHeader, shapeInHeader } from './image-header.ts';
 import { labelBeyond } from './label-census.ts';
-import { originalImage } from './origin.ts';
 import { encodePng } from './png.ts';
 import { resizeImage, sizeOfShape } from './resize.ts';
 import type { ImageShape, ReadResult, Sample } from './sample.ts';

@@ -1,8 +1,8 @@
 // The bundled procedural dataset as a source like any other: `shapes:train`, `shapes:test`, and `shapes:denoiser`
-// for further images that are in neither. See `fixtures/shapes.ts` for what it shows.
+// for further images that are in neither. See `drawn-shapes.ts` for what it shows.
 
-import { drawShape, SHAPE_SPLITS, type ShapeSplit, shapeId } from '../../fixtures/shapes.ts';
 import { DatasetError } from '../errors.ts';
+import { drawShape, SHAPE_SPLITS, type ShapeSplit, shapeId } from './drawn-shapes.ts';
 import type { Entry } from './entry.ts';
 
 /**

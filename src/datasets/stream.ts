@@ -8,21 +8,23 @@ import { type ByteStream, buffersOf, peek } from './byte-stream.ts';
 import { cifarClasses, labelAt } from './cifar.ts';
 import { readCifarBinary } from './cifar-binary.ts';
 import { bytesLookedAt, labelBytesOf } from './cifar-layout.ts';
+import type { DatasetInfo, DatasetOptions } from './dataset.ts';
 import { cameAs, recordShape, shapeOf } from './dataset-shape.ts';
 import { distinctEntry } from './distinct.ts';
 import { damagedEntry, type Entry } from './entry.ts';
 import { IdSet } from './id-set.ts';
 import { LabelCensus, MAX_CLASSES } from './label-census.ts';
 import { readNdjson } from './ndjson.ts';
-import { type DatasetInfo, type DatasetOptions, DEFAULT_MAX_PIXELS, settleRange } from './open.ts';
-import { type DatasetFormat, formatOf, START_BYTES } from './recognise.ts';
+import { DEFAULT_MAX_PIXELS, settleRange } from './open.ts';
+import { formatOf, START_BYTES } from './recognise.ts';
+import type { DatasetFormat } from './recognised.ts';
 import type { ImageShape, ReadResult } from './sample.ts';
 import { decodeEntry } from './settle.ts';
 import { LOOKS, lookAt, Survey } from './survey.ts';
 import { readWebDataset } from './webdataset.ts';
 
 /** Formats that can be read from their beginning to their end. */
-export const STREAM_FORMATS = ['ndjson', 'webdataset', 'cifar-binary'] as const;
+const STREAM_FORMATS = ['ndjson', 'webdataset', 'cifar-binary'] as const;
 
 /** Samples that may be bad before a good one shows the size of images. */
 const MOST_BAD = 1000;

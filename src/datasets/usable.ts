@@ -5,14 +5,14 @@ import { DatasetError } from '../errors.ts';
 import type { Quarantined, ReadResult } from './sample.ts';
 
 /** Fewer bad samples than these say nothing of a dataset. */
-export const FEW_BAD = 10;
+const FEW_BAD = 10;
 /** Reasons that are told apart; what a hostile file can say is endless. */
 const MOST_REASONS = 100;
 /** Of these, in a message. */
 const TOLD = 3;
 
 /** What messages on different samples have in common: what was expected. */
-export function reasonOf({ message, id }: { readonly message: string; readonly id?: string }): string {
+function reasonOf({ message, id }: { readonly message: string; readonly id?: string }): string {
   const [expected = ''] = message.split(', found');
   return id ? expected.replaceAll(id, '…') : expected;
 }

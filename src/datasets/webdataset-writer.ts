@@ -6,8 +6,9 @@ import { basename } from 'node:path';
 import { type Pack, pack } from 'tar-stream';
 import type { ByteSink } from './byte-sink.ts';
 import { escapeId, isSafePath, unescapeId } from './description.ts';
+import { imageFile, textOf } from './image-file.ts';
 import { spliceFields } from './json-splice.ts';
-import { imageFile, type Member, type Origin, textOf } from './origin.ts';
+import type { Member, Origin } from './origin.ts';
 import type { PartWriter } from './part-writer.ts';
 import type { Sample } from './sample.ts';
 import { labelField, splitMember } from './webdataset.ts';
@@ -52,7 +53,7 @@ async function pump(archive: AsyncIterable<Buffer>, sink: ByteSink): Promise<voi
  * The members of a sample; their key is the escaped id, or the one that it had where that says the same and leads nowhere
  * else.
  */
-export function membersOf(sample: Sample, origin: Origin | undefined): WholeMember[] {
+function membersOf(sample: Sample, origin: Origin | undefined): WholeMember[] {
   const { id, label } = sample;
   const { bytes, extension } = imageFile(sample, origin);
   if (origin?.rest?.format !== 'webdataset') {

@@ -4,7 +4,7 @@
 
 import { Decompress } from 'fzstd';
 import { SampleError } from '../errors.ts';
-import type { ByteReader } from './byte-reader.ts';
+import type { Taken } from './byte-stream.ts';
 
 const MAGIC = 0xfd2fb528;
 // the limit of zstd's own streams
@@ -22,7 +22,7 @@ export function hasZstdMagic(start: Buffer): boolean {
  *
  * @throws {SampleError} after the last whole block, when the data are damaged, end too early, or want too much memory
  */
-export async function* unzstd(file: Pick<ByteReader, 'take'>): AsyncGenerator<Buffer, void, undefined> {
+export async function* unzstd(file: Taken): AsyncGenerator<Buffer, void, undefined> {
   for (;;) {
     const magic = await file.take(4);
     if (magic.length === 0) return;
@@ -33,13 +33,13 @@ export async function* unzstd(file: Pick<ByteReader, 'take'>): AsyncGenerator<Bu
 }
 
 /** Passes over a frame that holds something else. */
-async function skip(file: Pick<ByteReader, 'take'>): Promise<void> {
+async function skip(file: Taken): Promise<void> {
   for (let left = (await whole(file, 4)).readUInt32LE(); left > 0; left -= MAX_BLOCK_BYTES) {
     await whole(file, Math.min(left, MAX_BLOCK_BYTES));
   }
 }
 
-async function* frame(file: Pick<ByteReader, 'take'>, magic: Buffer): AsyncGenerator<Buffer> {
+async function* frame(file: Taken, magic: Buffer): AsyncGenerator<Buffer> {
   const { bytes, checksum } = await readHeader(file);
   let ready: Uint8Array[] = [];
   const decoder = new Decompress((block) => ready.push(block));
@@ -65,7 +65,7 @@ async function* frame(file: Pick<ByteReader, 'take'>, magic: Buffer): AsyncGener
 }
 
 /** The header of a frame after its magic. */
-async function readHeader(file: Pick<ByteReader, 'take'>): Promise<{ bytes: Buffer; checksum: boolean }> {
+async function readHeader(file: Taken): Promise<{ bytes: Buffer; checksum: boolean }> {
   const descriptor = await whole(file, 1);
   const flags = descriptor[0]!;
   const single = (flags & 32) !== 0;
@@ -81,7 +81,7 @@ async function readHeader(file: Pick<ByteReader, 'take'>): Promise<{ bytes: Buff
   return { bytes: Buffer.concat([descriptor, rest]), checksum: (flags & 4) !== 0 };
 }
 
-async function whole(file: Pick<ByteReader, 'take'>, size: number): Promise<Buffer> {
+async function whole(file: Taken, size: number): Promise<Buffer> {
   const bytes = await file.take(size);
   if (bytes.length < size) throw damaged('the end of the file');
   return bytes;

@@ -4,7 +4,8 @@
 // predictions are averaged (Bar-Tal et al. 2023, MultiDiffusion), which keeps the tiles of one image together. Without
 // any overlap each becomes a picture of its own, with an edge around it.
 
-import type { ImageShape } from '../datasets/sample.ts';
+/** [channels, height, width] */
+type ImageShape = readonly [number, number, number];
 
 /**
  * @param x    [N, C, H, W]

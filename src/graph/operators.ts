@@ -39,7 +39,7 @@ export const mul = binary('mul');
 export const div = binary('div');
 
 /** Shape of a NumPy broadcast of two shapes. */
-export function broadcastShapes(a: Shape, b: Shape): Shape {
+function broadcastShapes(a: Shape, b: Shape): Shape {
   const rank = Math.max(a.length, b.length);
   return Array.from({ length: rank }, (_, i) => {
     const p = a[i - rank + a.length] ?? 1;

@@ -3,7 +3,7 @@
 // little beside.
 
 import { KERNELS_WASM } from './kernels.wasm.ts';
-import type { RandomKey } from './random.ts';
+import type { RandomKey } from './random-key.ts';
 
 /** Numbers in each of the four slots of the memory. */
 const SLOT = 4096;

@@ -2,8 +2,6 @@
 // shape of a membrane stretched over the hole, the solution of Laplace's equation with the surroundings as its rim.
 // Smooth, without parameters, and the same for every image but for its rim (Bertalmio et al. 2000 for the problem).
 
-import type { ImageShape } from '../datasets/sample.ts';
-
 /** Over-relaxation of the sweeps, in (0, 2), and the largest change, in pixel values, at which they end. */
 const RELAXATION = 1.7;
 const SETTLED = 0.05;
@@ -19,7 +17,7 @@ const MOST_SWEEPS = 500;
 export function membraneFill(
   pixels: Uint8Array,
   hole: Uint8Array,
-  [channels, height, width]: ImageShape,
+  [channels, height, width]: readonly [number, number, number],
 ): Uint8Array {
   const size = height * width;
   const inside = [...hole.keys()].filter((at) => hole[at]);

@@ -4,13 +4,7 @@
 // arithmetic and square root of IEEE doubles give the same bits on every platform, Math.log and Math.cos need not.
 
 import { fillNormal as fill } from './kernels.ts';
-
-/** Who draws: the run's seed and 64 bits of an id's hash. Made once for a sample, used for all its rounds and steps. */
-export interface RandomKey {
-  readonly seed: number;
-  readonly high: number;
-  readonly low: number;
-}
+import type { RandomKey } from './random-key.ts';
 
 /**
  * Key of everything that one named thing draws.

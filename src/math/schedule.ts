@@ -92,7 +92,7 @@ function withZeroSnr({ alphaBars }: Schedule): Schedule {
 }
 
 /** The schedule that given βs make. */
-export function scheduleOf(betas: Float64Array): Schedule {
+function scheduleOf(betas: Float64Array): Schedule {
   const alphaBars = new Float64Array(betas.length);
   let product = 1;
   for (let t = 0; t < betas.length; t++) {

@@ -7,9 +7,16 @@ import * as ort from 'onnxruntime-node';
 import type { DenoiserCall } from '../diffusion/tiles.ts';
 import { WeightsError } from '../errors.ts';
 import type { ClassifierSignature, DenoiserSignature, Port } from '../weights/onnx-signature.ts';
-import type { OnnxRef } from '../workers/protocol.ts';
 import type { ExecutionProvider } from './onnx-engine.ts';
 import { createSession } from './onnx-engine.ts';
+
+/** An ONNX file of any origin. */
+export interface OnnxRef<Signature> {
+  readonly kind: 'onnx';
+  readonly id: string;
+  readonly bytes: SharedArrayBuffer;
+  readonly signature: Signature;
+}
 
 /** Characters of what the runtime says. */
 const MOST_SHOWN = 400;

@@ -6,7 +6,7 @@
 import type { Shape } from '../graph/graph.ts';
 import { int, ints } from '../weights/onnx-proto.ts';
 import type { OnnxAttribute } from '../weights/onnx-schema.ts';
-import type { OnnxEmitter } from './onnx-lowering.ts';
+import type { OnnxEmitter } from './onnx-emitter.ts';
 
 /** The operators ReorderInput, Conv and ReorderOutput of the blocked layout. */
 export const BLOCKED_DOMAIN = 'com.microsoft.nchwc';

@@ -4,7 +4,7 @@
 
 import { int, ints } from '../weights/onnx-proto.ts';
 import { backwardFilter, blockedConv, imagesAsFilter } from './onnx-blocked.ts';
-import type { Site } from './onnx-lowering.ts';
+import type { Site } from './onnx-emitter.ts';
 
 type Extents = readonly [number, number, number, number];
 

@@ -9,7 +9,8 @@ import { encodeModel, model, valueInfo } from '../weights/onnx-proto.ts';
 import type { Engine, Executable, LoadOptions, NamedArrays } from './executor.ts';
 import { feedShape } from './feeds.ts';
 import { BLOCKED_DOMAIN, toBlocks } from './onnx-blocked.ts';
-import { lowerToOnnx, OnnxEmitter, OPSET } from './onnx-lowering.ts';
+import { OnnxEmitter } from './onnx-emitter.ts';
+import { lowerToOnnx, OPSET } from './onnx-lowering.ts';
 
 /** Execution providers of ONNX Runtime that this project knows how to ask for. */
 export type ExecutionProvider = 'cpu' | 'webgpu' | 'cuda';

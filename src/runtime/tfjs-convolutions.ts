@@ -3,7 +3,7 @@
 // transposed and padded around them.
 
 import * as tf from '@tensorflow/tfjs-core';
-import type { Call } from './tfjs-kernels.ts';
+import type { Call } from './tfjs-call.ts';
 
 type Extents = readonly [number, number, number, number];
 
@@ -43,7 +43,7 @@ export function filterGradByKernel({ inputs: [x, dy], shape, attributes }: Call)
 }
 
 /** dw = x ∗ dy with samples in the place of channels, channels in the place of samples, and stride as dilation. */
-export function filterGradByConvolution({ inputs: [x, dy], shape, attributes }: Call): tf.Tensor {
+function filterGradByConvolution({ inputs: [x, dy], shape, attributes }: Call): tf.Tensor {
   const [o, c, kh, kw] = shape as Extents;
   const images = tf.transpose(toPaddedImages(x!, attributes), [3, 1, 2, 0]);
   const filter = tf.transpose(dy as tf.Tensor4D, [2, 3, 0, 1]);

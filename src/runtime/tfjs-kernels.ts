@@ -2,20 +2,9 @@
 // CPU backend and its native ones have. Convolutions are in `tfjs-convolutions.ts`.
 
 import * as tf from '@tensorflow/tfjs-core';
-import type { Node, Op, Shape } from '../graph/graph.ts';
+import type { Op } from '../graph/graph.ts';
+import type { Call, Kernel } from './tfjs-call.ts';
 import { conv2d, conv2dFilterGrad, conv2dInputGrad } from './tfjs-convolutions.ts';
-
-/** One node with its input values. */
-export interface Call {
-  readonly inputs: readonly tf.Tensor[];
-  /** Shapes that the graph was built with; those of `inputs` may have another leading extent. */
-  readonly inputShapes: readonly Shape[];
-  /** Shape of the first output that the graph was built with. */
-  readonly shape: Shape;
-  readonly attributes: Node['attributes'];
-}
-
-export type Kernel = (call: Call) => tf.Tensor | readonly tf.Tensor[];
 
 /** Computes one node. The caller disposes the result; what is created on the way goes with the caller's tidy. */
 export function computeNode(op: Op, call: Call): readonly tf.Tensor[] {

@@ -5,8 +5,8 @@
 
 import { hash } from 'node:crypto';
 import type { Sample } from '../datasets/sample.ts';
+import type { CandidateCache } from '../ports/candidates.ts';
 import type { CandidateKind } from '../ports/runner.ts';
-import type { CandidateCache } from '../workers/pool-runner.ts';
 import { type Database, JSON_VALUE, rangeOf } from './database.ts';
 import type { Place, ValueLog } from './value-log.ts';
 

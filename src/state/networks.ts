@@ -2,8 +2,7 @@
 // twice; and, while a training works, its state after each epoch, so that one that was killed goes on from there.
 
 import type { Sample } from '../datasets/sample.ts';
-import type { ClassifierCheckpoint } from '../training/train-classifier.ts';
-import type { Past, Role, WarmMemory } from '../training/train-warm.ts';
+import type { ClassifierCheckpoint, Past, Role, WarmMemory } from '../ports/training-memory.ts';
 import { type Database, JSON_VALUE, rangeOf } from './database.ts';
 import { Learned } from './learned.ts';
 import type { State } from './state.ts';

@@ -7,13 +7,15 @@ import type { Prediction } from '../defense/repair/repair.ts';
 import type { Outcome } from '../errors.ts';
 import type { ClassifierSpec } from '../networks/network.ts';
 import type { BenignTrainer } from '../ports/runner.ts';
+import type { Past, TrainingMemory, WarmMemory } from '../ports/training-memory.ts';
+import type { SharedWeights } from '../weights/weights.ts';
+import { classifyImages } from '../workers/classify.ts';
 import type { Pool } from '../workers/pool.ts';
 import { outcomeOf, pack } from '../workers/pool-runner.ts';
-import type { NetworkRef, SharedWeights } from '../workers/protocol.ts';
-import { classifyImages } from './classify.ts';
+import type { NetworkRef } from '../workers/protocol.ts';
 import type { ClassifierTraining, TrainingProgress } from './train-classifier.ts';
-import { type TrainingMemory, trainOnce } from './train-once.ts';
-import { type Past, trainFurther, trainLast, type WarmMemory } from './train-warm.ts';
+import { trainOnce } from './train-once.ts';
+import { trainFurther, trainLast } from './train-warm.ts';
 
 export interface BenignTraining {
   readonly spec: ClassifierSpec;

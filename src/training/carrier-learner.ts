@@ -7,12 +7,13 @@ import type { SampleStore } from '../datasets/sample-store.ts';
 import { hashOf } from '../math/random.ts';
 import type { ClassifierSpec } from '../networks/network.ts';
 import type { CarrierLearner, Placed } from '../ports/runner.ts';
+import type { TrainingMemory } from '../ports/training-memory.ts';
+import { classifyImages } from '../workers/classify.ts';
 import type { Pool } from '../workers/pool.ts';
 import { outcomeOf, pack } from '../workers/pool-runner.ts';
 import type { NetworkRef } from '../workers/protocol.ts';
-import { classifyImages } from './classify.ts';
 import type { ClassifierTraining, TrainingProgress, TrainingSet } from './train-classifier.ts';
-import { type TrainingMemory, trainOnce } from './train-once.ts';
+import { trainOnce } from './train-once.ts';
 
 const FOLDS = 2;
 

@@ -8,9 +8,9 @@ import { type CanaryStamp, canaryStamps, LEARNED } from '../defense/verdict/cana
 import type { ClassifierSpec } from '../networks/network.ts';
 import { parametersOf } from '../networks/network.ts';
 import { packWeights, unpackWeights } from '../weights/weights.ts';
+import { classifyImages } from '../workers/classify.ts';
 import type { Pool } from '../workers/pool.ts';
 import type { NetworkRef } from '../workers/protocol.ts';
-import { classifyImages } from './classify.ts';
 import { modelOf, type TrainingSet } from './train-classifier.ts';
 import type { Lesson, More } from './train-once.ts';
 

@@ -5,10 +5,11 @@ import type { SampleStore } from '../datasets/sample-store.ts';
 import { DatasetError } from '../errors.ts';
 import { RandomStream, randomKey } from '../math/random.ts';
 import type { ClassifierSpec } from '../networks/network.ts';
+import type { ClassifierCheckpoint } from '../ports/training-memory.ts';
+import type { SharedWeights } from '../weights/weights.ts';
 import { packWeights } from '../weights/weights.ts';
-import type { LabelledShard, NetworkRef, SharedWeights } from '../workers/protocol.ts';
-import { initialWeights } from './initial-weights.ts';
-import type { TrainingPool } from './trainer.ts';
+import type { LabelledShard, NetworkRef, TrainingPool } from '../workers/protocol.ts';
+import { initialWeights } from './steps/initial-weights.ts';
 import { cosineRate, Trainer } from './trainer.ts';
 
 export interface ClassifierTraining {
@@ -35,14 +36,6 @@ export interface TrainingProgress {
 export interface TrainingSet {
   readonly store: Pick<SampleStore, 'read' | 'count'>;
   readonly indices?: Uint32Array;
-}
-
-/** A training after some of its steps. */
-export interface ClassifierCheckpoint {
-  readonly step: number;
-  /** Flat, as the trainer has them. */
-  readonly weights: Float32Array;
-  readonly momentum: Float32Array;
 }
 
 /** Where a training goes on from, and where it leaves what it needs for that. */

@@ -8,9 +8,9 @@ import { RandomStream, randomKey } from '../math/random.ts';
 import type { DenoiserSpec } from '../networks/network.ts';
 import type { Weights } from '../weights/weights.ts';
 import { packWeights, unpackWeights } from '../weights/weights.ts';
-import { initialWeights, trainingOrder } from './initial-weights.ts';
+import type { TrainingPool } from '../workers/protocol.ts';
+import { initialWeights, trainingOrder } from './steps/initial-weights.ts';
 import type { TrainingProgress } from './train-classifier.ts';
-import type { TrainingPool } from './trainer.ts';
 import { cosineRate, Trainer } from './trainer.ts';
 
 export interface DenoiserTraining {

@@ -3,26 +3,18 @@
 
 import { createHash } from 'node:crypto';
 import type { ClassifierSpec } from '../networks/network.ts';
+import type { TrainingMemory } from '../ports/training-memory.ts';
+import type { SharedWeights } from '../weights/weights.ts';
 import { packWeights } from '../weights/weights.ts';
-import type { NetworkRef, SharedWeights } from '../workers/protocol.ts';
-import { initialWeights } from './initial-weights.ts';
+import type { NetworkRef, TrainingPool } from '../workers/protocol.ts';
+import { initialWeights } from './steps/initial-weights.ts';
 import {
-  type ClassifierCheckpoint,
   type ClassifierTraining,
   modelOf,
   type TrainingProgress,
   type TrainingSet,
   trainClassifier,
 } from './train-classifier.ts';
-import type { TrainingPool } from './trainer.ts';
-
-/** Remembers trained weights, flat, by the key of their training. */
-export interface TrainingMemory {
-  find(key: string): Promise<Float32Array | undefined>;
-  keep(key: string, weights: Float32Array): Promise<void>;
-  findCheckpoint(key: string): Promise<ClassifierCheckpoint | undefined>;
-  keepCheckpoint(key: string, checkpoint: ClassifierCheckpoint): Promise<void>;
-}
 
 /** A training in full. */
 export interface Lesson {

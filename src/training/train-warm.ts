@@ -3,7 +3,8 @@
 // where a dataset grows, and not equal to it: results depend on the runs that came before. What is no longer released as
 // a run learned it is unlearned: the training goes on from the last model that had not seen it.
 
-import type { Sample } from '../datasets/sample.ts';
+import type { Checkpoint, Past, Role, WarmMemory } from '../ports/training-memory.ts';
+import type { TrainingPool } from '../workers/protocol.ts';
 import type { ClassifierTraining, TrainingProgress } from './train-classifier.ts';
 import { modelOf } from './train-classifier.ts';
 import {
@@ -12,56 +13,13 @@ import {
   lessonKey,
   type More,
   networkKey,
-  type TrainingMemory,
   trainInTurn,
   trainOnce,
   weightsOf,
 } from './train-once.ts';
-import type { TrainingPool } from './trainer.ts';
-
-/** What a network was trained for. */
-export type Role = 'observer' | 'benign';
-
-/** What the training in a role came to, by keys. */
-export interface Past {
-  readonly network: string;
-  /** Of the samples that it learned first. */
-  readonly data: string;
-  readonly first: string;
-  /** With those added that were settled with its help; else `first`. */
-  readonly last: string;
-  /** Number of the run that trained it. */
-  readonly run?: number;
-  /** The benign models that it came of, oldest first. */
-  readonly before?: readonly Checkpoint[];
-}
-
-/** The model of a run, to go back to. */
-export interface Checkpoint {
-  readonly run: number;
-  readonly last: string;
-}
 
 /** Models that are kept to go back to. */
 const CHECKPOINTS = 4;
-
-/** Remembers from run to run. */
-export interface WarmMemory extends TrainingMemory {
-  /** What the last run noted. */
-  past(role: Role): Promise<Past | undefined>;
-  /** For the next run. */
-  note(role: Role, past: Past): Promise<void>;
-  /** As `find`, of what the next run will not need. */
-  peek(key: string): Promise<Float32Array | undefined>;
-  /** Keeps for the next run what this one does not need. */
-  retain(key: string): void;
-  /** Number of this run. */
-  readonly run: number;
-  /** Takes in a sample that the benign model is to learn. */
-  learn(sample: Sample): Promise<void>;
-  /** The first run that learned a sample which is not among those taken in now, or with another image or label. */
-  outdated(): Promise<number | undefined>;
-}
 
 /** What a training needs beside its lesson. */
 interface Means {

@@ -4,16 +4,10 @@
 
 import { sizeOf } from '../graph/graph.ts';
 import type { NetworkSpec } from '../networks/network.ts';
-import type { GradientTask, SharedWeights, TrainingJob, UpdateTask } from '../workers/protocol.ts';
+import type { SharedWeights } from '../weights/weights.ts';
+import type { GradientTask, TrainingJob, TrainingPool } from '../workers/protocol.ts';
 import { newWriteNote } from '../workers/shared-write.ts';
-import { trainingOrder } from './initial-weights.ts';
-
-/** Where training tasks run; the worker pool implements it. */
-export interface TrainingPool {
-  readonly workers: number;
-  gradient(task: GradientTask): Promise<number>;
-  update(task: UpdateTask): Promise<void>;
-}
+import { trainingOrder } from './steps/initial-weights.ts';
 
 export interface TrainingShape {
   readonly shards: number;

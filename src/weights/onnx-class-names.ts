@@ -5,7 +5,7 @@ import protobuf from 'protobufjs/light.js';
 import { parseJson } from '../bounded-json.ts';
 import { type ByteSource, withFile } from './byte-source.ts';
 
-export const CLASS_NAMES_KEY = 'classNames';
+const CLASS_NAMES_KEY = 'classNames';
 
 const METADATA_FIELD = 14;
 const LENGTH_DELIMITED = 2;

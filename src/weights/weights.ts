@@ -5,7 +5,6 @@
 import { WeightsError } from '../errors.ts';
 import { sizeOf } from '../graph/graph.ts';
 import { sameShape } from '../graph/operators.ts';
-import type { SharedWeights } from '../workers/protocol.ts';
 
 /** One tensor: float32, row-major. */
 export interface WeightTensor {
@@ -14,6 +13,13 @@ export interface WeightTensor {
 }
 
 export type Weights = ReadonlyMap<string, WeightTensor>;
+
+/** Weights of one network in shared memory, back to back in the order of `names`; offsets count float32 values. */
+export interface SharedWeights {
+  readonly names: readonly string[];
+  readonly offsets: readonly number[];
+  readonly values: SharedArrayBuffer;
+}
 
 /** A weight that a network asks for. */
 export interface WeightShape {

@@ -12,7 +12,7 @@ import { WeightsError } from '../errors.ts';
 import { toBytes, toUnit } from '../math/pixels.ts';
 import { fillNormal, randomKey } from '../math/random.ts';
 import { scheduleFrom } from '../math/schedule.ts';
-import type { LoadedClassifier, ModelCache } from './model-cache.ts';
+import type { ModelCache } from './model-cache.ts';
 import type {
   ChooseTask,
   Classified,
@@ -26,6 +26,7 @@ import type {
   RestoreTask,
 } from './protocol.ts';
 import { Scratch } from './scratch.ts';
+import type { LoadedClassifier } from './viewed.ts';
 
 /** Images that a classifier sees in one call: enough to keep it busy, few enough to stay in the cache. */
 const CLASSIFY_BATCH = 64;

@@ -9,16 +9,10 @@ import type { Engine, Executable } from '../runtime/executor.ts';
 import { openForeignClassifier, openForeignDenoiser } from '../runtime/foreign-model.ts';
 import type { ExecutionProvider } from '../runtime/onnx-engine.ts';
 import { unpackWeights } from '../weights/weights.ts';
-import type { Classified, ClassifierRef, DenoiserRef, NetworkRef, Program } from './protocol.ts';
+import type { ClassifierRef, DenoiserRef, NetworkRef, Program } from './protocol.ts';
 import { denoiserShape } from './tiling.ts';
+import type { LoadedClassifier } from './viewed.ts';
 import { viewed } from './viewed.ts';
-
-export interface LoadedClassifier {
-  /** Numbers of one image: C·H·W. */
-  readonly imageSize: number;
-  /** @param x in [−1, 1]; may be written to */
-  readonly run: (x: Float32Array) => Promise<Classified>;
-}
 
 /** Models kept at a time: two generations of observer, benign model and denoiser. */
 const CAPACITY = 6;

@@ -3,9 +3,10 @@
 // a terminal they come to all.
 
 import { type Outcome, toFailure } from '../errors.ts';
+import type { EngineOptions } from '../runtime/create-engine.ts';
 import { createEngine } from '../runtime/create-engine.ts';
 import { LocalComputer } from './local-computer.ts';
-import type { EngineOptions, WorkResults } from './protocol.ts';
+import type { WorkResults } from './protocol.ts';
 import { MissingMemory, unpack, type WireWork } from './wire.ts';
 
 const options = JSON.parse(process.argv[2]!) as EngineOptions;

@@ -7,6 +7,7 @@ import { lastCandidates } from '../diffusion/candidates.ts';
 import type { Outcome } from '../errors.ts';
 import { DataElixirError, toFailure } from '../errors.ts';
 import { membraneFill } from '../math/membrane.ts';
+import type { CandidateCache } from '../ports/candidates.ts';
 import type {
   CandidateKind,
   Candidates,
@@ -16,17 +17,10 @@ import type {
   Runner,
   Selection,
 } from '../ports/runner.ts';
-import { classifyImages } from '../training/classify.ts';
+import { classifyImages } from './classify.ts';
 import type { Pool } from './pool.ts';
 import type { ClassifierRef, ImageBatch, Purifier } from './protocol.ts';
 import { tilesPerImage } from './tiling.ts';
-
-/** Candidates that were made before, uint8 [rounds × keep, C, H, W] a sample. */
-export interface CandidateCache {
-  /** In the order of the samples; undefined where there are none. */
-  find(samples: readonly Sample[], kind: CandidateKind): Promise<readonly (Uint8Array | undefined)[]>;
-  keep(samples: readonly Sample[], candidates: readonly Uint8Array[], kind: CandidateKind): Promise<void>;
-}
 
 export interface RunnerOptions extends Purifier {
   readonly observer: ClassifierRef;

@@ -8,9 +8,9 @@ import '../runtime/no-telemetry.ts';
 import { Piscina } from 'piscina';
 import type { Outcome } from '../errors.ts';
 import { EngineError, fromFailure, WorkerError } from '../errors.ts';
-import type { TrainingPool } from '../training/trainer.ts';
+import type { EngineOptions } from '../runtime/create-engine.ts';
 import { usableProcessors } from './cpu-quota.ts';
-import type { EngineOptions, GradientTask, Task, TaskResults, UpdateTask, WorkerData } from './protocol.ts';
+import type { GradientTask, Task, TaskResults, TrainingPool, UpdateTask, WorkerData } from './protocol.ts';
 import { leftOf } from './shared-write.ts';
 import { moduleOf, threadOptions } from './threads.ts';
 

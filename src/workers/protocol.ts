@@ -8,16 +8,10 @@ import type { PredictionKind } from '../diffusion/prediction.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { NoiseSchedule } from '../math/schedule.ts';
 import type { NetworkSpec } from '../networks/network.ts';
-import type { ExecutionProvider } from '../runtime/onnx-engine.ts';
-import type { TfjsBackend } from '../runtime/tfjs-engine.ts';
+import type { EngineOptions } from '../runtime/create-engine.ts';
+import type { OnnxRef } from '../runtime/foreign-model.ts';
 import type { ClassifierSignature, DenoiserSignature } from '../weights/onnx-signature.ts';
-
-/** Which engine the workers of a pool compute with. */
-export interface EngineOptions {
-  readonly engine: 'onnx' | 'tfjs';
-  readonly executionProvider: ExecutionProvider;
-  readonly tfjsBackend: TfjsBackend;
-}
+import type { SharedWeights } from '../weights/weights.ts';
 
 /** What a worker is born with. */
 export interface WorkerData extends EngineOptions {
@@ -27,27 +21,12 @@ export interface WorkerData extends EngineOptions {
   readonly process?: string;
 }
 
-/** Weights of one network in shared memory, back to back in the order of `names`; offsets count float32 values. */
-export interface SharedWeights {
-  readonly names: readonly string[];
-  readonly offsets: readonly number[];
-  readonly values: SharedArrayBuffer;
-}
-
 /** A network of this project. A worker loads it on first use and keeps it; changed weights need a new `id`. */
 export interface NetworkRef {
   readonly kind: 'network';
   readonly id: string;
   readonly spec: NetworkSpec;
   readonly weights: SharedWeights;
-}
-
-/** An ONNX file of any origin. */
-export interface OnnxRef<Signature> {
-  readonly kind: 'onnx';
-  readonly id: string;
-  readonly bytes: SharedArrayBuffer;
-  readonly signature: Signature;
 }
 
 export type DenoiserRef = (NetworkRef | OnnxRef<DenoiserSignature>) & {
@@ -284,4 +263,11 @@ export interface TaskResults {
   readonly restore: Restored;
   readonly choose: Uint8Array;
   readonly compute: Readonly<Record<string, Float32Array>>;
+}
+
+/** Where training tasks run; the worker pool implements it. */
+export interface TrainingPool {
+  readonly workers: number;
+  gradient(task: GradientTask): Promise<number>;
+  update(task: UpdateTask): Promise<void>;
 }

@@ -4,9 +4,10 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fromFailure, WorkerError } from '../errors.ts';
+import type { EngineOptions } from '../runtime/create-engine.ts';
 import { expectRunning } from '../runtime/stoppable-engine.ts';
 import type { Answer } from './network.process.ts';
-import type { EngineOptions, Work, WorkerData, WorkResults } from './protocol.ts';
+import type { Work, WorkerData, WorkResults } from './protocol.ts';
 import type { Computer } from './shared-training.ts';
 import { SEMI_SPACE_MIB } from './threads.ts';
 import { owned, WirePacker, type WireWork } from './wire.ts';

@@ -9,8 +9,14 @@ import { fillNormal, RandomStream, randomKey } from '../math/random.ts';
 import { linearSchedule } from '../math/schedule.ts';
 import { imageShape } from '../networks/network.ts';
 import type { Engine, Executable, NamedArrays } from '../runtime/executor.ts';
-import { trainingOrder } from '../training/initial-weights.ts';
-import { adamUpdate, GRADIENT, lossStep, runningAverageUpdate, sgdUpdate } from '../training/step-graphs.ts';
+import { trainingOrder } from '../training/steps/initial-weights.ts';
+import {
+  adamUpdate,
+  GRADIENT,
+  lossStep,
+  runningAverageUpdate,
+  sgdUpdate,
+} from '../training/steps/step-graphs.ts';
 import type {
   GradientWork,
   JobLayout,

@@ -2,8 +2,14 @@
 // look like one that was trained here.
 
 import type { ImageShape } from '../datasets/sample.ts';
-import type { LoadedClassifier } from './model-cache.ts';
-import type { ClassifierView } from './protocol.ts';
+import type { Classified, ClassifierView } from './protocol.ts';
+
+export interface LoadedClassifier {
+  /** Numbers of one image: C·H·W. */
+  readonly imageSize: number;
+  /** @param x in [−1, 1]; may be written to */
+  readonly run: (x: Float32Array) => Promise<Classified>;
+}
 
 /** @param shape [C, H, W] of the images that it will see */
 export function viewed(

@@ -15,7 +15,7 @@ import {
   removedShare,
 } from '../../src/defense/verdict/canary.ts';
 import type { Canaries, LabelsWith } from '../../src/defense/verdict/questions.ts';
-import { stamped } from '../../src/defense/verdict/stamp-test.ts';
+import { stamped } from '../../src/defense/verdict/stamp.ts';
 import type { Outcome } from '../../src/errors.ts';
 import type { Runner } from '../../src/ports/runner.ts';
 import { ask, labelsOf, mapped } from './ask.ts';

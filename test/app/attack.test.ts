@@ -9,7 +9,7 @@ import { loadSettings } from '../../config/load.ts';
 import { labelsOf, prepareAttack } from '../../src/app/attack.ts';
 import type { Context } from '../../src/app/context.ts';
 import type { Attack } from '../../src/attacks/poison.ts';
-import type { DatasetInfo } from '../../src/datasets/open.ts';
+import type { DatasetInfo } from '../../src/datasets/dataset.ts';
 import type { ImageShape } from '../../src/datasets/sample.ts';
 import { Pool } from '../../src/workers/pool.ts';
 import { drawn } from '../attacks/triggers.ts';

@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process';
 import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { drawShape, SHAPES_SHAPE } from '../../fixtures/shapes.ts';
+import { drawShape, SHAPES_SHAPE } from '../../src/datasets/drawn-shapes.ts';
 import { encodePng } from '../../src/datasets/png.ts';
 import { lines } from '../../src/files/lines.ts';
 import { SOURCE } from '../cli/program.ts';

@@ -4,7 +4,7 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { drawShape } from '../../fixtures/shapes.ts';
+import { drawShape } from '../../src/datasets/drawn-shapes.ts';
 import { encodePng } from '../../src/datasets/png.ts';
 import type { ImageShape, Sample } from '../../src/datasets/sample.ts';
 import { encodeModel, model, node, tensor, valueInfo } from '../../src/weights/onnx-proto.ts';

@@ -4,7 +4,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { drawShape, SHAPES_SHAPE } from '../../fixtures/shapes.ts';
+import { drawShape, SHAPES_SHAPE } from '../../src/datasets/drawn-shapes.ts';
 import { SampleStore } from '../../src/datasets/sample-store.ts';
 import { openWriter } from '../../src/datasets/writer.ts';
 import { Residuals } from '../../src/defense/evidence/residuals.ts';
@@ -14,7 +14,7 @@ import type { ClassifierSpec, DenoiserSpec, NetworkSpec } from '../../src/networ
 import { inferenceGraph } from '../../src/networks/network.ts';
 import type { BenignTrainer } from '../../src/ports/runner.ts';
 import type { Engine } from '../../src/runtime/executor.ts';
-import { initialWeights } from '../../src/training/initial-weights.ts';
+import { initialWeights } from '../../src/training/steps/initial-weights.ts';
 import { DDPM_SCHEDULE } from '../../src/weights/unet-settings.ts';
 import { packWeights } from '../../src/weights/weights.ts';
 import { Pool } from '../../src/workers/pool.ts';

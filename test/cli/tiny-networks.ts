@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { exportOnnx } from '../../src/runtime/export-onnx.ts';
-import { initialWeights } from '../../src/training/initial-weights.ts';
+import { initialWeights } from '../../src/training/steps/initial-weights.ts';
 import { networkMetadata } from '../../src/weights/network-metadata.ts';
 import { writeSafetensors } from '../../src/weights/safetensors.ts';
 import { DDPM_SCHEDULE } from '../../src/weights/unet-settings.ts';

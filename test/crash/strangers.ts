@@ -35,7 +35,7 @@ export const FILES = [
     '.new.dataelixir-1',
   ],
 ] as const;
-export const FOLDERS = [
+const FOLDERS = [
   ...[
     'models',
     'purified',

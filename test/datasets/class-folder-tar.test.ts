@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { beforeEach, expect, test } from 'vitest';
-import { type DatasetOptions, openDataset } from '../../src/datasets/open.ts';
+import type { DatasetOptions } from '../../src/datasets/dataset.ts';
+import { openDataset } from '../../src/datasets/open.ts';
 import { pixelsOf, pngOf, ppmOf, readAll, tar, temporaryFolder } from './make.ts';
 
 const SHAPE = [3, 4, 6] as const;

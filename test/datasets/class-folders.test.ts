@@ -3,7 +3,8 @@ import { mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { beforeEach, expect, test } from 'vitest';
-import { type DatasetOptions, openDataset } from '../../src/datasets/open.ts';
+import type { DatasetOptions } from '../../src/datasets/dataset.ts';
+import { openDataset } from '../../src/datasets/open.ts';
 import { openWriter } from '../../src/datasets/writer.ts';
 import { jpegOf, pixelsOf, pngOf, ppmOf, readAll, temporaryFolder } from './make.ts';
 

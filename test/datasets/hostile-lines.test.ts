@@ -5,8 +5,9 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { Readable } from 'node:stream';
 import { beforeEach, describe, expect, test } from 'vitest';
+import type { DatasetOptions } from '../../src/datasets/dataset.ts';
 import { readImageFile } from '../../src/datasets/image.ts';
-import { type DatasetOptions, openDataset } from '../../src/datasets/open.ts';
+import { openDataset } from '../../src/datasets/open.ts';
 import { openStream } from '../../src/datasets/stream.ts';
 import { pngOf, readAll, temporaryFolder } from './make.ts';
 

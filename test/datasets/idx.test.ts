@@ -2,7 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { type DatasetOptions, openDataset } from '../../src/datasets/open.ts';
+import type { DatasetOptions } from '../../src/datasets/dataset.ts';
+import { openDataset } from '../../src/datasets/open.ts';
 import { idx, pixelsOf, readAll, temporaryFolder } from './make.ts';
 
 const SHAPE = [1, 3, 5] as const;

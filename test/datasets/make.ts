@@ -8,7 +8,7 @@ import { deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import { pack } from 'tar-stream';
 import { afterEach } from 'vitest';
-import type { Dataset } from '../../src/datasets/open.ts';
+import type { Dataset } from '../../src/datasets/dataset.ts';
 import type { ImageShape, Quarantined, Sample } from '../../src/datasets/sample.ts';
 import { pixelsOf } from '../support/pictures.ts';
 

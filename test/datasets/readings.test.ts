@@ -1,7 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { type DatasetOptions, openDataset } from '../../src/datasets/open.ts';
+import type { DatasetOptions } from '../../src/datasets/dataset.ts';
+import { openDataset } from '../../src/datasets/open.ts';
 import { pngOf, readAll, tar, temporaryFolder } from './make.ts';
 
 const SHAPE = [3, 4, 4] as const;

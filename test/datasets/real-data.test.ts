@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { type DatasetOptions, openDataset } from '../../src/datasets/open.ts';
+import type { DatasetOptions } from '../../src/datasets/dataset.ts';
+import { openDataset } from '../../src/datasets/open.ts';
 import { dataFolder } from '../support/paths.ts';
 
 /** Reads a public dataset and counts its classes. */

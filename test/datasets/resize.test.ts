@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
+import { originalImage } from '../../src/datasets/image-file.ts';
 import { openDataset } from '../../src/datasets/open.ts';
-import { originalImage } from '../../src/datasets/origin.ts';
 import { inOwnSize } from '../../src/datasets/own-size.ts';
 import { encodePng } from '../../src/datasets/png.ts';
 import { carryBack, resizeImage } from '../../src/datasets/resize.ts';

@@ -2,7 +2,8 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type Origin, originalImage } from '../../src/datasets/origin.ts';
+import { originalImage } from '../../src/datasets/image-file.ts';
+import type { Origin } from '../../src/datasets/origin.ts';
 import type { Sample } from '../../src/datasets/sample.ts';
 import { SampleStore } from '../../src/datasets/sample-store.ts';
 

@@ -4,7 +4,8 @@ import { createHash } from 'node:crypto';
 import type { Settings } from '../../config/schema.ts';
 import { openTraining } from '../../src/app/datasets.ts';
 import { locate } from '../../src/app/paths.ts';
-import { type Dataset, openDataset } from '../../src/datasets/open.ts';
+import type { Dataset } from '../../src/datasets/dataset.ts';
+import { openDataset } from '../../src/datasets/open.ts';
 import type { Site } from './definition.ts';
 
 /** @param purified folder of the dataset that a run of these settings wrote */

@@ -4,7 +4,7 @@ import * as op from '../../src/graph/operators.ts';
 import { imageToImage } from '../../src/networks/image-to-image.ts';
 import { Scope } from '../../src/networks/scope.ts';
 import { OnnxEngine } from '../../src/runtime/onnx-engine.ts';
-import { drawWeights } from '../../src/training/initial-weights.ts';
+import { drawWeights } from '../../src/training/steps/initial-weights.ts';
 import { evaluate, graphOf, named } from '../support/graphs.ts';
 
 function network(height: number, width: number) {

@@ -4,7 +4,7 @@
 import { describe, expect, it } from 'vitest';
 import { inferenceGraph, parametersOf } from '../../src/networks/network.ts';
 import type { NamedArrays } from '../../src/runtime/executor.ts';
-import { classifierStep, denoiserStep, GRADIENT } from '../../src/training/step-graphs.ts';
+import { classifierStep, denoiserStep, GRADIENT } from '../../src/training/steps/step-graphs.ts';
 import { readSafetensors } from '../../src/weights/safetensors.ts';
 import type { Weights } from '../../src/weights/weights.ts';
 import { difference, ENGINES, evaluate, largest } from '../support/graphs.ts';

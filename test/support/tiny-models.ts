@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { ClassifierSpec, DenoiserSpec } from '../../src/networks/network.ts';
 import type { UNetConfig } from '../../src/networks/unet-config.ts';
 import { exportOnnx } from '../../src/runtime/export-onnx.ts';
-import { initialWeights } from '../../src/training/initial-weights.ts';
+import { initialWeights } from '../../src/training/steps/initial-weights.ts';
 import type { ClassifierTraining } from '../../src/training/train-classifier.ts';
 import { networkMetadata } from '../../src/weights/network-metadata.ts';
 import { writeSafetensors } from '../../src/weights/safetensors.ts';

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { drawShape, SHAPES_SHAPE } from '../../fixtures/shapes.ts';
+import { drawShape, SHAPES_SHAPE } from '../../src/datasets/drawn-shapes.ts';
 import type { Sample } from '../../src/datasets/sample.ts';
 import { SampleStore } from '../../src/datasets/sample-store.ts';
 import { PoolCarrierLearner } from '../../src/training/carrier-learner.ts';

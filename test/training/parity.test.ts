@@ -1,7 +1,7 @@
 // Six SGD steps of the reference, through the trainer and real workers: losses, weights and running statistics.
 
 import { describe, expect, it } from 'vitest';
-import { trainingOrder } from '../../src/training/initial-weights.ts';
+import { trainingOrder } from '../../src/training/steps/initial-weights.ts';
 import { Trainer } from '../../src/training/trainer.ts';
 import { readSafetensors } from '../../src/weights/safetensors.ts';
 import { packWeights, unpackWeights } from '../../src/weights/weights.ts';

@@ -3,10 +3,10 @@
 import { describe, expect, it } from 'vitest';
 import { canaryStamps } from '../../src/defense/verdict/canary.ts';
 import type { ClassifierSpec } from '../../src/networks/network.ts';
-import { classifyImages } from '../../src/training/classify.ts';
 import { plantedStore, plantingIn, trainPlanted } from '../../src/training/planted-observer.ts';
 import { trainClassifier } from '../../src/training/train-classifier.ts';
 import { type Lesson, type More, trainInTurn } from '../../src/training/train-once.ts';
+import { classifyImages } from '../../src/workers/classify.ts';
 import { testPool } from '../support/pools.ts';
 import { shapesStore } from '../support/stores.ts';
 import { tinyTraining as options } from '../support/tiny-models.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ClassifierSpec } from '../../src/networks/network.ts';
-import { classifyStore } from '../../src/training/classify.ts';
 import { trainClassifier } from '../../src/training/train-classifier.ts';
+import { classifyStore } from '../../src/workers/classify.ts';
 import { testPool } from '../support/pools.ts';
 import { shapesStore } from '../support/stores.ts';
 import { tinyTraining as options } from '../support/tiny-models.ts';

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { drawShape, SHAPES_SHAPE } from '../../fixtures/shapes.ts';
+import { drawShape, SHAPES_SHAPE } from '../../src/datasets/drawn-shapes.ts';
 import type { Sample } from '../../src/datasets/sample.ts';
 import { SampleStore } from '../../src/datasets/sample-store.ts';
 import { Ledger } from '../../src/state/ledger.ts';

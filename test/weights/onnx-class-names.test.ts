@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { exportOnnx } from '../../src/runtime/export-onnx.ts';
-import { initialWeights } from '../../src/training/initial-weights.ts';
+import { initialWeights } from '../../src/training/steps/initial-weights.ts';
 import { classNamesInModel } from '../../src/weights/onnx-class-names.ts';
 import { temporaryFolder } from '../datasets/make.ts';
 

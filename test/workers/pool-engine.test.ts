@@ -3,7 +3,7 @@ import { add, mul } from '../../src/graph/operators.ts';
 import type { ClassifierSpec } from '../../src/networks/network.ts';
 import { inferenceGraph } from '../../src/networks/network.ts';
 import { OnnxEngine } from '../../src/runtime/onnx-engine.ts';
-import { initialWeights } from '../../src/training/initial-weights.ts';
+import { initialWeights } from '../../src/training/steps/initial-weights.ts';
 import { poolEngine } from '../../src/workers/pool-engine.ts';
 import { evaluate, graphOf, named } from '../support/graphs.ts';
 import { testPool } from '../support/pools.ts';

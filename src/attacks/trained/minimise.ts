@@ -7,8 +7,8 @@ import type { Tensor } from '../../graph/graph.ts';
 import { GraphBuilder } from '../../graph/graph.ts';
 import { Scope } from '../../networks/scope.ts';
 import type { Engine, Executable, NamedArrays } from '../../runtime/executor.ts';
-import { drawWeights } from '../../training/initial-weights.ts';
-import { adamUpdate, GRADIENT } from '../../training/step-graphs.ts';
+import { drawWeights } from '../../training/steps/initial-weights.ts';
+import { adamUpdate, GRADIENT } from '../../training/steps/step-graphs.ts';
 import { cosineRate } from '../../training/trainer.ts';
 import type { Weights } from '../../weights/weights.ts';
 

@@ -24,12 +24,13 @@ import {
 import { toStandardOutput } from '../../app/paths.ts';
 import { type Purification, type Purified, purifyInto, withOutput } from '../../app/purification.ts';
 import { costOf, createRecord, type OpenRecord } from '../../app/record.ts';
+import { StageClock } from '../../app/stage-clock.ts';
 import { detectionFigures } from '../../app/truth.ts';
 import { withWindows } from '../../app/windows.ts';
-import { StageClock, withPool, withScratch } from '../../app/workspace.ts';
+import { withPool, withScratch } from '../../app/workspace.ts';
 import type { Attack } from '../../attacks/poison.ts';
 import type { Truth } from '../../attacks/truth.ts';
-import type { DatasetInfo } from '../../datasets/open.ts';
+import type { DatasetInfo } from '../../datasets/dataset.ts';
 import { SampleStore } from '../../datasets/sample-store.ts';
 import { unwritten } from '../../errors.ts';
 import { Journal } from '../../files/journal.ts';

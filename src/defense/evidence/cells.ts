@@ -19,7 +19,7 @@ export function cellAt(cells: Cells, row: number, column: number): number {
 }
 
 /** All that is not zero, as [row, column, count]. */
-export function entriesOf(cells: Cells): [row: number, column: number, count: number][] {
+function entriesOf(cells: Cells): [row: number, column: number, count: number][] {
   return Object.entries(cells).flatMap(([row, columns]) =>
     Object.entries(columns).map(([column, count]): [number, number, number] => [
       Number(row),

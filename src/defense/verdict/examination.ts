@@ -6,18 +6,13 @@ import type { Residuals } from '../evidence/residuals.ts';
 import type { Scored, ScoreTable } from '../evidence/score-sample.ts';
 import { calibratedFlows, flowSums } from './flow-test.ts';
 import { controlsOf, FEWEST_SORTED, type Ranked, ranked } from './placebo.ts';
-import { flowPower, type Power, withPower } from './power.ts';
+import { flowPower, withPower } from './power.ts';
 import type { Canaries, LabelsWith, Questions } from './questions.ts';
 import { type Refit, type Renamed, renamed, type Split, splitAtRandom, splitByStamp } from './refit.ts';
+import type { Stamp } from './stamp.ts';
 import { fewestLearned, leastOf, StampPower } from './stamp-power.ts';
-import {
-  type Stamp,
-  type StampFinding,
-  type StampTrial,
-  stampsOf,
-  stampTest,
-  suspicious,
-} from './stamp-test.ts';
+import { type StampFinding, type StampTrial, stampsOf, stampTest, suspicious } from './stamp-test.ts';
+import type { Power } from './verdict.ts';
 import { levelOfTest, type Verdict, withCanaries } from './verdict.ts';
 
 /** Raw images that each stamp is laid onto: so many a class, and so many at least; with fewer than the least, none. */

@@ -7,7 +7,7 @@
 
 import type { Residuals } from '../evidence/residuals.ts';
 import type { Scored } from '../evidence/score-sample.ts';
-import type { Stamp } from './stamp-test.ts';
+import type { Stamp } from './stamp.ts';
 
 /** A sample and the label that its purified images show. */
 export interface Named {

@@ -8,7 +8,7 @@ import type { Cells } from '../evidence/cells.ts';
 import { type CanaryFinding, LEARNED, leavingRate } from './canary.ts';
 import { type FlowSums, type FlowTable, flowOf } from './flow-test.ts';
 import type { Reason } from './reasons.ts';
-import type { Verdict } from './verdict.ts';
+import type { Power, Verdict } from './verdict.ts';
 
 /** Shares of a class that are tried: where not even half of a class would show, silence says nothing of it. */
 export const SHARES = [0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5];
@@ -16,9 +16,6 @@ export const SHARES = [0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4, 0
 /** Draws at a share, and those of them that need not be flagged. */
 const DRAWS = 40;
 const MOST_MISSED = 2;
-
-/** Smallest share of poison in a class that would have been flagged, in (0, 1), by kind of canary; null where none. */
-export type Power = Readonly<Record<string, number | null>>;
 
 /**
  * The power of the flow test in one class.

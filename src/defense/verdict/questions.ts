@@ -5,7 +5,7 @@ import type { Residuals } from '../evidence/residuals.ts';
 import type { Scored } from '../evidence/score-sample.ts';
 import type { CanaryFinding } from './canary.ts';
 import type { Named, Purified } from './placebo.ts';
-import type { Stamp } from './stamp-test.ts';
+import type { Stamp } from './stamp.ts';
 
 /** Asks an observer for the labels of images, with a stamp where there is one; in the order of the images. */
 export type LabelsWith = (images: readonly Scored[], stamp?: Stamp) => Promise<readonly number[]>;

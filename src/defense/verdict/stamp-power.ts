@@ -7,7 +7,8 @@ import { wilsonInterval } from '../../math/binomial.ts';
 import { contrastOf, type ResidualSums } from '../evidence/residuals.ts';
 import { asStrongAs } from './placebo.ts';
 import { leastShown, SHARES } from './power.ts';
-import { honestRate, logPBeyond, type Removed, type Stamp, type StampTrial, stampsOf } from './stamp-test.ts';
+import type { Stamp } from './stamp.ts';
+import { honestRate, logPBeyond, type Removed, type StampTrial, stampsOf } from './stamp-test.ts';
 
 /** Poison may be learned where it is as frequent as canaries were planted; nobody knows of less. */
 export function fewestLearned(samples: number, planted: number): number {

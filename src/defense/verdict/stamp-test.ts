@@ -5,23 +5,10 @@
 // trigger that keeps its label not even a flip.
 
 import { logBinomialTail, wilsonInterval } from '../../math/binomial.ts';
-import { overlaid } from '../../math/pixels.ts';
 import { addCell, type MutableCells } from '../evidence/cells.ts';
 import { contrastError, contrastOf, type ResidualSums, type Residuals } from '../evidence/residuals.ts';
 import { areStrangers, logPOfAgreement, type Refit, type Renamed } from './refit.ts';
-
-/** Something to lay onto images: added, and limited to [0, 255]. */
-export interface Stamp {
-  /** The class that it was recovered from. */
-  readonly label: number;
-  /**
-   * Whether all samples of the class were averaged, or those that purification moved to another label, or of these
-   * only what stands out, made strong.
-   */
-  readonly from: 'all' | 'moved' | 'outstanding';
-  /** float32 [C × H × W] in 8-bit pixel values. */
-  readonly pattern: Float32Array;
-}
+import type { Stamp } from './stamp.ts';
 
 /** What came of one stamp: the observer's labels before and after. */
 export interface StampTrial {
@@ -133,11 +120,6 @@ export function stampsOf(residuals: Removed, label: number): Stamp[] {
       const outstanding = from === 'moved' ? outstandingIn(contrast, some, usual) : undefined;
       return outstanding ? [whole, { label, from: 'outstanding', pattern: outstanding }] : [whole];
     });
-}
-
-/** An image with a stamp on it. @returns uint8 [C, H, W] */
-export function stamped(pixels: Uint8Array, { pattern }: Stamp): Uint8Array {
-  return overlaid(pixels, pattern, 1);
 }
 
 /**

@@ -7,9 +7,11 @@ import type { ScoreTable } from '../evidence/score-sample.ts';
 import { type Agreement, isAtChance } from './agreement.ts';
 import type { CanaryFinding } from './canary.ts';
 import type { FlowFinding } from './flow-test.ts';
-import type { Power } from './power.ts';
 import type { Reason } from './reasons.ts';
 import type { StampFinding } from './stamp-test.ts';
+
+/** Smallest share of poison in a class that would have been flagged, in (0, 1), by kind of canary; null where none. */
+export type Power = Readonly<Record<string, number | null>>;
 
 /** What a detector says of one class. */
 export interface ClassVerdict {

@@ -5,9 +5,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { drawShape, type ShapeSplit } from '../../../fixtures/shapes.ts';
 import type { Surrogate, Workshop } from '../../../src/attacks/trained/workshop.ts';
 import { toBatch } from '../../../src/attacks/trained/workshop.ts';
+import { drawShape, type ShapeSplit } from '../../../src/datasets/drawn-shapes.ts';
 import type { Sample } from '../../../src/datasets/sample.ts';
 import { SampleStore } from '../../../src/datasets/sample-store.ts';
 import type { ClassifierSpec } from '../../../src/networks/network.ts';
@@ -71,7 +71,7 @@ export function share(labels: Int32Array, holds: (label: number, index: number) 
 }
 
 /** The first images of the first four classes of a split, gray and half as large. */
-export function smallShapes(split: ShapeSplit, count: number): Sample[] {
+function smallShapes(split: ShapeSplit, count: number): Sample[] {
   return Array.from({ length: count }, (_, i) => {
     const index = Math.floor(i / CLASSES) * 10 + (i % CLASSES);
     const { id, label, pixels } = drawShape(split, index);

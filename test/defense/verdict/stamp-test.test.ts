@@ -3,13 +3,8 @@
 import { describe, expect, it } from 'vitest';
 import { Residuals } from '../../../src/defense/evidence/residuals.ts';
 import type { Refit, Renamed } from '../../../src/defense/verdict/refit.ts';
-import {
-  type StampTrial,
-  stamped,
-  stampsOf,
-  stampTest,
-  suspicious,
-} from '../../../src/defense/verdict/stamp-test.ts';
+import { stamped } from '../../../src/defense/verdict/stamp.ts';
+import { type StampTrial, stampsOf, stampTest, suspicious } from '../../../src/defense/verdict/stamp-test.ts';
 import { RandomStream, randomKey } from '../../../src/math/random.ts';
 
 const SIZE = 4;

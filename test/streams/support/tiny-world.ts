@@ -25,7 +25,7 @@ export async function* readResults(samples: Iterable<Sample>): AsyncGenerator<Re
 }
 
 /** Flags labels of which more than half of the moved images landed elsewhere, and that lost at least three samples. */
-export const majorityDetector: Detector = (table) =>
+const majorityDetector: Detector = (table) =>
   verdictOf(table, (label) => {
     const row = table.kept[label] ?? {};
     const all = Object.values(row).reduce((sum, count) => sum + count, 0);

@@ -2,14 +2,14 @@
 // flat vectors of weights. Forward, backward and update thus run on whatever engine and execution provider
 // runs the networks. A shard's gradients land in one flat vector, in which running statistics have slots too.
 
-import { gradients } from '../graph/gradients.ts';
-import type { Graph, Tensor } from '../graph/graph.ts';
-import { GraphBuilder } from '../graph/graph.ts';
-import * as op from '../graph/operators.ts';
-import type { ClassifierSpec, DenoiserSpec, NetworkSpec } from '../networks/network.ts';
-import { classify, imageShape } from '../networks/network.ts';
-import { Scope } from '../networks/scope.ts';
-import { unet } from '../networks/unet.ts';
+import { gradients } from '../../graph/gradients.ts';
+import type { Graph, Tensor } from '../../graph/graph.ts';
+import { GraphBuilder } from '../../graph/graph.ts';
+import * as op from '../../graph/operators.ts';
+import type { ClassifierSpec, DenoiserSpec, NetworkSpec } from '../../networks/network.ts';
+import { classify, imageShape } from '../../networks/network.ts';
+import { Scope } from '../../networks/scope.ts';
+import { unet } from '../../networks/unet.ts';
 
 /** Prefix of the outputs that carry dL/dw, or the batch's statistics for a running average. */
 export const GRADIENT = 'gradient.';

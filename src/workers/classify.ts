@@ -4,8 +4,8 @@
 import type { ImageShape } from '../datasets/sample.ts';
 import type { SampleStore } from '../datasets/sample-store.ts';
 import type { Prediction } from '../defense/repair/repair.ts';
-import type { Pool } from '../workers/pool.ts';
-import type { ClassifierRef } from '../workers/protocol.ts';
+import type { Pool } from './pool.ts';
+import type { ClassifierRef } from './protocol.ts';
 
 const BATCH = 256;
 

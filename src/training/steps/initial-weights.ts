@@ -1,12 +1,12 @@
 // Fresh weights for a network, in the order that training wants: everything a gradient changes first, running
 // statistics behind, so that each update rule runs over one contiguous range.
 
-import { sizeOf } from '../graph/graph.ts';
-import { fillUniform, randomKey } from '../math/random.ts';
-import type { NetworkSpec } from '../networks/network.ts';
-import { parametersOf } from '../networks/network.ts';
-import type { ParameterSpec } from '../networks/scope.ts';
-import type { Weights } from '../weights/weights.ts';
+import { sizeOf } from '../../graph/graph.ts';
+import { fillUniform, randomKey } from '../../math/random.ts';
+import type { NetworkSpec } from '../../networks/network.ts';
+import { parametersOf } from '../../networks/network.ts';
+import type { ParameterSpec } from '../../networks/scope.ts';
+import type { Weights } from '../../weights/weights.ts';
 
 /** A network's parameters, trained ones first. */
 export function trainingOrder(spec: NetworkSpec): readonly ParameterSpec[] {
