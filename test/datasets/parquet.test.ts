@@ -289,6 +289,37 @@ describe('damage', () => {
   });
 });
 
+test('a schema that says what it does not hold is refused', async () => {
+  const schema = [
+    { name: 'schema', num_children: 3 },
+    { name: 'image', num_children: 2 },
+    { name: 'bytes', type: 'BYTE_ARRAY' as const },
+    { name: 'path', type: 'BYTE_ARRAY' as const },
+    { name: 'label', type: 'INT64' as const },
+    { name: 'more', type: 'INT64' as const },
+  ];
+  const columnData = [
+    { name: 'image', data: [{ bytes: pngOf(1, [3, 2, 2]), path: 'a.png' }] },
+    ...['label', 'more'].map((name) => ({ name, data: [1n] })),
+  ];
+  const bytes = Buffer.from(parquetWriteBuffer({ schema, columnData }));
+  const path = join(root, 'a.parquet');
+  writeFileSync(path, bytes);
+  expect((await readAll(await openDataset(path, { classes: 2 }))).samples).toHaveLength(1);
+  // behind the column's type, its repetition and its name: a map, which has no children here
+  const at = bytes.lastIndexOf('\x18\x04more\x00', undefined, 'latin1') + 6;
+  const footer = bytes.readUInt32LE(bytes.length - 8);
+  const size = Buffer.alloc(4);
+  size.writeUInt32LE(footer + 2);
+  const map = Buffer.concat([
+    ...[bytes.subarray(0, at), Buffer.from([0x25, 2]), bytes.subarray(at, bytes.length - 8), size],
+    Buffer.from('PAR1'),
+  ]);
+  writeFileSync(path, map);
+  await expect(openDataset(path, { classes: 2 })).rejects.toThrow(DatasetError);
+  await expect(openDataset(path, { classes: 2 })).rejects.toThrow(/expected a schema that fits together/);
+});
+
 test.each([
   [
     'lists in lists that claim millions',

@@ -68,7 +68,7 @@ test('damaged files: samples or weights, quarantine entries or a refusal', {
       if (index === FIRST + Math.min(WARM, INPUTS >> 1)) held = heldMemory();
       const target = targets[index % targets.length]!;
       const root = written(damaged(target, index), String(index));
-      const cost = await watch.during(index, async () => {
+      const cost = await watch.during(index, root, async () => {
         try {
           let found: Outcome | undefined;
           const outside = await opensOutside(root, async () => {

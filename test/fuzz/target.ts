@@ -56,8 +56,9 @@ const MOST_CHARACTERS = 4000;
 
 /** Messages say what was expected, what was found and what to do. */
 export function expectMessage(message: string): void {
-  expect(message.slice(0, MOST_CHARACTERS)).toMatch(/^expected .*, found.*; ./s);
-  expect(message.length, `characters of ${message.slice(0, 80)}`).toBeLessThanOrEqual(MOST_CHARACTERS);
+  const ends = message.length < 400 ? message : `${message.slice(0, 200)} … ${message.slice(-200)}`;
+  expect(message.length, `characters of: ${ends}`).toBeLessThanOrEqual(MOST_CHARACTERS);
+  expect(/^expected .*, found.*; ./s.test(message), `a message of three parts: ${ends}`).toBe(true);
   expectNoCanary(message);
 }
 

@@ -1,8 +1,8 @@
 // What an input costs. A thread beside the reader looks at the memory of the process, and ends it where an input hangs or
 // memory runs away, with the number of the input: nothing else could, while the reader has the thread of the test.
 
-import { existsSync, readdirSync } from 'node:fs';
-import { setImmediate } from 'node:timers/promises';
+import { existsSync, readdirSync, readlinkSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Worker } from 'node:worker_threads';
@@ -48,19 +48,21 @@ export class Watch {
     workerData: { shared: this.#shared, mostRss: MOST_RSS, hangs: HANGS_S },
   });
 
-  /** @param index of the input, named where the process has to be ended */
-  async during(index: number, work: () => Promise<void>): Promise<Cost> {
+  /**
+   * @param index of the input, named where the process has to be ended
+   * @param root  folder of its files
+   */
+  async during(index: number, root: string, work: () => Promise<void>): Promise<Cost> {
     const memory = process.memoryUsage.rss() / 2 ** 20;
     const cpu = process.cpuUsage();
-    const open = openFiles();
     this.#now[1] = memory;
     this.#now[0] = index;
     await work();
     const { user, system } = process.cpuUsage(cpu);
     const peak = Math.max(this.#now[1]!, process.memoryUsage.rss() / 2 ** 20);
-    // what closes by itself does so in a moment
-    for (let turn = 0; turn < 100 && openFiles() > open; turn++) await setImmediate();
-    return { memory: peak - memory, cpu: (user + system) / 1000, open: openFiles() - open };
+    // what is being closed is closed in a moment
+    for (let turn = 0; turn < 200 && openIn(root) > 0; turn++) await setTimeout(10);
+    return { memory: peak - memory, cpu: (user + system) / 1000, open: openIn(root) };
   }
 
   async end(): Promise<void> {
@@ -68,8 +70,19 @@ export class Watch {
   }
 }
 
-function openFiles(): number {
-  return existsSync(DESCRIPTORS) ? readdirSync(DESCRIPTORS).length : 0;
+/** Files below a folder that the process has open, where the system tells. */
+function openIn(folder: string): number {
+  if (!existsSync(DESCRIPTORS)) return 0;
+  return readdirSync(DESCRIPTORS).filter((name) => targetOf(name).startsWith(folder)).length;
+}
+
+function targetOf(descriptor: string): string {
+  try {
+    return readlinkSync(`${DESCRIPTORS}/${descriptor}`);
+  } catch {
+    // closed since
+    return '';
+  }
 }
 
 /** MiB that are in use after all that can go is gone. */

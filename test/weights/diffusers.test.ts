@@ -34,6 +34,8 @@ const CONFIG = {
   time_embedding_type: 'positional',
   up_block_types: ['UpBlock2D', 'AttnUpBlock2D', 'UpBlock2D'],
 };
+/** Stands for lists in lists beyond any stack. */
+const DEEP = '@deep@';
 const SCHEDULER = { beta_schedule: 'linear', beta_start: 0.0002, beta_end: 0.03, num_train_timesteps: 500 };
 
 const UNET = {
@@ -50,8 +52,10 @@ async function pipeline(config: object, scheduler: object = SCHEDULER, unet = 'u
   const folder = await temporaryFolder();
   await mkdir(join(folder, unet), { recursive: true });
   await mkdir(join(folder, 'scheduler'));
-  await writeFile(join(folder, unet, 'config.json'), JSON.stringify(config));
-  await writeFile(join(folder, 'scheduler/scheduler_config.json'), JSON.stringify(scheduler));
+  const lists = '['.repeat(50_000) + ']'.repeat(50_000);
+  const json = (value: object) => JSON.stringify(value).replace(JSON.stringify(DEEP), lists);
+  await writeFile(join(folder, unet, 'config.json'), json(config));
+  await writeFile(join(folder, 'scheduler/scheduler_config.json'), json(scheduler));
   return folder;
 }
 
@@ -203,6 +207,12 @@ describe('readDiffusersFolder', () => {
       { prediction_type: 'flow' },
       /prediction_type epsilon, v_prediction or sample/,
     ],
+    ['widths that are none', { block_out_channels: [{ toString: 1 }] }, {}, /a list of numbers/],
+    ['a size with a text of its own', { sample_size: { toString: 1 } }, {}, /resolution as an integer/],
+    ['blocks deeper than any stack', { up_block_types: DEEP }, {}, /up_block_types .* found a list/],
+    ['groups with a number of their own', { norm_num_groups: { valueOf: 1 } }, {}, /norm_num_groups/],
+    ['a scheduler with a text of its own', {}, { beta_schedule: { toString: 1 } }, /beta_schedule linear/],
+    ['a prediction deeper than any stack', {}, { prediction_type: DEEP }, /prediction_type .* found a list/],
     [
       'another process',
       {},
