@@ -7,6 +7,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { openDataset } from '../../src/datasets/open.ts';
 import { withoutImage } from '../../src/datasets/origin.ts';
 import { openWriter } from '../../src/datasets/writer.ts';
+import { DatasetError } from '../../src/errors.ts';
 import { jpegOf, pixelsOf, pngOf, readAll, temporaryFolder } from './make.ts';
 
 const SHAPE = [3, 8, 6] as const;
@@ -138,7 +139,7 @@ function withImages(names: readonly string[]): Buffer {
   ];
   const images = names.map((name, i) => ({ name, data: [{ bytes: pngOf(i, SHAPE), path: null }] }));
   const columnData: ColumnSource[] = [...images, { name: 'label', data: [1n] }];
-  return Buffer.from(parquetWriteBuffer({ schema, columnData }));
+  return Buffer.from(parquetWriteBuffer({ schema: [...schema], columnData }));
 }
 
 test('bad rows are set aside by their number', async () => {
@@ -290,13 +291,13 @@ describe('damage', () => {
 });
 
 test('a schema that says what it does not hold is refused', async () => {
-  const schema = [
+  const schema: Schema = [
     { name: 'schema', num_children: 3 },
-    { name: 'image', num_children: 2 },
-    { name: 'bytes', type: 'BYTE_ARRAY' as const },
-    { name: 'path', type: 'BYTE_ARRAY' as const },
-    { name: 'label', type: 'INT64' as const },
-    { name: 'more', type: 'INT64' as const },
+    { name: 'image', repetition_type: 'OPTIONAL', num_children: 2 },
+    { name: 'bytes', type: 'BYTE_ARRAY', repetition_type: 'OPTIONAL' },
+    { name: 'path', type: 'BYTE_ARRAY', repetition_type: 'OPTIONAL', converted_type: 'UTF8' },
+    { name: 'label', type: 'INT64', repetition_type: 'OPTIONAL' },
+    { name: 'more', type: 'INT64', repetition_type: 'OPTIONAL' },
   ];
   const columnData = [
     { name: 'image', data: [{ bytes: pngOf(1, [3, 2, 2]), path: 'a.png' }] },
@@ -306,9 +307,9 @@ test('a schema that says what it does not hold is refused', async () => {
   const path = join(root, 'a.parquet');
   writeFileSync(path, bytes);
   expect((await readAll(await openDataset(path, { classes: 2 }))).samples).toHaveLength(1);
-  // behind the column's type, its repetition and its name: a map, which has no children here
-  const at = bytes.lastIndexOf('\x18\x04more\x00', undefined, 'latin1') + 6;
   const footer = bytes.readUInt32LE(bytes.length - 8);
+  // behind the column's type, its repetition and its name: a map, which has no children here
+  const at = bytes.indexOf('\x18\x04more', bytes.length - 8 - footer, 'latin1') + 6;
   const size = Buffer.alloc(4);
   size.writeUInt32LE(footer + 2);
   const map = Buffer.concat([

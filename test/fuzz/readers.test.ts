@@ -4,15 +4,18 @@
 // folder. Equal numbers and seeds make equal inputs.
 
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openDataset } from '../../src/datasets/open.ts';
+import { openRegular } from '../../src/files/regular-file.ts';
 import { RandomStream, randomKey } from '../../src/math/random.ts';
 import { pick } from './mutate.ts';
 import { opensOutside } from './opens.ts';
 import { datasetTargets } from './sources.ts';
 import { damage } from './structures/by-name.ts';
-import { linkCanary, type Outcome, plantCanaries, type Target } from './target.ts';
+import { expectNoCanary, linkCanary, type Outcome, plantCanaries, type Target } from './target.ts';
 import { type Cost, heldMemory, Watch } from './watch.ts';
 import { weightTargets } from './weights.ts';
 
@@ -43,10 +46,38 @@ test('the files are good before they are damaged', async () => {
   }
 });
 
+test('what leads outside, stays open or takes memory is noticed', async () => {
+  const root = written(new Map([['a.bin', Buffer.alloc(8)]]), 'watched');
+  const watch = new Watch(SEED);
+  const canary = join(folder, 'canary.png');
+  const open: FileHandle[] = [];
+  const outside: string[] = [];
+  const cost = await watch.during(0, root, async () => {
+    const names = [join(root, 'a.bin'), join(root, 'link.png'), join(root, '../canary.png')];
+    outside.push(
+      ...(await opensOutside(root, async () => {
+        for (const name of names) open.push(await openRegular(name));
+      })),
+    );
+    Buffer.alloc(2 ** 27, 1);
+  });
+  await watch.end();
+  for (const file of open) await file.close();
+  expect(outside).toEqual([canary, canary]);
+  expect(cost).toMatchObject({ open: process.platform === 'linux' ? 1 : 0 });
+  expect(cost.memory).toBeGreaterThan(100);
+  const found = await openDataset(canary.replace('.png', '.ndjson'), { paths: folder });
+  for await (const result of found.read()) {
+    if (!result.ok) throw new Error(result.quarantined.message);
+    expect(() => expectNoCanary(result.sample.pixels)).toThrow(/an image from outside/);
+    expect(() => expectNoCanary(result.sample.id)).toThrow(/of a file outside/);
+  }
+});
+
 test('damaged files: samples or weights, quarantine entries or a refusal', {
   timeout: 7_200_000,
 }, async () => {
-  const watch = new Watch();
+  const watch = new Watch(SEED);
   const counts = new Map<string, Counts>(
     targets.map(({ name }) => [name, { refused: 0, 'samples set aside': 0, 'all read': 0 }]),
   );

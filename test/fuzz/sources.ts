@@ -87,6 +87,7 @@ async function makeSources(): Promise<Source[]> {
     },
     one('npz of numpy', 'b.npz', await numpyArchive()),
     one('parquet', 'a.parquet', parquet(Object.values(images))),
+    one('parquet of gzip', 'b.parquet', parquet(Object.values(images), 'GZIP')),
     ...(await Promise.all(OUTPUT_FORMATS.map(written))),
   ];
   const gzipped = plain.filter(({ name }) => GZIPPED.test(name));
@@ -100,8 +101,10 @@ async function makeSources(): Promise<Source[]> {
 }
 
 /** A group for each image, so that damage of one leaves the others. */
-function parquet(images: readonly Buffer[]): Buffer {
+function parquet(images: readonly Buffer[], codec: 'SNAPPY' | 'GZIP' = 'SNAPPY'): Buffer {
   const bytes = parquetWriteBuffer({
+    codec,
+    compressors: { GZIP: (input) => gzipSync(input) },
     schema: [
       { name: 'schema', num_children: 4 },
       { name: 'image', repetition_type: 'OPTIONAL', num_children: 2 },

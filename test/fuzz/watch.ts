@@ -7,27 +7,29 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Worker } from 'node:worker_threads';
 
-/** Seconds, and bytes of the whole process, after which it ends. */
-const HANGS_S = 60;
-const MOST_RSS = 2 ** 31;
+/** After so many milliseconds of work or of nothing, or with so many bytes, the process ends. */
+const LIMITS = { cpu: 30_000, wall: 600_000, rss: 2 ** 31 };
 const DESCRIPTORS = '/proc/self/fd';
 
 const LOOK = `
   const { writeSync } = require('node:fs');
   const { workerData } = require('node:worker_threads');
+  const { seed, limits: { cpu, wall, rss: mostRss } } = workerData;
   const now = new Int32Array(workerData.shared);
-  let [last, since] = [-1, Date.now()];
+  let [last, since, used] = [-1, 0, process.cpuUsage()];
   const end = (why) => {
     // what goes through the other thread would never be printed
-    writeSync(2, 'input ' + now[0] + ' ' + why + '\\n');
+    writeSync(2, 'input ' + now[0] + ' ' + why + ': FUZZ_SEED=' + seed + ' FUZZ_FIRST=' + now[0] + ' FUZZ_INPUTS=1 npm run fuzz\\n');
     process.kill(process.pid, 'SIGKILL');
   };
   setInterval(() => {
     const rss = process.memoryUsage.rss();
     now[1] = Math.max(now[1], rss / 2 ** 20);
-    if (now[0] !== last) [last, since] = [now[0], Date.now()];
-    if (rss > workerData.mostRss) end('takes too much memory');
-    if (Date.now() - since > 1000 * workerData.hangs) end('hangs');
+    if (now[0] !== last) [last, since, used] = [now[0], Date.now(), process.cpuUsage()];
+    const { user, system } = process.cpuUsage(used);
+    if (rss > mostRss) end('takes too much memory');
+    // of another program's work the time of day would tell, not of this one's
+    if (user + system > 1000 * cpu || Date.now() - since > wall) end('hangs');
   }, 10);
 `;
 
@@ -43,10 +45,15 @@ export interface Cost {
 export class Watch {
   readonly #shared = new SharedArrayBuffer(8);
   readonly #now = new Int32Array(this.#shared);
-  readonly #worker = new Worker(LOOK, {
-    eval: true,
-    workerData: { shared: this.#shared, mostRss: MOST_RSS, hangs: HANGS_S },
-  });
+  readonly #worker: Worker;
+
+  /** @param seed of the inputs, named with their number */
+  constructor(seed: number) {
+    this.#worker = new Worker(LOOK, {
+      eval: true,
+      workerData: { shared: this.#shared, seed, limits: LIMITS },
+    });
+  }
 
   /**
    * @param index of the input, named where the process has to be ended
