@@ -13,7 +13,7 @@ export type Outcome<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly failure: Failure };
 
-/** Of a message about one sample. */
+/** Of a message; it may quote what somebody else wrote. */
 const MOST_CHARACTERS = 2000;
 
 /** Base of all errors that are expected: the command line prints `message` without a stack and exits with `exitCode`. */
@@ -21,10 +21,16 @@ export class DataElixirError extends Error {
   readonly code: string = 'failed';
   readonly exitCode: number = 1;
 
+  /** @param message cut in its middle where it quotes more than anybody reads: its end says what to do */
   constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
+    super(message.length > MOST_CHARACTERS ? withoutMiddle(message) : message, options);
     this.name = new.target.name;
   }
+}
+
+function withoutMiddle(message: string): string {
+  const half = MOST_CHARACTERS / 2 - 2;
+  return `${message.slice(0, half)} … ${message.slice(-half)}`;
 }
 
 /** Wrong option, configuration file, environment variable or usage. Exit code 2. */
@@ -75,11 +81,6 @@ export class ForbiddenError extends DatasetError {
 /** One sample that cannot be read or does not fit; the sample is quarantined and the run goes on. */
 export class SampleError extends DataElixirError {
   override readonly code = 'sample';
-
-  /** @param message cut off where it quotes more of the sample than anybody reads */
-  constructor(message: string, options?: ErrorOptions) {
-    super(message.length > MOST_CHARACTERS ? `${message.slice(0, MOST_CHARACTERS)}…` : message, options);
-  }
 }
 
 /** A checkpoint or weight file that is damaged, unsafe, or does not fit the network. Exit code 4. */

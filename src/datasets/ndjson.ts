@@ -6,6 +6,7 @@
 import { dirname } from 'node:path';
 import { CHECKED_FROM, MOST_VALUES, parseLooseJson } from '../bounded-json.ts';
 import { SampleError } from '../errors.ts';
+import { clipped, shown } from '../shown.ts';
 import { ByteReader } from './byte-reader.ts';
 import { type ByteSource, nameOf } from './byte-stream.ts';
 import { type DecodeImage, damagedEntry, type Entry, indexId, type LabelledImage } from './entry.ts';
@@ -23,7 +24,6 @@ const NEWLINE = 10;
 const BYTE_ORDER_MARK = Buffer.from('\ufeff');
 /** Other programs stop reading a little deeper than that. */
 const MAX_DEPTH = 100;
-const SHOWN_CHARACTERS = 40;
 /** Whoever wrote a line chose its path: what is denied there, or is no file of a disk, costs the line. */
 const OF_OTHERS = { least: 1, denialsPass: false };
 
@@ -216,17 +216,6 @@ function noLabel(label: unknown, line: Buffer): SampleError {
   return new SampleError(`expected "label" to be a class index, found ${found}; write it as a number`);
 }
 
-/** A value for a message; what is large or deep is only named. */
-function shown(value: unknown): string {
-  if (value === undefined) return 'none';
-  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object';
-  return JSON.stringify(typeof value === 'string' ? clipped(value) : value);
-}
-
-function clipped(text: string): string {
-  return text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
-}
-
 /** Whether lists and objects lie deeper in it than that; without recursion, which they could exhaust. */
 function isDeeper(value: object, most: number): boolean {
   let level = [value];
@@ -255,7 +244,11 @@ function imageIn({
     return { damage: 'expected "image" in base64, found other characters; encode it' };
   }
   if (typeof path === 'string') return { path };
-  const found = Object.keys(others).slice(0, 8).map(clipped).join(', ') || 'no fields';
+  const found =
+    Object.keys(others)
+      .slice(0, 8)
+      .map((name) => clipped(name))
+      .join(', ') || 'no fields';
   return { damage: `expected "image" or "path", found ${found}; add one` };
 }
 

@@ -75,8 +75,10 @@ export async function openParquet(path: string): Promise<ParquetImages> {
     const { size } = await file.stat();
     const bytes = bufferOf(file, path, size);
     const metadata = await readMetadata(bytes, path);
-    const { image, label, others, classNames } = columnsOf(metadata, path);
-    const layout = layoutOf(metadata, { image, label, others });
+    const { image, label, others, classNames, layout } = fitting(path, () => {
+      const found = columnsOf(metadata, path);
+      return { ...found, layout: layoutOf(metadata, found) };
+    });
     const names = others.map(({ element }) => element.name);
     const read = async (group: number, columns: string[]) => {
       const only = metadata.row_groups[group]!;
@@ -156,7 +158,7 @@ interface Columns {
 }
 
 function columnsOf(metadata: FileMetaData, path: string): Columns {
-  const columns = childrenOf(metadata, path);
+  const columns = parquetSchema(metadata).children;
   const named = classLabels(metadata);
   const image = imageAmong(
     columns.filter(isImage).map(({ element }) => element.name),
@@ -206,10 +208,12 @@ function layoutOf(
   };
 }
 
-function childrenOf(metadata: FileMetaData, path: string): SchemaTree[] {
+/** What a schema says, which may be nothing that any part of hyparquet expects. @throws {DatasetError} then */
+function fitting<T>(path: string, read: () => T): T {
   try {
-    return parquetSchema(metadata).children;
+    return read();
   } catch (error) {
+    if (error instanceof DataElixirError) throw error;
     throw new DatasetError(
       `expected a schema that fits together in ${path}, found: ${(error as Error).message}; write it again`,
     );

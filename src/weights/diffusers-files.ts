@@ -6,6 +6,7 @@ import { parseJson } from '../bounded-json.ts';
 import { UnreadableError, WeightsError } from '../errors.ts';
 import { listFolder } from '../files/folder.ts';
 import { readText } from '../files/regular-file.ts';
+import { shown } from '../shown.ts';
 import { withoutPrefixes } from './name-prefixes.ts';
 import { readSafetensors } from './safetensors.ts';
 import { readTorchCheckpoint } from './torch-checkpoint.ts';
@@ -76,7 +77,7 @@ async function readIndex(path: string): Promise<(readonly [name: string, shard: 
     throw damaged(path, 'a weight_map', 'none');
   return Object.entries(map).map(([name, shard]) => {
     if (typeof shard === 'string' && SHARD.test(shard)) return [name, shard];
-    throw damaged(path, 'names of shards beside it', JSON.stringify(shard)?.slice(0, 80) ?? 'nothing');
+    throw damaged(path, 'names of shards beside it', shown(shard));
   });
 }
 

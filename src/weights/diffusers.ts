@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { WeightsError } from '../errors.ts';
 import type { UNetConfig } from '../networks/unet-config.ts';
+import { shown } from '../shown.ts';
 import { readDiffusersWeights, readSettingsJson } from './diffusers-files.ts';
 import type { DenoiserMeaning, Settings } from './unet-settings.ts';
 import { checkUNetConfig, denoiserMeaningFrom } from './unet-settings.ts';
@@ -165,20 +166,21 @@ function toUNetConfig(written: Settings, source: string): UNetConfig {
     if (!allowed.includes(settings[key])) throw unsupported(source, key, allowed[0], settings[key]);
   }
   const widths = settings.block_out_channels;
-  if (!Array.isArray(widths)) throw unsupported(source, 'block_out_channels', 'a list', widths);
+  if (!isNumbers(widths)) throw unsupported(source, 'block_out_channels', 'a list of numbers', widths);
+  const side = settings.sample_size;
   const attended = attendedLevels(settings, source);
   const groups = settings.norm_num_groups;
   if (!divides(groups, widths))
     throw unsupported(source, 'norm_num_groups', 'a divisor of all widths', groups);
   return checkUNetConfig(
     {
-      resolution: settings.sample_size,
+      resolution: side,
       inChannels: settings.in_channels,
       outChannels: settings.out_channels,
       ch: widths[0],
-      chMult: widths.map((width) => width / widths[0]),
+      chMult: widths.map((width) => width / widths[0]!),
       numResBlocks: settings.layers_per_block,
-      attnResolutions: attended.map((level) => Number(settings.sample_size) / 2 ** level),
+      attnResolutions: attended.map((level) => typeof side === 'number' && side / 2 ** level),
       ...(groups !== 32 && { normGroups: groups }),
       ...(settings.norm_eps !== 1e-6 && { epsilon: settings.norm_eps }),
       ...(settings.downsample_padding === 1 && { evenPadding: true }),
@@ -191,14 +193,26 @@ function toUNetConfig(written: Settings, source: string): UNetConfig {
 }
 
 /** Channels of a head of the levels of these widths; nothing where each has one. */
-function headsOf({ attention_head_dim: head }: Settings, widths: readonly unknown[], source: string) {
+function headsOf(
+  { attention_head_dim: head }: Settings,
+  widths: readonly (number | undefined)[],
+  source: string,
+) {
   if (head === null || widths.every((width) => width === head)) return {};
   if (divides(head, widths)) return { headChannels: head };
   throw unsupported(source, 'attention_head_dim', 'null, or a divisor of the widths with attention', head);
 }
 
-function divides(value: unknown, widths: readonly unknown[]): boolean {
-  return widths.every((width) => Number.isInteger(Number(width) / Number(value)));
+function divides(value: unknown, widths: readonly (number | undefined)[]): boolean {
+  return typeof value === 'number' && widths.every((width = 0) => Number.isInteger(width / value));
+}
+
+function isNumbers(value: unknown): value is readonly number[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'number');
+}
+
+function isList(value: unknown, items: readonly unknown[]): boolean {
+  return Array.isArray(value) && value.length === items.length && items.every((item, i) => item === value[i]);
 }
 
 /** Levels with self-attention, which must be the same on the way down and up. */
@@ -207,14 +221,14 @@ function attendedLevels({ down_block_types: down, up_block_types: up }: Settings
   const attends = down.map((type) => type === 'AttnDownBlock2D');
   const expectedDown = attends.map((attention) => (attention ? 'AttnDownBlock2D' : 'DownBlock2D'));
   const expectedUp = attends.map((attention) => (attention ? 'AttnUpBlock2D' : 'UpBlock2D')).reverse();
-  if (`${down}` !== `${expectedDown}`) throw unsupported(source, 'down_block_types', expectedDown, down);
-  if (`${up}` !== `${expectedUp}`) throw unsupported(source, 'up_block_types', expectedUp, up);
+  if (!isList(down, expectedDown)) throw unsupported(source, 'down_block_types', expectedDown, down);
+  if (!isList(up, expectedUp)) throw unsupported(source, 'up_block_types', expectedUp, up);
   return attends.flatMap((attention, level) => (attention ? [level] : []));
 }
 
 function unsupported(source: string, key: string, expected: unknown, found: unknown): WeightsError {
   return new WeightsError(
-    `expected ${key} ${JSON.stringify(expected)} in ${source}, found ${JSON.stringify(found)}; ` +
+    `expected ${key} ${JSON.stringify(expected)} in ${source}, found ${shown(found)}; ` +
       'this UNet computes something else than the reference: export it to ONNX, and set denoiser.prediction and denoiser.schedule ' +
       'to what its scheduler says',
   );

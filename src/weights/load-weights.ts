@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { parse as parseYaml } from 'yaml';
-import { UnreadableError, WeightsError } from '../errors.ts';
+import { ShapeError, UnreadableError, WeightsError } from '../errors.ts';
 import { readText } from '../files/regular-file.ts';
 import type { ClassifierSpec, NetworkSpec } from '../networks/network.ts';
 import { parametersOf } from '../networks/network.ts';
@@ -137,7 +137,20 @@ async function readDescribedSafetensors(source: ByteSource): Promise<Content> {
 }
 
 function fitted(spec: NetworkSpec, weights: Weights, path: string): Weights {
-  return expectWeights(weights, parametersOf(spec), path);
+  return expectWeights(weights, parametersIn(spec, path), path);
+}
+
+/** Each number of a configuration may be right, and no network of all of them. */
+function parametersIn(spec: NetworkSpec, path: string) {
+  try {
+    return parametersOf(spec);
+  } catch (cause) {
+    if (!(cause instanceof ShapeError)) throw cause;
+    throw new WeightsError(
+      `expected the configuration of a network for ${path}, found one that cannot be built: ${cause.message}; correct it`,
+      { cause },
+    );
+  }
 }
 
 /** Configuration and meaning of a UNet: from its own description, from a file beside it, or from its shapes. */

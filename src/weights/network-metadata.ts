@@ -5,6 +5,7 @@ import { parseJson } from '../bounded-json.ts';
 import { WeightsError } from '../errors.ts';
 import type { NoiseSchedule } from '../math/schedule.ts';
 import type { NetworkSpec } from '../networks/network.ts';
+import { shown } from '../shown.ts';
 import type { Settings } from './unet-settings.ts';
 import { checkNoiseSchedule, checkUNetConfig } from './unet-settings.ts';
 
@@ -34,7 +35,7 @@ export function parseNetworkMetadata(text: string, source: string): NetworkDescr
   try {
     value = parseJson(text);
   } catch (cause) {
-    throw unknown(source, text, cause);
+    throw unknown(source, shown(text), cause);
   }
   const { kind, config, schedule } = toSettings(value);
   return {
@@ -45,7 +46,7 @@ export function parseNetworkMetadata(text: string, source: string): NetworkDescr
 
 function toSpec(kind: unknown, config: Settings, source: string): NetworkSpec {
   if (kind === 'unet') return { kind, config: checkUNetConfig(config, source) };
-  if (kind !== 'preactresnet18' && kind !== 'small-cnn') throw unknown(source, JSON.stringify(kind));
+  if (kind !== 'preactresnet18' && kind !== 'small-cnn') throw unknown(source, shown(kind));
   const { shape, classes, widths } = config;
   if (
     !isSizes(shape) ||
@@ -54,7 +55,7 @@ function toSpec(kind: unknown, config: Settings, source: string): NetworkSpec {
     !isSizes(widths) ||
     widths.length === 0
   ) {
-    throw unknown(source, JSON.stringify(config));
+    throw unknown(source, shown(config));
   }
   const [channels, height, width] = shape as [number, number, number];
   return { kind, config: { shape: [channels, height, width], classes: classes as number, widths } };
@@ -72,9 +73,9 @@ function isSizes(value: unknown): value is readonly number[] {
   );
 }
 
-function unknown(source: string, found: string | undefined, cause?: unknown): WeightsError {
+function unknown(source: string, found: string, cause?: unknown): WeightsError {
   return new WeightsError(
-    `expected the description of a network under ${METADATA_KEY} in ${source}, found ${found?.slice(0, 80)}; ` +
+    `expected the description of a network under ${METADATA_KEY} in ${source}, found ${found}; ` +
       'write the file again with this version',
     { cause },
   );

@@ -71,7 +71,7 @@ function numpyGlobal(name: string): PickleGlobal | undefined {
     case 'numpy.ndarray':
       return new PickleGlobal(name);
     case 'numpy.dtype':
-      return new PickleGlobal(name, ([code]) => new NumpyType(String(code)));
+      return new PickleGlobal(name, ([code]) => new NumpyType(typeof code === 'string' ? code : ''));
     case 'numpy.core.multiarray._reconstruct':
       return new PickleGlobal(name, () => new NumpyArray());
     case 'numpy.core.multiarray.scalar':

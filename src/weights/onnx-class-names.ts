@@ -3,6 +3,7 @@
 
 import protobuf from 'protobufjs/light.js';
 import { parseJson } from '../bounded-json.ts';
+import { DataElixirError } from '../errors.ts';
 import { type ByteSource, withFile } from './byte-source.ts';
 
 const CLASS_NAMES_KEY = 'classNames';
@@ -36,8 +37,8 @@ export function classNamesInModel(path: string): Promise<readonly string[] | und
 /** Reads no weights: what lies between is passed over. */
 async function namesIn(source: ByteSource): Promise<readonly string[] | undefined> {
   for (let at = 0, fields = 0; at < source.size && fields < MOST_FIELDS; fields++) {
-    const reader = protobuf.Reader.create(await source.read(at, Math.min(MOST_HEAD, source.size - at)));
     try {
+      const reader = protobuf.Reader.create(await source.read(at, Math.min(MOST_HEAD, source.size - at)));
       const tag = reader.uint32();
       if ((tag & 7) !== LENGTH_DELIMITED) {
         reader.skipType(tag & 7);
@@ -52,15 +53,11 @@ async function namesIn(source: ByteSource): Promise<readonly string[] | undefine
       if (names) return names;
     } catch (error) {
       // whoever loads the model says what is wrong with it
-      if (error instanceof RangeError || error instanceof SyntaxError || isWireError(error)) return undefined;
-      throw error;
+      if (error instanceof DataElixirError) throw error;
+      return undefined;
     }
   }
   return undefined;
-}
-
-function isWireError(error: unknown): boolean {
-  return error instanceof Error && /^invalid (wire type|varint)/.test(error.message);
 }
 
 function namesOf(entry: Uint8Array): readonly string[] | undefined {

@@ -5,6 +5,7 @@
 import { dirname, join } from 'node:path';
 import protobuf from 'protobufjs/light.js';
 import { WeightsError } from '../errors.ts';
+import { shown } from '../shown.ts';
 import { type ByteSource, withFile } from './byte-source.ts';
 import { ELEMENT_BYTES, type ElementType } from './element-types.ts';
 import { ELEMENT_TYPES } from './onnx-schema.ts';
@@ -115,8 +116,17 @@ function rewritten(
   return kept;
 }
 
-/** Where a tensor says that its data lie. */
+/** Where a tensor says that its data lie, which `externalTensor` has not looked into. */
 function elsewhere(tensor: Uint8Array, path: string): Elsewhere {
+  try {
+    return placeIn(tensor, path);
+  } catch (cause) {
+    if (cause instanceof WeightsError) throw cause;
+    throw unfit(path, 'the place of its weights', `none that can be read (${(cause as Error).message})`);
+  }
+}
+
+function placeIn(tensor: Uint8Array, path: string): Elsewhere {
   const reader = protobuf.Reader.create(tensor);
   const says = new Map<string, string>();
   const dims: number[] = [];
@@ -135,7 +145,7 @@ function elsewhere(tensor: Uint8Array, path: string): Elsewhere {
   }
   const location = says.get('location') ?? '';
   if (!FILE_NAME.test(location)) {
-    throw unfit(path, 'weights in a file beside it', `${name || 'a tensor'} at ${JSON.stringify(location)}`);
+    throw unfit(path, 'weights in a file beside it', `${name || 'a tensor'} at ${shown(location)}`);
   }
   const element = Object.entries(ELEMENT_TYPES).find(([, id]) => id === type)?.[0] as ElementType | undefined;
   const bytes = element && dims.reduce((product, extent) => product * extent, ELEMENT_BYTES[element]);

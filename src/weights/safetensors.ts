@@ -7,6 +7,7 @@ import { parseJson } from '../bounded-json.ts';
 import { WeightsError } from '../errors.ts';
 import { replaceFile } from '../files/successor.ts';
 import { sizeOf } from '../graph/graph.ts';
+import { shown } from '../shown.ts';
 import type { ByteSource } from './byte-source.ts';
 import { withFile } from './byte-source.ts';
 import type { ElementType } from './element-types.ts';
@@ -134,10 +135,10 @@ async function readHeader(
 function toEntry(name: string, value: unknown, file: string): Entry {
   const { dtype, shape, data_offsets: offsets } = isRecord(value) ? value : {};
   const type = TYPES.get(dtype);
-  if (!type) throw damaged(file, `one of ${[...TYPES.keys()]} for ${name}`, String(dtype));
-  if (!isSizes(shape)) throw damaged(file, `a shape for ${name}`, JSON.stringify(shape));
+  if (!type) throw damaged(file, `one of ${[...TYPES.keys()]} for ${name}`, shown(dtype));
+  if (!isSizes(shape)) throw damaged(file, `a shape for ${name}`, shown(shape));
   if (!isSizes(offsets) || offsets.length !== 2) {
-    throw damaged(file, `two offsets for ${name}`, JSON.stringify(offsets));
+    throw damaged(file, `two offsets for ${name}`, shown(offsets));
   }
   const [begin, end] = offsets as [number, number];
   const bytes = sizeOf(shape) * ELEMENT_BYTES[type];
@@ -158,7 +159,7 @@ function toMetadata(value: unknown, file: string): Readonly<Record<string, strin
   if (isRecord(value) && Object.values(value).every((v) => typeof v === 'string')) {
     return value as Record<string, string>;
   }
-  throw damaged(file, 'strings in __metadata__', JSON.stringify(value).slice(0, 40));
+  throw damaged(file, 'strings in __metadata__', shown(value));
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

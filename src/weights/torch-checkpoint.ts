@@ -40,7 +40,7 @@ export async function readTorchCheckpoint(path: string): Promise<Weights> {
 export async function readTorchCheckpointFrom(source: ByteSource): Promise<Weights> {
   const head = await source.read(0, Math.min(4, source.size));
   const file = isZip(head) ? await openTorchZip(source) : await openTorchLegacy(source);
-  const tensors = findStateDict(file.value, 0);
+  const tensors = new StateDicts().find(file.value, 0);
   if (!tensors) {
     throw new WeightsError(
       `expected a state_dict in ${source.name}, found none at the top or under ${KEYS.join(', ')}; ` +
@@ -57,21 +57,35 @@ export async function readTorchCheckpointFrom(source: ByteSource): Promise<Weigh
 
 type Tensors = ReadonlyMap<string, TorchTensor>;
 
-function findStateDict(value: PickleValue, depth: number): Tensors | undefined {
-  if (depth > MAX_DEPTH) return undefined;
-  if (Array.isArray(value) && depth === 0) {
-    const found = value.slice(0, MAX_LIST).flatMap((item) => findStateDict(item, depth + 1) ?? []);
-    return found.at(-1);
+/** Looks for weights in what was saved. Dictionaries may hold themselves: none is looked through again from as deep. */
+class StateDicts {
+  readonly #seen = new Map<PickleValue, { readonly depth: number; found: Tensors | undefined }>();
+
+  find(value: PickleValue, depth: number): Tensors | undefined {
+    if (depth > MAX_DEPTH) return undefined;
+    if (Array.isArray(value) && depth === 0) {
+      const found = value.slice(0, MAX_LIST).flatMap((item) => this.find(item, depth + 1) ?? []);
+      return found.at(-1);
+    }
+    if (!(value instanceof Map)) return undefined;
+    const before = this.#seen.get(value);
+    if (before && before.depth <= depth) return before.found;
+    const look: { readonly depth: number; found: Tensors | undefined } = { depth, found: undefined };
+    this.#seen.set(value, look);
+    look.found = this.#findIn(value, depth);
+    return look.found;
   }
-  if (!(value instanceof Map)) return undefined;
-  for (const key of KEYS) {
-    const found = findStateDict(value.get(key) ?? null, depth + 1);
-    if (found) return found;
+
+  #findIn(dictionary: ReadonlyMap<PickleValue, PickleValue>, depth: number): Tensors | undefined {
+    for (const key of KEYS) {
+      const found = this.find(dictionary.get(key) ?? null, depth + 1);
+      if (found) return found;
+    }
+    const tensors = [...dictionary].filter(
+      (item): item is [string, TorchTensor] => typeof item[0] === 'string' && item[1] instanceof TorchTensor,
+    );
+    return tensors.length > 0 ? new Map(tensors) : undefined;
   }
-  const tensors = [...value].filter(
-    (item): item is [string, TorchTensor] => typeof item[0] === 'string' && item[1] instanceof TorchTensor,
-  );
-  return tensors.length > 0 ? new Map(tensors) : undefined;
 }
 
 /** Tensors may share a storage, but not so many that a small file fills the memory. */

@@ -6,6 +6,7 @@ import { PREDICTIONS, type PredictionKind } from '../diffusion/prediction.ts';
 import { WeightsError } from '../errors.ts';
 import { type NoiseSchedule, SCHEDULE_KINDS, type ScheduleKind } from '../math/schedule.ts';
 import type { UNetConfig } from '../networks/unet-config.ts';
+import { shown } from '../shown.ts';
 import type { Weights } from './weights.ts';
 
 /** The schedule of Ho et al. 2020, which configurations may leave out. */
@@ -30,10 +31,10 @@ const MAX_LEVELS = 12;
 const MAX_BLOCKS = 64;
 
 /** Schedules as others call them: the DDIM repository, guided-diffusion. */
-const OTHER_NAMES: Readonly<Record<string, ScheduleKind>> = {
-  quad: 'scaled_linear',
-  cosine: 'squaredcos_cap_v2',
-};
+const OTHER_NAMES: ReadonlyMap<string, ScheduleKind> = new Map([
+  ['quad', 'scaled_linear'],
+  ['cosine', 'squaredcos_cap_v2'],
+]);
 
 /** Schedulers of diffusers whose images get their noise in another way than by βs. */
 const OTHER_PROCESSES = /^(?:FlowMatch|ScoreSde|KarrasVe|EDM|CMStochastic)/;
@@ -74,7 +75,7 @@ export function denoiserMeaningFrom(settings: Settings, source: string): Denoise
 /** The noise schedule alone. */
 export function noiseScheduleFrom(settings: Settings, source: string): NoiseSchedule {
   const flat = flatten(settings);
-  if (OTHER_PROCESSES.test(String(flat._class_name))) {
+  if (typeof flat._class_name === 'string' && OTHER_PROCESSES.test(flat._class_name)) {
     throw wrong(source, 'a scheduler of DDPM or one like it', flat._class_name, 'bring another denoiser');
   }
   return checkNoiseSchedule(
@@ -202,7 +203,7 @@ export function checkNoiseSchedule(candidate: Settings, source: string): NoiseSc
 }
 
 function checkKind(named: unknown, source: string): ScheduleKind {
-  const name = OTHER_NAMES[String(named)] ?? named ?? 'linear';
+  const name = (typeof named === 'string' ? OTHER_NAMES.get(named) : undefined) ?? named ?? 'linear';
   const kind = SCHEDULE_KINDS.find((known) => known === name);
   if (kind === undefined) throw wrong(source, `beta_schedule ${listed(SCHEDULE_KINDS)}`, named);
   return kind;
@@ -238,6 +239,5 @@ function wrong(
   found: unknown,
   remedy = "correct the network's configuration",
 ): WeightsError {
-  const text = JSON.stringify(found) ?? 'nothing';
-  return new WeightsError(`expected ${expected} in ${source}, found ${text.slice(0, 80)}; ${remedy}`);
+  return new WeightsError(`expected ${expected} in ${source}, found ${shown(found)}; ${remedy}`);
 }

@@ -1,6 +1,8 @@
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { ZipFile } from 'yazl';
 import { openDataset } from '../../src/datasets/open.ts';
 import type { Sample } from '../../src/datasets/sample.ts';
 import { openWriter } from '../../src/datasets/writer.ts';
@@ -76,6 +78,20 @@ describe('results of BackdoorBench', () => {
     await expect(openDataset(root, { format: 'backdoorbench' })).rejects.toThrow(
       /expected the folder bd_train/,
     );
+  });
+
+  test.each([
+    ['lists in lists', ']'.repeat(9000) + 'a'.repeat(8999)],
+    // each twice in the next
+    ['one list, 2³⁰ times over', `]${'q\x07(h\x07h\x07l'.repeat(30)}`],
+  ])('whose types of numbers are named by %s are refused at once', async (_, name) => {
+    const folder = writeResults();
+    const zip = new ZipFile();
+    const pickle = Buffer.from(`\x80\x02cnumpy\ndtype\n(${name}tR.`, 'latin1');
+    zip.addBuffer(pickle, 'archive/data.pkl', { compress: false });
+    zip.end();
+    writeFileSync(join(folder, 'attack_result.pt'), await buffer(zip.outputStream));
+    await expect(openDataset(folder)).rejects.toThrow(/expected num_classes and bd_train/);
   });
 
   test('that are damaged, or would run something, are refused', async () => {

@@ -7,6 +7,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { openDataset } from '../../src/datasets/open.ts';
 import { withoutImage } from '../../src/datasets/origin.ts';
 import { openWriter } from '../../src/datasets/writer.ts';
+import { DatasetError } from '../../src/errors.ts';
 import { jpegOf, pixelsOf, pngOf, readAll, temporaryFolder } from './make.ts';
 
 const SHAPE = [3, 8, 6] as const;
@@ -138,7 +139,7 @@ function withImages(names: readonly string[]): Buffer {
   ];
   const images = names.map((name, i) => ({ name, data: [{ bytes: pngOf(i, SHAPE), path: null }] }));
   const columnData: ColumnSource[] = [...images, { name: 'label', data: [1n] }];
-  return Buffer.from(parquetWriteBuffer({ schema, columnData }));
+  return Buffer.from(parquetWriteBuffer({ schema: [...schema], columnData }));
 }
 
 test('bad rows are set aside by their number', async () => {
@@ -287,6 +288,37 @@ describe('damage', () => {
       /found 1 bad ones .*expected a whole row group, found: Cannot create a Buffer larger than/,
     );
   });
+});
+
+test('a schema that says what it does not hold is refused', async () => {
+  const schema: Schema = [
+    { name: 'schema', num_children: 3 },
+    { name: 'image', repetition_type: 'OPTIONAL', num_children: 2 },
+    { name: 'bytes', type: 'BYTE_ARRAY', repetition_type: 'OPTIONAL' },
+    { name: 'path', type: 'BYTE_ARRAY', repetition_type: 'OPTIONAL', converted_type: 'UTF8' },
+    { name: 'label', type: 'INT64', repetition_type: 'OPTIONAL' },
+    { name: 'more', type: 'INT64', repetition_type: 'OPTIONAL' },
+  ];
+  const columnData = [
+    { name: 'image', data: [{ bytes: pngOf(1, [3, 2, 2]), path: 'a.png' }] },
+    ...['label', 'more'].map((name) => ({ name, data: [1n] })),
+  ];
+  const bytes = Buffer.from(parquetWriteBuffer({ schema, columnData }));
+  const path = join(root, 'a.parquet');
+  writeFileSync(path, bytes);
+  expect((await readAll(await openDataset(path, { classes: 2 }))).samples).toHaveLength(1);
+  const footer = bytes.readUInt32LE(bytes.length - 8);
+  // behind the column's type, its repetition and its name: a map, which has no children here
+  const at = bytes.indexOf('\x18\x04more', bytes.length - 8 - footer, 'latin1') + 6;
+  const size = Buffer.alloc(4);
+  size.writeUInt32LE(footer + 2);
+  const map = Buffer.concat([
+    ...[bytes.subarray(0, at), Buffer.from([0x25, 2]), bytes.subarray(at, bytes.length - 8), size],
+    Buffer.from('PAR1'),
+  ]);
+  writeFileSync(path, map);
+  await expect(openDataset(path, { classes: 2 })).rejects.toThrow(DatasetError);
+  await expect(openDataset(path, { classes: 2 })).rejects.toThrow(/expected a schema that fits together/);
 });
 
 test.each([

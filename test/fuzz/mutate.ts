@@ -1,11 +1,13 @@
-// Deterministic damage: equal seeds change equal bytes in equal ways.
+// Deterministic damage: equal seeds change equal bytes in equal ways. Here it is blind; what knows how a file is made, so
+// that it comes past the first check, stands in structures/.
 
 import type { RandomStream } from '../../src/math/random.ts';
 
 // what breaks counts and sizes
 const NUMBERS = [0, 1, 0x7f, 0x80, 0xff, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff];
 
-type Mutation = (bytes: Buffer, random: RandomStream, other: Buffer) => Buffer;
+/** A changed copy, or the same bytes changed in place. `other` is a file of another kind to take pieces from. */
+export type Mutation = (bytes: Buffer, random: RandomStream, other: Buffer) => Buffer;
 
 const MUTATIONS: readonly Mutation[] = [
   function flipBit(bytes, random) {
@@ -20,7 +22,7 @@ const MUTATIONS: readonly Mutation[] = [
   function setNumber(bytes, random) {
     if (bytes.length < 4) return bytes;
     const at = random.integer(bytes.length - 3);
-    const value = NUMBERS[random.integer(NUMBERS.length)]!;
+    const value = pick(NUMBERS, random);
     if (random.integer(2) === 0) bytes.writeUInt32LE(value, at);
     else bytes.writeUInt32BE(value, at);
     return bytes;
@@ -49,11 +51,15 @@ const MUTATIONS: readonly Mutation[] = [
   },
 ];
 
+export function pick<T>(items: readonly T[], random: RandomStream): T {
+  return items[random.integer(items.length)]!;
+}
+
 /** A changed copy. @param other a file of another kind to take pieces from */
 export function mutate(bytes: Buffer, random: RandomStream, other: Buffer): Buffer {
   let changed: Buffer = Buffer.from(bytes);
   for (let left = 1 + random.integer(4); left > 0 && changed.length > 0; left--) {
-    changed = Buffer.from(MUTATIONS[random.integer(MUTATIONS.length)]!(changed, random, other));
+    changed = Buffer.from(pick(MUTATIONS, random)(changed, random, other));
   }
   return changed;
 }

@@ -1,128 +1,164 @@
-// Every reader on damaged files. A few hundred in the suite; `npm run fuzz` takes 20,000. Whatever is read must be
-// a sample that fits its dataset, or a quarantine entry with file, offset and reason; or the source is refused. A
-// reader that hangs would hang the test as well: a thread beside it watches, and ends the process with the number
-// of the input, as it does when memory runs away.
+// Every reader on damaged files: datasets, weights and what stands beside them. A few hundred in the suite; `npm run fuzz`
+// takes 20,000. Whatever is read must be good, or a quarantine entry with file, offset and reason; or the source is refused.
+// No input may cost more memory or time than a multiple of what it is, leave files open, or lead to a file outside of its
+// folder. Equal numbers and seeds make equal inputs.
 
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { Worker } from 'node:worker_threads';
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openDataset } from '../../src/datasets/open.ts';
-import { DatasetError } from '../../src/errors.ts';
+import { openRegular } from '../../src/files/regular-file.ts';
 import { RandomStream, randomKey } from '../../src/math/random.ts';
-import { mutate } from './mutate.ts';
-import { makeSources, type Source } from './sources.ts';
+import { pick } from './mutate.ts';
+import { opensOutside } from './opens.ts';
+import { datasetTargets } from './sources.ts';
+import { damage } from './structures/by-name.ts';
+import { expectNoCanary, linkCanary, type Outcome, plantCanaries, type Target } from './target.ts';
+import { type Cost, heldMemory, Watch } from './watch.ts';
+import { weightTargets } from './weights.ts';
 
-const INPUTS = Number(process.env.FUZZ_INPUTS ?? 300);
+const INPUTS = Number(process.env.FUZZ_INPUTS ?? 400);
 const FIRST = Number(process.env.FUZZ_FIRST ?? 0);
-const SEED = 20_261_125;
-const MAX_RESULTS = 1000;
-const MAX_PIXELS = 2 ** 20;
-const WATCH = `
-  const { workerData } = require('node:worker_threads');
-  const now = new Int32Array(workerData);
-  let last = -1;
-  setInterval(() => {
-    const large = process.memoryUsage().rss > 2 ** 31;
-    if (now[0] === last || large) {
-      console.error('input ' + now[0] + (large ? ' takes too much memory' : ' hangs'));
-      process.kill(process.pid, 'SIGKILL');
-    }
-    last = now[0];
-  }, 60_000 / 2);
-`;
+const SEED = Number(process.env.FUZZ_SEED ?? 20_261_125);
+/** Of one input, whose files have some kilobytes; the most are promises of Parquet that are kept within its limit. */
+const MOST: Cost = { memory: 600, cpu: 5000, open: 0 };
+/** MiB by which what is held after all inputs may have grown since the first hundreds. */
+const MOST_GROWTH = 32;
+const WARM = 200;
 
-type Outcome = 'refused' | 'samples set aside' | 'all read';
+type Counts = Record<Outcome, number>;
 
-test('the sources are good before they are damaged', async () => {
-  for (const source of await makeSources()) {
-    const root = mkdtempSync(join(tmpdir(), 'dataelixir-fuzz-'));
-    const outcome = await check(source, new Map(Object.entries(source.files)), root);
-    rmSync(root, { recursive: true });
-    expect(outcome, source.name).toBe('all read');
+let folder: string;
+let targets: readonly Target[];
+beforeAll(async () => {
+  folder = realpathSync(mkdtempSync(join(tmpdir(), 'dataelixir-fuzz-')));
+  plantCanaries(folder);
+  targets = [...(await datasetTargets()), ...(await weightTargets())];
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+test('the files are good before they are damaged', async () => {
+  for (const target of targets) {
+    const root = written(new Map(Object.entries(target.files)), target.name);
+    expect(await target.read(root), target.name).toBe('all read');
   }
 });
 
-test('damaged files: samples, quarantine entries or a refusal', { timeout: 3_600_000 }, async () => {
-  const sources = await makeSources();
-  const folder = mkdtempSync(join(tmpdir(), 'dataelixir-fuzz-'));
-  const shared = new SharedArrayBuffer(4);
-  const now = new Int32Array(shared);
-  const watch = new Worker(WATCH, { eval: true, workerData: shared });
-  const counts: Record<Outcome, number> = { refused: 0, 'samples set aside': 0, 'all read': 0 };
+test('what leads outside, stays open or takes memory is noticed', async () => {
+  const root = written(new Map([['a.bin', Buffer.alloc(8)]]), 'watched');
+  const watch = new Watch(SEED);
+  const canary = join(folder, 'canary.png');
+  const open: FileHandle[] = [];
+  const outside: string[] = [];
+  const cost = await watch.during(0, root, async () => {
+    const names = [join(root, 'a.bin'), join(root, 'link.png'), join(root, '../canary.png')];
+    outside.push(
+      ...(await opensOutside(root, async () => {
+        for (const name of names) open.push(await openRegular(name));
+      })),
+    );
+    Buffer.alloc(2 ** 27, 1);
+  });
+  await watch.end();
+  for (const file of open) await file.close();
+  expect(outside).toEqual([canary, canary]);
+  expect(cost).toMatchObject({ open: process.platform === 'linux' ? 1 : 0 });
+  expect(cost.memory).toBeGreaterThan(100);
+  const found = await openDataset(canary.replace('.png', '.ndjson'), { paths: folder });
+  for await (const result of found.read()) {
+    if (!result.ok) throw new Error(result.quarantined.message);
+    expect(() => expectNoCanary(result.sample.pixels)).toThrow(/an image from outside/);
+    expect(() => expectNoCanary(result.sample.id)).toThrow(/of a file outside/);
+  }
+});
+
+test('damaged files: samples or weights, quarantine entries or a refusal', {
+  timeout: 7_200_000,
+}, async () => {
+  const watch = new Watch(SEED);
+  const counts = new Map<string, Counts>(
+    targets.map(({ name }) => [name, { refused: 0, 'samples set aside': 0, 'all read': 0 }]),
+  );
   const failures: string[] = [];
-  let peak = 0;
+  const most = { memory: 0, cpu: 0 };
+  let held = Number.POSITIVE_INFINITY;
+  let index = FIRST;
+  const fail = (error: unknown) => {
+    const { name } = targets[index % targets.length]!;
+    const again = `FUZZ_SEED=${SEED} FUZZ_FIRST=${index} FUZZ_INPUTS=1 npm run fuzz`;
+    const failure = `input ${index}, ${name} (${again}): ${error instanceof Error ? error.stack : String(error)}`;
+    // a long run tells at once
+    console.error(failure.slice(0, 2000));
+    failures.push(failure);
+  };
+  process.on('unhandledRejection', fail);
   try {
-    for (let i = FIRST; i < FIRST + INPUTS; i++) {
-      now[0] = i;
-      const source = sources[i % sources.length]!;
-      const root = join(folder, String(i));
-      const damaged = damage(source, sources, i);
-      try {
-        counts[await check(source, damaged, root)]++;
-      } catch (error) {
-        failures.push(`input ${i}, ${source.name}: ${(error as Error).stack}`);
+    for (; index < FIRST + INPUTS; index++) {
+      if (index === FIRST + Math.min(WARM, INPUTS >> 1)) held = heldMemory();
+      const target = targets[index % targets.length]!;
+      const root = written(damaged(target, index), String(index));
+      const cost = await watch.during(index, root, async () => {
+        try {
+          let found: Outcome | undefined;
+          const outside = await opensOutside(root, async () => {
+            found = await target.read(root);
+          });
+          expect(outside, 'files that were opened outside').toEqual([]);
+          counts.get(target.name)![found!]++;
+        } catch (error) {
+          fail(error);
+        }
+      });
+      for (const key of ['memory', 'cpu', 'open'] as const) {
+        if (cost[key] > MOST[key]) fail(`expected at most ${MOST[key]} of ${key}, found ${cost[key]}`);
       }
+      most.memory = Math.max(most.memory, cost.memory);
+      most.cpu = Math.max(most.cpu, cost.cpu);
       rmSync(root, { recursive: true, force: true });
-      peak = Math.max(peak, process.memoryUsage().rss);
     }
+    const growth = heldMemory() - held;
+    report(
+      counts,
+      `at most ${most.memory.toFixed()} MiB and ${most.cpu.toFixed()} ms an input, ${growth.toFixed()} MiB held after all`,
+    );
+    expect(failures.slice(0, 5)).toEqual([]);
+    expect(growth).toBeLessThan(MOST_GROWTH);
   } finally {
-    await watch.terminate();
-    rmSync(folder, { recursive: true });
+    process.off('unhandledRejection', fail);
+    await watch.end();
   }
-  const text = Object.entries(counts).map(([outcome, count]) => `${count} ${outcome}`);
-  console.log(`${INPUTS} inputs: ${text.join(', ')}; RSS at most ${Math.round(peak / 2 ** 20)} MiB`);
-  expect(failures.slice(0, 5)).toEqual([]);
-  for (const [outcome, count] of Object.entries(counts)) expect(count, outcome).toBeGreaterThan(INPUTS / 50);
+  if (INPUTS < WARM) return;
+  // who changes nothing, or breaks everything at its first byte, tests nothing
+  for (const outcome of ['refused', 'samples set aside', 'all read'] as const) {
+    const count = [...counts.values()].reduce((sum, of) => sum + of[outcome], 0);
+    expect(count, outcome).toBeGreaterThan(INPUTS / 50);
+  }
 });
 
-/** The files of a source, one of them damaged. */
-function damage({ files }: Source, sources: readonly Source[], index: number): Map<string, Buffer> {
-  const random = new RandomStream(randomKey(SEED, String(index)));
-  const names = Object.keys(files);
-  const name = names[random.integer(names.length)]!;
-  const others = Object.values(sources[random.integer(sources.length)]!.files);
-  const damaged = mutate(files[name]!, random, others[random.integer(others.length)]!);
-  return new Map(Object.entries(files)).set(name, damaged);
+function report(counts: ReadonlyMap<string, Counts>, costs: string): void {
+  const lines = [...counts].map(([name, of]) => {
+    const numbers = Object.entries(of).map(([outcome, count]) => `${String(count).padStart(5)} ${outcome}`);
+    return `${name.padEnd(30)}${numbers.join(', ')}`;
+  });
+  console.log([`${INPUTS} inputs of seed ${SEED} from ${FIRST}: ${costs}`, ...lines].join('\n'));
 }
 
-/** Reads what was written into a folder. @throws {Error} when it is neither good, nor set aside, nor refused */
-async function check(source: Source, files: ReadonlyMap<string, Buffer>, root: string): Promise<Outcome> {
-  for (const [name, bytes] of files) {
-    mkdirSync(dirname(join(root, name)), { recursive: true });
-    writeFileSync(join(root, name), bytes);
+/** The files of a target, one of them damaged. */
+function damaged({ files }: Target, index: number): Map<string, Buffer> {
+  const random = new RandomStream(randomKey(SEED, String(index)));
+  const name = pick(Object.keys(files), random);
+  const other = pick(Object.values(pick(targets, random).files), random);
+  return new Map(Object.entries(files)).set(name, damage(name)(files[name]!, random, other));
+}
+
+function written(files: ReadonlyMap<string, Buffer>, name: string): string {
+  const root = join(folder, name.replaceAll(' ', '-'));
+  for (const [path, bytes] of files) {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    writeFileSync(join(root, path), bytes);
   }
-  const labels = source.name === 'idx' ? { labels: join(root, 'a-labels') } : {};
-  const classes = source.name.includes('webdataset tar') ? { classes: 4 } : {};
-  let bad = 0;
-  let all = 0;
-  try {
-    const dataset = await openDataset(join(root, source.open), {
-      maxPixels: MAX_PIXELS,
-      ...labels,
-      ...classes,
-    });
-    const { shape, classes: count } = dataset.info;
-    const size = shape.reduce((product, extent) => product * extent);
-    for await (const result of dataset.read()) {
-      if (++all > MAX_RESULTS) throw new Error(`more than ${MAX_RESULTS} results`);
-      if (!result.ok) {
-        bad++;
-        const { source: file, offset, message } = result.quarantined;
-        expect(file.startsWith(root), file).toBe(true);
-        expect(Number.isSafeInteger(offset) && offset >= 0, `offset ${offset}`).toBe(true);
-        expect(message).toMatch(/^expected .*, found.*; ./s);
-      } else {
-        const { label, pixels } = result.sample;
-        expect(pixels.length).toBe(size);
-        expect(Number.isInteger(label) && label >= 0 && label < count, `label ${label}`).toBe(true);
-      }
-    }
-  } catch (error) {
-    if (!(error instanceof DatasetError)) throw error;
-    expect(error.message).toMatch(/^expected .*, found.*; ./s);
-    return 'refused';
-  }
-  return bad > 0 ? 'samples set aside' : 'all read';
+  linkCanary(root);
+  return root;
 }

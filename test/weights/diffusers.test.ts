@@ -7,6 +7,7 @@ import { readDiffusersFolder } from '../../src/weights/diffusers.ts';
 import { writeSafetensors } from '../../src/weights/safetensors.ts';
 import { readTorchCheckpoint } from '../../src/weights/torch-checkpoint.ts';
 import type { Weights } from '../../src/weights/weights.ts';
+import { toDiffusers } from '../support/diffusers-names.ts';
 import { temporaryFolder } from './temporary.ts';
 
 const checkpoint = new URL('../../fixtures/parity/unet-reference.ckpt', import.meta.url).pathname;
@@ -33,6 +34,8 @@ const CONFIG = {
   time_embedding_type: 'positional',
   up_block_types: ['UpBlock2D', 'AttnUpBlock2D', 'UpBlock2D'],
 };
+/** Stands for lists in lists beyond any stack. */
+const DEEP = '@deep@';
 const SCHEDULER = { beta_schedule: 'linear', beta_start: 0.0002, beta_end: 0.03, num_train_timesteps: 500 };
 
 const UNET = {
@@ -45,43 +48,14 @@ const UNET = {
   attnResolutions: [8],
 };
 
-/** The way back: reference names to those of diffusers, one replacement after the other. */
-function toDiffusers(weights: Weights, attention: readonly string[]): Weights {
-  const [q, k, v, out] = attention;
-  return new Map(
-    [...weights].map(([name, { shape, data }]) => {
-      const renamed = name
-        .replace('temb.dense.0', 'time_embedding.linear_1')
-        .replace('temb.dense.1', 'time_embedding.linear_2')
-        .replace('temb_proj', 'time_emb_proj')
-        .replace(/^norm_out/, 'conv_norm_out')
-        .replace('nin_shortcut', 'conv_shortcut')
-        .replace('mid.block_1', 'mid_block.resnets.0')
-        .replace('mid.block_2', 'mid_block.resnets.1')
-        .replace('mid.attn_1', 'mid_block.attentions.0')
-        .replace(/^up\.(\d)/, (_, level) => `up_blocks.${2 - Number(level)}`)
-        .replace(/^down\.(\d)/, 'down_blocks.$1')
-        .replace('.block.', '.resnets.')
-        .replace('.attn.', '.attentions.')
-        .replace('.downsample.', '.downsamplers.0.')
-        .replace('.upsample.', '.upsamplers.0.')
-        .replace(/(attentions\.\d)\.norm\./, '$1.group_norm.')
-        .replace(/(attentions\.\d)\.q\./, `$1.${q}.`)
-        .replace(/(attentions\.\d)\.k\./, `$1.${k}.`)
-        .replace(/(attentions\.\d)\.v\./, `$1.${v}.`)
-        .replace(/(attentions\.\d)\.proj_out\./, `$1.${out}.`);
-      const dense = renamed.includes('attentions') && shape.length === 4;
-      return [renamed, { shape: dense ? shape.slice(0, 2) : shape, data }];
-    }),
-  );
-}
-
 async function pipeline(config: object, scheduler: object = SCHEDULER, unet = 'unet'): Promise<string> {
   const folder = await temporaryFolder();
   await mkdir(join(folder, unet), { recursive: true });
   await mkdir(join(folder, 'scheduler'));
-  await writeFile(join(folder, unet, 'config.json'), JSON.stringify(config));
-  await writeFile(join(folder, 'scheduler/scheduler_config.json'), JSON.stringify(scheduler));
+  const lists = '['.repeat(50_000) + ']'.repeat(50_000);
+  const json = (value: object) => JSON.stringify(value).replace(JSON.stringify(DEEP), lists);
+  await writeFile(join(folder, unet, 'config.json'), json(config));
+  await writeFile(join(folder, 'scheduler/scheduler_config.json'), json(scheduler));
   return folder;
 }
 
@@ -102,7 +76,7 @@ describe('readDiffusersFolder', () => {
     const reference = await readTorchCheckpoint(checkpoint);
     const folder = await pipeline(CONFIG);
     const file = join(folder, 'unet/diffusion_pytorch_model.safetensors');
-    await writeSafetensors(file, toDiffusers(reference, attention));
+    await writeSafetensors(file, toDiffusers(reference, attention, 3));
     const { config, weights, meaning } = await readDiffusersFolder(folder);
     expect(config).toEqual(UNET);
     expect(meaning.schedule).toEqual({ length: 500, first: 0.0002, last: 0.03 });
@@ -121,7 +95,7 @@ describe('readDiffusersFolder', () => {
 
   it('reads the variant, or the full precision where both are there', async () => {
     const reference = await readTorchCheckpoint(checkpoint);
-    const names = toDiffusers(reference, ['to_q', 'to_k', 'to_v', 'to_out.0']);
+    const names = toDiffusers(reference, ['to_q', 'to_k', 'to_v', 'to_out.0'], 3);
     const folder = await pipeline(CONFIG);
     await writeSafetensors(join(folder, 'unet/diffusion_pytorch_model.fp16.safetensors'), names);
     expectSame((await readDiffusersFolder(folder)).weights, reference);
@@ -139,7 +113,7 @@ describe('readDiffusersFolder', () => {
     const reference = await readTorchCheckpoint(checkpoint);
     const folder = await pipeline(CONFIG);
     const map: Record<string, string> = {};
-    const entries = [...toDiffusers(reference, ['to_q', 'to_k', 'to_v', 'to_out.0'])];
+    const entries = [...toDiffusers(reference, ['to_q', 'to_k', 'to_v', 'to_out.0'], 3)];
     for (const shard of [0, 1]) {
       const name = `diffusion_pytorch_model${variant}-0000${shard + 1}-of-00002.safetensors`;
       const part = entries.filter((_, i) => i % 2 === shard);
@@ -233,6 +207,12 @@ describe('readDiffusersFolder', () => {
       { prediction_type: 'flow' },
       /prediction_type epsilon, v_prediction or sample/,
     ],
+    ['widths that are none', { block_out_channels: [{ toString: 1 }] }, {}, /a list of numbers/],
+    ['a size with a text of its own', { sample_size: { toString: 1 } }, {}, /resolution as an integer/],
+    ['blocks deeper than any stack', { up_block_types: DEEP }, {}, /up_block_types .* found a list/],
+    ['groups with a number of their own', { norm_num_groups: { valueOf: 1 } }, {}, /norm_num_groups/],
+    ['a scheduler with a text of its own', {}, { beta_schedule: { toString: 1 } }, /beta_schedule linear/],
+    ['a prediction deeper than any stack', {}, { prediction_type: DEEP }, /prediction_type .* found a list/],
     [
       'another process',
       {},

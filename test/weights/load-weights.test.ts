@@ -103,6 +103,11 @@ diffusion: {beta_schedule: linear, beta_start: 0.0001, beta_end: 0.02, num_diffu
       /missing: down\./,
     ],
     [
+      'settings with more levels than the image has sides',
+      JSON.stringify({ ...referenceSettings(), ch_mult: [1, 1, 1, 1, 1, 1] }),
+      /cannot be built: .* divisible by 32, found 16×16/,
+    ],
+    [
       'settings without attention',
       JSON.stringify({ ...referenceSettings(), attn_resolutions: [] }),
       /unexpected: down\.1\.attn/,

@@ -37,6 +37,12 @@ test.each([
   ['an end too soon', Buffer.from([(14 << 3) | 2, 100, 1])],
   ['an unknown wire type', Buffer.from([0x0f, 0x0f])],
   ['a varint without an end', Buffer.alloc(30, 0xff)],
+  ['a length without an end', Buffer.from([(14 << 3) | 2, 3, 0x0a, 0xff, 0xff])],
+  [
+    'a length of more than 32 bits',
+    Buffer.concat([Buffer.from([(14 << 3) | 2, 12, 0x0a]), Buffer.alloc(11, 0xff)]),
+  ],
+  ['groups in groups', Buffer.alloc(5000, 0x0b)],
 ])('%s tells nothing', async (_, bytes) => {
   expect(await namesIn(Buffer.concat([Buffer.from([0x08, 8]), bytes]))).toBeUndefined();
 });

@@ -97,6 +97,18 @@ describe('a model with weights in a file beside it', () => {
   });
 });
 
+it.each([
+  ['a list of extents that ends in the middle of one', part(1, Buffer.from([0x80]))],
+  ['an entry that is no message', part(13, Buffer.from([0x0f]))],
+  ['an entry with a text beyond its end', part(13, Buffer.from([0x0a, 0xff, 0xff, 0xff, 0xff, 0x07]))],
+])('a model is refused that says where its weights lie in %s', async (_, damage) => {
+  const weight = Buffer.concat([damage, part(8, Buffer.from('w')), ...says(HERE), Buffer.from([14 << 3, 1])]);
+  const path = await saved(Buffer.concat([classifier('n', HERE), part(7, part(5, weight))]), data);
+  const loading = loadClassifierWeights(path);
+  await expect(loading).rejects.toThrow(WeightsError);
+  await expect(loading).rejects.toThrow(/expected the place of its weights for .*m\.onnx, found none/);
+});
+
 it('what a model refuses when it runs is a fault of its file', async () => {
   const w = tensor('w', [3, 2], new Float32Array(6));
   const graph = {

@@ -19,6 +19,8 @@ const f32 = (shape: number[], begin: number, end: number) => ({
   data_offsets: [begin, end],
 });
 
+const DEEP = '['.repeat(50_000) + ']'.repeat(50_000);
+
 describe('safetensors', () => {
   it('reads back what it wrote, NaN included, and the metadata', async () => {
     const path = join(await temporaryFolder(), 'w.safetensors');
@@ -93,6 +95,15 @@ describe('safetensors', () => {
       /F8_E4M3/,
     ],
     ['metadata of other types', () => file({ __metadata__: { a: 1 } }), /strings in __metadata__/],
+    ['a type that is an object', () => file({ a: { dtype: { toString: 1 } } }), /found \{"toString":1\};/],
+    ['a type deeper than any stack', () => file(`{"a":{"dtype":${DEEP}}}`), /for a in .*found a list;/],
+    ['a shape deeper than any stack', () => file(`{"a":{"dtype":"F32","shape":${DEEP}}}`), /found a list;/],
+    [
+      'offsets deeper than any stack',
+      () => file(`{"a":{"dtype":"F32","shape":[],"data_offsets":${DEEP}}}`),
+      /two offsets for a .*found a list;/,
+    ],
+    ['metadata deeper than any stack', () => file(`{"__metadata__":{"a":${DEEP}}}`), /found an object;/],
   ])('refuses %s', async (_, make, message) => {
     const reading = readSafetensors(await make());
     await expect(reading).rejects.toThrow(WeightsError);

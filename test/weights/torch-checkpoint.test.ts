@@ -23,6 +23,8 @@ function tensor(count: number, offset: number, shape: number[], stride: number[]
   return `ctorch._utils\n_rebuild_tensor_v2\n(${storage}K${String.fromCharCode(offset)}${tuple(shape)}${tuple(stride)}\x89NtR`;
 }
 
+const word = (text: string) => `X${String.fromCharCode(text.length)}\x00\x00\x00${text}`;
+
 const named = (body: string) => `}X\x01\x00\x00\x00w${body}s`;
 
 describe.each(['torch.pt', 'torch-legacy.pt'])('%s', (name) => {
@@ -90,6 +92,30 @@ describe('readTorchCheckpoint', () => {
     await expect(readTorchCheckpoint(pickle)).rejects.toThrow(/PyTorch's magic number/);
   });
 
+  it('looks through dictionaries once that hold themselves and much else', async () => {
+    const keys = [
+      'ema',
+      'ema_state_dict',
+      'ema_model',
+      'model_ema',
+      'state_dict',
+      'model',
+      'net',
+      'unet',
+      'weights',
+    ];
+    const entries = keys.map((key) => `${word(key)}h\x07`).join('');
+    const many = Array.from(
+      { length: 20_000 },
+      (_, i) => `J${String.fromCharCode(i & 255, i >> 8, 0, 0)}N`,
+    ).join('');
+    const path = await legacy(`}q\x07(${entries}${many}u`, '\x80\x02].');
+    const start = performance.now();
+    await expect(readTorchCheckpoint(path)).rejects.toThrow(/expected a state_dict/);
+    // thousands of times over they take a minute
+    expect(performance.now() - start).toBeLessThan(10_000);
+  });
+
   it('reads a legacy file made by hand', async () => {
     const data = Buffer.alloc(8 + 16);
     data.writeBigInt64LE(4n);
@@ -100,8 +126,6 @@ describe('readTorchCheckpoint', () => {
     const path = await legacy(named(tensor(4, 1, [3], [1])), keys + data.toString('latin1'));
     expect([...(await readTorchCheckpoint(path)).get('w')!.data]).toEqual([2, 3, 4]);
   });
-
-  const word = (text: string) => `X${String.fromCharCode(text.length)}\x00\x00\x00${text}`;
 
   it.each([
     ['a Counter', 'ccollections\nCounter\n(}K\x05K\x01stR'],
