@@ -46,7 +46,7 @@ const ALLOWED = {
 };
 
 /** Files of no folder: those that belong to all, which import nothing but each other, and the public names. */
-const COMMON = '^src/(errors|bounded-json|control-characters)[.]ts$';
+const COMMON = '^src/(errors|bounded-json|control-characters|shown)[.]ts$';
 const PUBLIC = '^src/index[.]ts$';
 
 /** Whatever is in a folder, but for folders in it that have a line of their own. */

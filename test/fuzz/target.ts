@@ -21,9 +21,9 @@ export interface Target {
 }
 
 const SECRET = 'a canary of 3f2c7d51';
-export const CANARY_SHAPE = [3, 5, 4] as const;
+const CANARY_SHAPE = [3, 5, 4] as const;
 /** No other picture has these pixels. */
-export const CANARY_PIXELS = Uint8Array.from(
+const CANARY_PIXELS = Uint8Array.from(
   { length: 60 },
   (_, i) => (SECRET.charCodeAt(i % 20) + 7 * i) & 0xff,
 );

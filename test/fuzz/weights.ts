@@ -10,7 +10,7 @@ import { sizeOf } from '../../src/graph/graph.ts';
 import { scheduleFrom } from '../../src/math/schedule.ts';
 import type { ClassifierSpec, DenoiserSpec } from '../../src/networks/network.ts';
 import { exportOnnx } from '../../src/runtime/export-onnx.ts';
-import { initialWeights } from '../../src/training/initial-weights.ts';
+import { initialWeights } from '../../src/training/steps/initial-weights.ts';
 import {
   type ClassifierWeights,
   type DenoiserWeights,

@@ -23,7 +23,7 @@ const MUTATIONS: readonly (readonly [RegExp, Mutation])[] = [
 ];
 
 /** What damages a file of that name; undefined where nothing knows more of it than its bytes. */
-export function mutationFor(name: string): Mutation | undefined {
+function mutationFor(name: string): Mutation | undefined {
   const inner = name.endsWith('.gz') ? mutationFor(name.slice(0, -3)) : undefined;
   if (inner) return (bytes, random, other) => gzipSync(inner(gunzipSync(bytes), random, other));
   return MUTATIONS.find(([pattern]) => pattern.test(name))?.[1];
