@@ -21,12 +21,8 @@ export interface Target {
 }
 
 const SECRET = 'a canary of 3f2c7d51';
-const CANARY_SHAPE = [3, 5, 4] as const;
-/** No other picture has these pixels. */
-const CANARY_PIXELS = Uint8Array.from(
-  { length: 60 },
-  (_, i) => (SECRET.charCodeAt(i % 20) + 7 * i) & 0xff,
-);
+/** Of [3, 5, 4]; no other picture has these pixels. */
+const CANARY_PIXELS = Uint8Array.from({ length: 60 }, (_, i) => (SECRET.charCodeAt(i % 20) + 7 * i) & 0xff);
 
 /** Puts the canaries into a folder, below which inputs lie. */
 export function plantCanaries(folder: string): void {
