@@ -16,8 +16,9 @@ import {
   progressOf,
   trainObserver,
 } from '../../app/models.ts';
+import { withOutput } from '../../app/output.ts';
 import { toStandardOutput } from '../../app/paths.ts';
-import { type Purification, type Purified, purifyInto, withOutput } from '../../app/purification.ts';
+import { type Purification, type Purified, purifyInto } from '../../app/purification.ts';
 import { costOf, createRecord, recordFolder } from '../../app/record.ts';
 import { passInWords } from '../../app/report.ts';
 import { StageClock } from '../../app/stage-clock.ts';
