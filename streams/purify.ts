@@ -3,33 +3,19 @@
 // bounds what is in flight in every part of it, so memory does not grow with the dataset.
 
 import { defer, type Observable } from 'rxjs';
-import type { DatasetWriter } from '../src/datasets/writer.ts';
-import type { RepairPolicy } from '../src/defense/repair/repair.ts';
 import type { Verdict } from '../src/defense/verdict/verdict.ts';
-import type { Decision, ManifestEntry, Refuse, SettledSample } from '../src/ports/records.ts';
-import type { BenignTrainer } from '../src/ports/runner.ts';
+import type { Decision, ManifestEntry, Refuse } from '../src/ports/records.ts';
 import { type JudgeParts, judged, limitsOf } from './judge.ts';
 import { abortable } from './operators/abortable.ts';
 import { emptyVerdict, type Judgement } from './stages/detect.ts';
-import { relabel } from './stages/relabel.ts';
+import { type RelabelParts, relabel } from './stages/relabel.ts';
 import { select } from './stages/select.ts';
 import { train } from './stages/train.ts';
-import { type Encode, type Fitted, write } from './stages/write.ts';
+import { type Output, write } from './stages/write.ts';
 
-export interface PurifyParts extends JudgeParts {
-  readonly trainer: BenignTrainer;
-  readonly policy: RepairPolicy;
-  readonly writer: Pick<DatasetWriter, 'write' | 'place'>;
-  /** Path of the manifest of the purified dataset. */
-  readonly manifest: string;
-  /** Folder for what waits; whoever made it removes it. */
-  readonly scratch: string;
-  /** Notes every sample that is settled, in source order; awaited. */
-  readonly release?: ((settled: SettledSample) => Promise<void>) | undefined;
-  /** How images were fitted to the networks; they are of one size where left out. */
-  readonly fitted?: Fitted;
-  /** Files of repaired images; PNG where left out. */
-  readonly encode?: Encode | undefined;
+/** What the stages need, but for what they hand on: judging, deciding and learning, writing. */
+export interface PurifyParts extends JudgeParts, Pick<RelabelParts, 'trainer' | 'policy' | 'scratch'> {
+  readonly output: Output;
 }
 
 /** What came of a purification. */

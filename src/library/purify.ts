@@ -130,11 +130,13 @@ export async function purifyOn(
           ...method,
           ...found,
           store,
-          // settled samples are given away, written or not
-          writer: { write: () => Promise.resolve() },
-          release: ({ sample, entry }) => emit({ kind: 'settled', sample, entry }),
+          output: {
+            // settled samples are given away, written or not
+            writer: { write: () => Promise.resolve() },
+            release: ({ sample, entry }) => emit({ kind: 'settled', sample, entry }),
+            manifest: join(scratch, 'manifest.ndjson'),
+          },
           transitions: join(scratch, 'transitions.ndjson'),
-          manifest: join(scratch, 'manifest.ndjson'),
           scratch,
           refuse,
           onEstimate: () => undefined,

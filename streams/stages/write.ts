@@ -25,29 +25,34 @@ export interface Fitted {
 /** The file that a repaired image leaves as; nothing where that is a PNG. */
 export type Encode = (sample: Sample, origin: Origin | undefined) => Promise<Uint8Array | undefined>;
 
-/** Writes in the order of the stream. Opening and closing the writer is left to whoever knows whether the run succeeded. */
-export function write({
-  writer,
-  store,
-  manifest,
-  credit,
-  report,
-  release,
-  fitted = {},
-  encode,
-}: {
+/** Where settled samples leave to, and as what. */
+export interface Output {
   readonly writer: Pick<DatasetWriter, 'write' | 'place'>;
   /** Path of the manifest, one JSON object a line. */
   readonly manifest: string;
+  /** Notes what is given away, written or left out, in source order; awaited. */
+  readonly release?: ((settled: SettledSample) => Promise<void>) | undefined;
+  /** How images were fitted to the networks; they are of one size where left out. */
+  readonly fitted?: Fitted | undefined;
+  /** Files of repaired images; PNG where left out. */
+  readonly encode?: Encode | undefined;
+}
+
+export interface WriteParts {
+  readonly output: Output;
   readonly credit: Credit;
   /** Tells how many samples there are, and what they were in their source. */
   readonly store: Pick<SampleStore, 'count' | 'origin'>;
   readonly report: Report;
-  /** Notes what is given away, written or left out; awaited. */
-  readonly release?: ((settled: SettledSample) => Promise<void>) | undefined;
-  readonly fitted?: Fitted | undefined;
-  readonly encode?: Encode | undefined;
-}): OperatorFunction<SettledSample, ManifestEntry> {
+}
+
+/** Writes in the order of the stream. Opening and closing the writer is left to whoever knows whether the run succeeded. */
+export function write({
+  output: { writer, manifest, release, fitted = {}, encode },
+  store,
+  credit,
+  report,
+}: WriteParts): OperatorFunction<SettledSample, ManifestEntry> {
   const put = async (settled: SettledSample, journal: Journal<ManifestEntry>): Promise<ManifestEntry> => {
     const origin = store.origin(settled.index);
     const fit = await sized(settled, origin, fitted);

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { ReadResult, Sample } from '../../src/datasets/sample.ts';
 import { DEFAULT_POLICY, PAPER_POLICY, type RepairPolicy } from '../../src/defense/repair/repair.ts';
-import { type PurifyParts, purify } from '../../streams/purify.ts';
-import { TinyRun } from './support/tiny-run.ts';
+import { purify } from '../../streams/purify.ts';
+import { type TinyChanges, TinyRun } from './support/tiny-run.ts';
 import { imageOf, sampleOf, TARGET } from './support/tiny-runner.ts';
 import { detection, poisoned, readResults } from './support/tiny-world.ts';
 
@@ -11,7 +11,7 @@ afterEach(() => {
   for (const run of runs.splice(0)) run.dispose();
 });
 
-function tinyRun(source?: AsyncIterable<ReadResult>, changes?: Partial<PurifyParts>, concurrency?: number) {
+function tinyRun(source?: AsyncIterable<ReadResult>, changes?: TinyChanges, concurrency?: number) {
   const run = new TinyRun(source, changes, concurrency);
   runs.push(run);
   return run;
@@ -113,7 +113,7 @@ describe('purify', () => {
       const finished: number[] = [];
       const run: TinyRun = tinyRun(readResults(poisoned(120)), {
         ...changes,
-        writer: { write: async () => void finished.push(run.trainer.finished) },
+        output: { writer: { write: async () => void finished.push(run.trainer.finished) } },
       });
       await run.run();
       const first = run.manifest.findIndex(({ rule }) => rule === 'agreed' || rule === 'consensus');
@@ -339,7 +339,7 @@ describe('purify, when something is bad', () => {
 
   it('ends with the error when the writer or the quarantine fails', async () => {
     const full = () => Promise.reject(new Error('no space left'));
-    const writing = tinyRun(readResults(poisoned(20)), { writer: { write: full } });
+    const writing = tinyRun(readResults(poisoned(20)), { output: { writer: { write: full } } });
     await expect(writing.run()).rejects.toThrow('no space left');
     const refusing = tinyRun(readResults([sampleOf('a-diffuse', 1, 1)]), { refuse: full });
     await expect(refusing.run()).rejects.toThrow('no space left');

@@ -21,8 +21,9 @@ import {
   trainOn,
   writeOnnx,
 } from '../../app/models.ts';
+import { withOutput } from '../../app/output.ts';
 import { toStandardOutput } from '../../app/paths.ts';
-import { type Purification, type Purified, purifyInto, withOutput } from '../../app/purification.ts';
+import { type Purification, type Purified, purifyInto } from '../../app/purification.ts';
 import { costOf, createRecord, type OpenRecord } from '../../app/record.ts';
 import { StageClock } from '../../app/stage-clock.ts';
 import { detectionFigures } from '../../app/truth.ts';

@@ -38,9 +38,8 @@ describe('write', () => {
       shape: [1, 2, 2],
     });
     const parts = {
-      writer,
+      output: { writer, manifest: scratch.path('m.ndjson') },
       store: { count: 3, origin: () => undefined },
-      manifest: scratch.path('m.ndjson'),
       credit,
       report: () => undefined,
     };
@@ -71,9 +70,8 @@ describe('write', () => {
       },
     };
     const parts = {
-      writer,
+      output: { writer, manifest: scratch.path('m.ndjson') },
       store: { count: 3, origin: () => undefined },
-      manifest: scratch.path('m.ndjson'),
       credit,
       report: () => undefined,
     };
@@ -93,16 +91,19 @@ describe('write', () => {
     const credit = new Credit(3);
     for (const _ of samples) await credit.take();
     const parts = {
-      writer: {
-        place: ({ id }: Sample, origin?: Origin) => (origin?.encoded ? `1/${id}~2.jpg` : undefined),
-        write: async (_: Sample, origin?: Origin) => void written.push(origin),
+      output: {
+        writer: {
+          place: ({ id }: Sample, origin?: Origin) => (origin?.encoded ? `1/${id}~2.jpg` : undefined),
+          write: async (_: Sample, origin?: Origin) => void written.push(origin),
+        },
+        manifest: scratch.path('m.ndjson'),
+        encode: async (_: Sample, origin: Origin | undefined) =>
+          origin === origins[2] ? encoded : undefined,
+        release: async (settled: SettledSample) => void released.push(settled.encoded),
       },
       store: { count: 3, origin: (index: number) => origins[index] },
-      manifest: scratch.path('m.ndjson'),
       credit,
       report: () => undefined,
-      encode: async (_: Sample, origin: Origin | undefined) => (origin === origins[2] ? encoded : undefined),
-      release: async (settled: SettledSample) => void released.push(settled.encoded),
     };
     await lastValueFrom(from(samples).pipe(write(parts), toArray()));
     expect(written).toEqual([origins[0], { rest: origins[2].rest, encoded }]);
@@ -115,9 +116,11 @@ describe('write', () => {
   it('leaves an empty manifest for nothing, and passes on errors of source and writer', async () => {
     const credit = new Credit(3);
     const parts = {
-      writer: { write: () => Promise.reject(new Error('no space left')) },
+      output: {
+        writer: { write: () => Promise.reject(new Error('no space left')) },
+        manifest: scratch.path('m.ndjson'),
+      },
       store: { count: 0, origin: () => undefined },
-      manifest: scratch.path('m.ndjson'),
       credit,
       report: () => undefined,
     };

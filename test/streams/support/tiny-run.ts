@@ -7,10 +7,14 @@ import type { ManifestEntry, PlacedRecord, Refuse } from '../../../src/ports/rec
 import type { Progress } from '../../../streams/progress.ts';
 import { type PurifyParts, runPurification } from '../../../streams/purify.ts';
 import type { Estimate } from '../../../streams/stages/detect.ts';
+import type { Output } from '../../../streams/stages/write.ts';
 import { TinyRunner, TinyTrainer } from './tiny-runner.ts';
 import { detection, Scratch } from './tiny-world.ts';
 
 export type Bad = Parameters<Refuse>[0];
+
+/** Other parts than the usual ones; of the output some. */
+export type TinyChanges = Partial<Omit<PurifyParts, 'output'>> & { readonly output?: Partial<Output> };
 
 /** Parts of a run in a folder of its own, and what they noted. `dispose` removes the folder. */
 export class TinyRun {
@@ -23,7 +27,7 @@ export class TinyRun {
   readonly progress: Progress[] = [];
   readonly parts: PurifyParts;
 
-  constructor(source?: AsyncIterable<ReadResult>, changes: Partial<PurifyParts> = {}, concurrency = 2) {
+  constructor(source?: AsyncIterable<ReadResult>, { output, ...changes }: TinyChanges = {}, concurrency = 2) {
     this.runner = new TinyRunner(concurrency);
     this.parts = {
       ...(source && { source }),
@@ -33,11 +37,14 @@ export class TinyRun {
       detection,
       residuals: new Residuals(4),
       policy: { ...DEFAULT_POLICY, minority: detection.minority },
-      writer: { write: async (sample) => void this.written.push(sample) },
       inFlight: 64,
       batch: 8,
       transitions: this.scratch.path('transitions.ndjson'),
-      manifest: this.scratch.path('manifest.ndjson'),
+      output: {
+        writer: { write: async (sample) => void this.written.push(sample) },
+        manifest: this.scratch.path('manifest.ndjson'),
+        ...output,
+      },
       scratch: this.scratch.folder,
       refuse: async (bad) => void this.refused.push(bad),
       onEstimate: (estimate) => this.estimates.push(estimate),
