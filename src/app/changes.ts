@@ -14,6 +14,7 @@ import type { SampleStore } from '../datasets/sample-store.ts';
 import type { DatasetWriter } from '../datasets/writer.ts';
 import { ConfigError, writing } from '../errors.ts';
 import { syncFolderNow, syncNow, syncStream } from '../files/sync.ts';
+import { cutTornLine } from '../files/torn-line.ts';
 import type { SettledSample } from '../ports/records.ts';
 import { deliver, forget } from '../state/outbox.ts';
 import type { RunRecord } from '../state/record.ts';
@@ -102,7 +103,10 @@ export class Teller {
     this.#stdout = context.stdout as Writable;
     this.#stream = streams ? streamSink('stdout', this.#stdout) : undefined;
     this.#begun = goesOn;
-    if (!this.#stream) this.#append('');
+    if (!this.#stream) {
+      if (goesOn) writing(this.#path, () => cutTornLine(this.#path));
+      this.#append('');
+    }
   }
 
   /**

@@ -1,8 +1,9 @@
-// BMP images without compression, of 1, 4, 8, 16, 24 and 32 bits. libvips as sharp brings it reads none; the packages that
-// do trust the header with memory, and put odd widths and bit fields wrong. What is stored are plain rows, so they are
+// BMP images of 1, 4, 8, 16, 24 and 32 bits, without compression or of run lengths. libvips as sharp brings it reads none; the packages that
+// do trust the header with memory, and put odd widths and bit fields wrong. What is stored is simple, so it is
 // read here, after everything was checked. https://learn.microsoft.com/windows/win32/gdi/bitmap-storage
 
 import { SampleError } from '../errors.ts';
+import { unpackRunLengths } from './bmp-rle.ts';
 import type { Image } from './entry.ts';
 import type { ImageShape } from './sample.ts';
 
@@ -17,7 +18,9 @@ const MASKS: Readonly<Record<number, readonly number[]>> = {
   32: [0xff0000, 0xff00, 0xff],
 };
 const MASKS_AT = 54;
-const [PLAIN, BIT_FIELDS, ALPHA_BIT_FIELDS] = [0, 3, 6];
+/** Pixels that a byte of run lengths may stand for. */
+const MOST_OF_A_BYTE = 256;
+const [PLAIN, RUNS_8, RUNS_4, BIT_FIELDS, ALPHA_BIT_FIELDS] = [0, 1, 2, 3, 6];
 
 /** Whether a file begins like a BMP: its first 18 bytes tell. */
 export function hasBmpSignature(bytes: Uint8Array): boolean {
@@ -41,8 +44,14 @@ export function bmpHeader(bytes: Uint8Array) {
     : undefined;
   const channels: 1 | 3 = palette?.every(([red, green, blue]) => red === green && green === blue) ? 1 : 3;
   // rows go from the bottom up where the height is positive
-  const place = { begin: view.getUint32(10, true), topDown: signed < 0 };
+  const place = { begin: beginOf(view, size, palette?.length ?? 0, core ? 3 : 4), topDown: signed < 0 };
   return { ...place, width, height: Math.abs(signed), depth, compression, palette, channels };
+}
+
+/** Where pixels begin. Some say that it is right after the header, where a palette is. */
+function beginOf(view: DataView, size: number, colors: number, entry: number): number {
+  const begin = view.getUint32(10, true);
+  return begin === HEADER_AT + size ? begin + colors * entry : begin;
 }
 
 /** Red, green and blue of each color; what is beyond its end is black. */
@@ -71,11 +80,14 @@ export function decodeBmp(bytes: Uint8Array, maxPixels: number): Image {
   }
   const masked = (compression === BIT_FIELDS || compression === ALPHA_BIT_FIELDS) && depth in MASKS;
   const known = PALETTE_DEPTHS.includes(depth) || depth === 24 || depth in MASKS;
-  if (!known || (compression !== PLAIN && !masked)) {
+  const runs = (compression === RUNS_8 && depth === 8) || (compression === RUNS_4 && depth === 4);
+  if (!known || (compression !== PLAIN && !masked && !runs)) {
     throw new SampleError(
-      `expected a BMP without compression, found compression ${compression} of ${depth} bits; convert it to PNG`,
+      `expected a BMP without compression or of run lengths, found compression ${compression} of ${depth} bits; ` +
+        'convert it to PNG',
     );
   }
+  if (runs) return decodeRuns(bytes, header);
   const stride = Math.ceil((width * depth) / 32) * 4;
   if (masked && bytes.length < MASKS_AT + 12) throw cutOff(bytes);
   // the last row may lack what fills it up
@@ -91,6 +103,20 @@ export function decodeBmp(bytes: Uint8Array, maxPixels: number): Image {
     }
   }
   return { pixels, shape };
+}
+
+function decodeRuns(bytes: Uint8Array, header: Header): Image {
+  const { width, height, channels, begin, topDown, palette = [] } = header;
+  // a run of two bytes fills 255 pixels at most; jumps leave out more, but nobody draws that little
+  const most = MOST_OF_A_BYTE * Math.max(0, bytes.length - begin);
+  const indices = width * height > most ? undefined : unpackRunLengths(bytes.subarray(begin), header);
+  if (!indices) throw cutOff(bytes);
+  const pixels = new Uint8Array(channels * height * width);
+  for (let i = 0; i < pixels.length; i++) {
+    const [x, y, c] = [i % width, Math.floor(i / width) % height, Math.floor(i / (width * height))];
+    pixels[i] = palette[indices[(topDown ? y : height - 1 - y) * width + x]!]?.[c] ?? 0;
+  }
+  return { pixels, shape: [channels, height, width] };
 }
 
 type Header = NonNullable<ReturnType<typeof bmpHeader>>;

@@ -3,6 +3,7 @@
 import { parseLooseJson } from '../bounded-json.ts';
 import { hasBmpSignature } from './bmp.ts';
 import type { Image } from './entry.ts';
+import { hasGifSignature } from './gif.ts';
 import { libvipsKind } from './libvips-image.ts';
 import type { Origin } from './origin.ts';
 import { encodePng } from './png.ts';
@@ -42,5 +43,6 @@ function extensionOf(bytes: Uint8Array): string {
   if (first === 0xff) return 'jpg';
   if (first === 0x50) return second === 0x35 ? 'pgm' : 'ppm';
   if (hasBmpSignature(bytes)) return 'bmp';
+  if (hasGifSignature(bytes)) return 'gif';
   return libvipsKind(bytes)?.toLowerCase() ?? 'png';
 }

@@ -4,6 +4,7 @@
 
 import { hasPngSignature } from 'fast-png';
 import { bmpHeader, hasBmpSignature } from './bmp.ts';
+import { gifHeader, hasGifSignature } from './gif.ts';
 import { hasJpegSignature } from './jpeg.ts';
 import { libvipsKind, shapeThroughLibvips } from './libvips-image.ts';
 import { hasPnmSignature, pnmHeader } from './pnm.ts';
@@ -11,6 +12,12 @@ import type { ImageShape } from './sample.ts';
 
 /** Color types of PNG by the channels that are left of them. */
 const PNG_CHANNELS: Readonly<Record<number, 1 | 3>> = { 0: 1, 2: 3, 3: 3, 4: 1, 6: 3 };
+/** Kinds whose headers say channels, width and height. */
+const HEADERS = [
+  [hasPnmSignature, pnmHeader],
+  [hasBmpSignature, bmpHeader],
+  [hasGifSignature, gifHeader],
+] as const;
 /** Segments of a JPEG before the one that says its size; thousands are somebody's joke. */
 const MOST_SEGMENTS = 4096;
 
@@ -18,10 +25,10 @@ const MOST_SEGMENTS = 4096;
 export function shapeInHeader(bytes: Uint8Array): ImageShape | undefined | Promise<ImageShape | undefined> {
   if (hasPngSignature(bytes)) return pngShape(bytes);
   if (hasJpegSignature(bytes)) return jpegShape(bytes);
-  const isPnm = hasPnmSignature(bytes);
-  const header = isPnm ? pnmHeader(bytes) : hasBmpSignature(bytes) ? bmpHeader(bytes) : undefined;
-  if (header) return header.width > 0 ? [header.channels, header.height, header.width] : undefined;
-  return libvipsKind(bytes) && shapeThroughLibvips(bytes);
+  const read = HEADERS.find(([begins]) => begins(bytes))?.[1];
+  if (!read) return libvipsKind(bytes) && shapeThroughLibvips(bytes);
+  const { channels, height, width } = read(bytes) ?? { channels: 1, height: 0, width: 0 };
+  return width > 0 ? [channels, height, width] : undefined;
 }
 
 /** Pixels that a header speaks of; 0 where it does not say. */

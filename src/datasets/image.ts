@@ -6,6 +6,7 @@ import { DataElixirError, SampleError } from '../errors.ts';
 import { readRegular } from '../files/regular-file.ts';
 import { decodeBmp, hasBmpSignature } from './bmp.ts';
 import type { DecodeImage } from './entry.ts';
+import { decodeGif, hasGifSignature } from './gif.ts';
 import { decodeJpeg, hasJpegSignature } from './jpeg.ts';
 import { decodeThroughLibvips, libvipsKind } from './libvips-image.ts';
 import { decodePng } from './png.ts';
@@ -31,6 +32,7 @@ export const decodeImage: DecodeImage = async (bytes, maxPixels) => {
   if (hasJpegSignature(bytes)) return decodeJpeg(bytes, maxPixels);
   if (hasPnmSignature(bytes)) return decodePnm(bytes, maxPixels);
   if (hasBmpSignature(bytes)) return decodeBmp(bytes, maxPixels);
+  if (hasGifSignature(bytes)) return decodeGif(bytes, maxPixels);
   const kind = libvipsKind(bytes);
   if (kind) return decodeThroughLibvips(bytes, kind, maxPixels);
   const start = Buffer.from(bytes.subarray(0, 8)).toString('hex');
@@ -41,8 +43,8 @@ export const decodeImage: DecodeImage = async (bytes, maxPixels) => {
 
 /** Whether a file that begins so, with 18 bytes at least, is one of these. */
 export function isImageStart(bytes: Uint8Array): boolean {
-  const isOurs = hasPngSignature(bytes) || hasPnmSignature(bytes) || hasBmpSignature(bytes);
-  return isOurs || hasJpegSignature(bytes) || libvipsKind(bytes) !== undefined;
+  const ours = [hasPngSignature, hasPnmSignature, hasBmpSignature, hasGifSignature, hasJpegSignature];
+  return ours.some((begins) => begins(bytes)) || libvipsKind(bytes) !== undefined;
 }
 
 /**

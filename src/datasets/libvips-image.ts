@@ -1,6 +1,6 @@
 // Images that libvips decodes, through sharp, to 8-bit channel-major images with one or three channels: what JPEG, WebP,
-// AVIF, GIF and TIFF have in common. Pixels come as Pillow's `convert("RGB")` and torchvision give them: not changed by a
-// color profile, inks to colors by multiplication, alpha dropped. Of several pages or frames the first is the image.
+// AVIF and TIFF have in common. Pixels come as Pillow's `convert("RGB")` and torchvision give them: not changed by a
+// color profile, inks to colors by multiplication, alpha dropped. Of several pages the first is the image.
 
 import type { Metadata, Sharp, SharpOptions } from 'sharp';
 import { SampleError } from '../errors.ts';
@@ -15,15 +15,20 @@ const INKS = 'cmyk';
 const KINDS = [
   ['WebP', /^RIFF.{4}WEBP/s],
   ['AVIF', /^.{4}ftyp(?:avif|avis|mif1)/s],
-  ['GIF', /^GIF8[79]a/],
   ['TIFF', /^(?:II[*+]\0|MM\0[*+])/],
 ] as const;
-/** What the decoder says of files that some cameras write, and of which no pixel is lost. */
-const HARMLESS =
-  /extraneous bytes before marker|unknown JFIF revision|Unknown Adobe color transform|Invalid SOS parameters|^\s*$/;
+/** What the decoder says of files that some cameras and microscopes write, and of which no pixel is lost. */
+const HARMLESS = [
+  /extraneous bytes before marker|unknown JFIF revision|Unknown Adobe color transform|Invalid SOS parameters/,
+  // of tags of a TIFF that say nothing of pixels, or more than is needed
+  /incorrect count for field|does not end in null byte|entry count is .* Ignoring extra entries/,
+  /tags are not sorted|IFD looping to directory/,
+];
+/** What it adds to each of them. */
+const NO_REASON = /^\s*$|^Warning treated as error|^error in tile|^tiff2vips: read error/;
 
 /** What there is beside JPEG, by its first 12 bytes; undefined for everything else. */
-export function libvipsKind(bytes: Uint8Array): 'WebP' | 'AVIF' | 'GIF' | 'TIFF' | undefined {
+export function libvipsKind(bytes: Uint8Array): 'WebP' | 'AVIF' | 'TIFF' | undefined {
   const start = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 12)).toString('latin1');
   return KINDS.find(([, pattern]) => pattern.test(start))?.[0];
 }
@@ -42,8 +47,8 @@ export async function decodeThroughLibvips(
   maxPixels: number,
 ): Promise<Image> {
   const fail = (error: Error) => {
-    const reason = error.message.trim().split('\n').at(-1);
-    return new SampleError(`expected a ${kind} that decodes, found: ${reason}; fetch or export it again`);
+    const remedy = kind === 'TIFF' ? 'fetch it again or convert it to PNG' : 'fetch or export it again';
+    return new SampleError(`expected a ${kind} that decodes, found: ${reasonOf(error)}; ${remedy}`);
   };
   const header = await headerOf(bytes).catch((error: Error) => {
     throw fail(error);
@@ -64,12 +69,23 @@ export async function decodeThroughLibvips(
   }
   return pixelsOf(bytes, header, 'warning')
     .catch((error: Error) => {
-      if (!error.message.split('\n').every((line) => HARMLESS.test(line))) throw error;
+      if (!isHarmless(error)) throw error;
       return pixelsOf(bytes, header, 'error');
     })
     .catch((error: Error) => {
       throw fail(error);
     });
+}
+
+function isHarmless({ message }: Error): boolean {
+  const known = [...HARMLESS, NO_REASON];
+  return message.split('\n').every((line) => known.some((pattern) => pattern.test(line)));
+}
+
+/** The last line that says something. */
+function reasonOf({ message }: Error): string {
+  const lines = message.trim().split('\n');
+  return lines.findLast((line) => !NO_REASON.test(line)) ?? lines.at(-1)!;
 }
 
 /** The shape that decoding will give; undefined where the header does not say it, or cannot be read. */

@@ -75,6 +75,13 @@ export class CandidateStore implements CandidateCache {
     }
   }
 
+  /** How many there are. */
+  async count(kind: CandidateKind): Promise<number> {
+    let count = 0;
+    for await (const _ of this.#database.keys(rangeOf(PREFIXES[kind]))) count += 1;
+    return count;
+  }
+
   /** Keys of canaries that this run did not ask for. */
   async unused(): Promise<string[]> {
     const keys = await this.#database.keys(rangeOf(PREFIXES.canary)).all();

@@ -4,13 +4,14 @@
 
 import { mkdir, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { StateError } from '../errors.ts';
 import { keepMode } from '../files/successor.ts';
 import { syncFolder } from '../files/sync.ts';
 import { makeFolderBeside, removeWorkFolder } from '../files/work-folder.ts';
 import type { CandidateKind } from '../ports/runner.ts';
 import { CandidateStore } from './candidates.ts';
-import { checkFree, JSON_VALUE, onDatabase, rangeOf, refusal } from './database.ts';
+import { checkFree, holdsDatabase, JSON_VALUE, onDatabase, rangeOf, refusal } from './database.ts';
 import type { Released } from './ledger.ts';
 import { differencesOf, State } from './state.ts';
 
@@ -22,11 +23,28 @@ export interface Merged {
   readonly candidates: number;
 }
 
+/** What shows whether a part is as it was when it was merged. */
+interface Part {
+  readonly folder: string;
+  readonly run: number;
+  /** Those of runs that were killed as well. */
+  readonly candidates: number;
+}
+
+/** What a merged state keeps of its making. */
+interface Making {
+  readonly parts: readonly Part[];
+  readonly merged: Merged;
+}
+
+/** Key of that. */
+const MERGED = 'merged';
 /** Entries that are copied together. */
 const BLOCK = 256;
 
 /**
- * Merges states into a new one.
+ * Merges states into a new one. Where the target is that new one already, because whoever made it was killed before it could
+ * say so, nothing is left to do.
  *
  * @param folders of the states, at least one
  * @param target  folder of the new state: not there yet, or empty
@@ -39,6 +57,8 @@ export async function mergeStates(
   target: string,
   version: string,
 ): Promise<Merged> {
+  const before = await mergedBefore(folders, target, version);
+  if (before) return before;
   checkFree(target);
   const refuse = (error: Error): never => {
     throw refusal(target, error);
@@ -94,8 +114,43 @@ async function fill(merged: State, parts: readonly State[]): Promise<Merged> {
   }
   const classes = Math.max(...parts.map((part) => part.classes));
   await merged.bind(parts[0]!.identity!, classes);
+  const making: Making = { parts: await Promise.all(parts.map(partOf)), merged: counts };
+  await merged.database.put<string, Making>(MERGED, making, JSON_VALUE);
   await merged.commit();
   return counts;
+}
+
+/** What a merge of these states said, where its outcome stands at the target and neither it nor they have changed since. */
+async function mergedBefore(
+  folders: readonly string[],
+  target: string,
+  version: string,
+): Promise<Merged | undefined> {
+  if (!holdsDatabase(target)) return undefined;
+  const making = await reading(target, version, async ({ database, run }) => {
+    return run === 1 ? database.get<string, Making>(MERGED, JSON_VALUE) : undefined;
+  });
+  if (
+    !making ||
+    !isDeepStrictEqual(
+      making.parts.map(({ folder }) => folder),
+      folders,
+    )
+  )
+    return undefined;
+  const parts: Part[] = [];
+  for (const folder of folders) parts.push(await reading(folder, version, partOf));
+  return isDeepStrictEqual(parts, making.parts) ? making.merged : undefined;
+}
+
+async function reading<T>(folder: string, version: string, work: (state: State) => Promise<T>): Promise<T> {
+  const state = await State.openThere(folder, version);
+  return work(state).finally(() => state.close());
+}
+
+async function partOf(state: State): Promise<Part> {
+  const { folder, run } = state;
+  return { folder, run, candidates: await new CandidateStore(state).count('sample') };
 }
 
 /** @returns how many are new */

@@ -2,6 +2,7 @@
 // were read, and what takes its room.
 
 import type { Verdict } from '../defense/verdict/verdict.ts';
+import { CandidateStore } from './candidates.ts';
 import { JSON_VALUE, rangeOf } from './database.ts';
 import type { Released } from './ledger.ts';
 import { type Position, positionsOf } from './positions.ts';
@@ -48,7 +49,7 @@ export async function summaryOf(state: State): Promise<StateSummary> {
     ...(verdict && { targetLabels: verdict.targetLabels }),
     samples,
     sources: await positionsOf(state),
-    candidates: await count('candidate/'),
+    candidates: await new CandidateStore(state).count('sample'),
     networks: await count('model/'),
     windows: await count(`${current}window/`),
   };

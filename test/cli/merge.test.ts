@@ -76,6 +76,12 @@ it('makes of two halves what one machine over both would have', async () => {
   expect([await contents('a'), await contents('b')]).toEqual(before);
   const windows = [...(await contents('both')).keys()].filter((key) => key.startsWith('run/window/'));
   expect(windows).toEqual([0, 1, 2, 3].map((index) => `run/window/00000000${index}`));
+  // as by somebody who was killed before he could say so
+  const made = await contents('both');
+  expect(await merge('both', 'a', 'b')).toMatchObject({ code: 0, stdout: merged.stdout });
+  expect(await contents('both')).toEqual(made);
+  // another order gives windows in another order
+  expect(await merge('both', 'b', 'a')).toMatchObject({ code: 6, stdout: '' });
   expect(await purify('both', '--dataset-limit', '40')).toMatchObject({ code: 0 });
   expect(await purify('one', '--dataset-limit', '40')).toMatchObject({ code: 0 });
   expect([callsOf('both'), callsOf('one') > 0]).toEqual([0, true]);
@@ -86,6 +92,7 @@ it('makes of two halves what one machine over both would have', async () => {
   one.delete('meta');
   expect([...both]).toEqual([...one]);
   expect([...one.keys()].filter((key) => key.startsWith('canary/'))).not.toEqual([]);
+  expect(await merge('both', 'a', 'b')).toMatchObject({ code: 6, stdout: '' });
 }, 180_000);
 
 it('reads states where nothing can be written: to show one, and to merge several', async () => {

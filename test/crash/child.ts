@@ -17,6 +17,10 @@ export interface ChildOptions {
   /** Somebody else than who runs the script. */
   readonly uid?: number | undefined;
   readonly kill?: Kill | undefined;
+  /** Descriptor of what it prints. */
+  readonly stdout?: number | undefined;
+  /** Is told each line that it logs, and may end it. */
+  readonly heard?: (line: string, end: () => void) => void;
 }
 
 /** How a run ended. */
@@ -30,17 +34,20 @@ export interface End {
 /** Runs `dataelixir …args` to the end, or until it is killed. */
 export async function runChild(
   args: readonly string[],
-  { cwd, entry, env, uid, kill }: ChildOptions,
+  { cwd, entry, env, uid, kill, stdout, heard }: ChildOptions,
 ): Promise<End> {
   const child = spawn(process.execPath, [...entry, ...args], {
     cwd,
-    stdio: ['ignore', 'ignore', 'pipe'],
+    stdio: ['ignore', stdout ?? 'ignore', 'pipe'],
     env: { ...process.env, ...env },
     ...(uid !== undefined && { uid, gid: uid }),
   });
   let stderr = '';
-  child.stderr.setEncoding('utf8').on('data', (text) => {
+  child.stderr?.setEncoding('utf8').on('data', (text) => {
+    const begin = stderr.lastIndexOf('\n') + 1;
     stderr += text;
+    const lines = stderr.slice(begin).split('\n').slice(0, -1);
+    for (const line of lines) heard?.(line, () => child.kill('SIGTERM'));
   });
   const control = new AbortController();
   const ended = new Promise<End>((done, failed) => {

@@ -61,6 +61,155 @@ test('of a GIF the first frame', async () => {
   expect(await shapeInHeader(bytes)).toEqual(RGB);
 });
 
+/** What a GIF is made of. */
+interface Gif {
+  /** Width and height. */
+  readonly screen: readonly [number, number];
+  /** Left, top, width and height. */
+  readonly frame: readonly [number, number, number, number];
+  readonly palette: readonly (readonly number[])[];
+  /** Below 4, in the order in which rows are stored. */
+  readonly indices: readonly number[];
+  readonly transparent?: number;
+  readonly interlaced?: boolean;
+  /** Whether the palette is the frame's own. */
+  readonly own?: boolean;
+  /** Whether codes begin with one that clears and end with one that ends, as most do. */
+  readonly framed?: boolean;
+}
+
+/** With codes of three bits, which never grow, because none is kept for long. */
+function gif({ screen, frame, palette, indices, transparent, interlaced, own, framed = true }: Gif): Buffer {
+  const colors = Array.from({ length: 4 }, (_, i) => palette[i] ?? [9, 9, 9]).flat();
+  const words = (values: readonly number[]) => values.flatMap((value) => [value & 255, value >> 8]);
+  const [clear, end] = [4, 5];
+  const codes = indices.flatMap((index, i) => (i % 2 === 0 && (framed || i > 0) ? [clear, index] : [index]));
+  if (framed) codes.push(end);
+  const bits = codes.flatMap((code) => [code & 1, (code >> 1) & 1, code >> 2]);
+  const data = Array.from({ length: Math.ceil(bits.length / 8) }, (_, i) =>
+    bits.slice(8 * i, 8 * i + 8).reduce((sum, bit, n) => sum + (bit << n), 0),
+  );
+  return Buffer.from([
+    ...Buffer.from('GIF89a'),
+    ...words(screen),
+    ...[own ? 0 : 0x81, 0, 0, ...(own ? [] : colors)],
+    // a comment in two blocks, and what is transparent
+    ...[0x21, 0xfe, 1, 65, 2, 66, 67, 0],
+    ...(transparent === undefined ? [] : [0x21, 0xf9, 4, 1, 0, 0, transparent, 0]),
+    ...[0x2c, ...words(frame), (own ? 0x81 : 0) | (interlaced ? 0x40 : 0), ...(own ? colors : [])],
+    // blocks of at most three bytes
+    ...[2, ...data.flatMap((byte, i) => (i % 3 === 0 ? [Math.min(3, data.length - i), byte] : [byte])), 0],
+    0x3b,
+  ]);
+}
+
+const GIF_COLORS = [
+  [10, 20, 30],
+  [255, 0, 0],
+  [0, 0, 255],
+];
+
+test.each<[string, Omit<Gif, 'palette'>, readonly number[]]>([
+  [
+    'transparent pixels have their color',
+    { screen: [3, 1], frame: [0, 0, 3, 1], indices: [1, 2, 0], transparent: 1 },
+    [1, 2, 0],
+  ],
+  ['a palette of its own', { screen: [2, 1], frame: [0, 0, 2, 1], indices: [2, 1], own: true }, [2, 1]],
+  ['no codes that clear and end', { screen: [1, 1], frame: [0, 0, 1, 1], indices: [1], framed: false }, [1]],
+  [
+    'rows that take turns',
+    { screen: [1, 5], frame: [0, 0, 1, 5], indices: [1, 2, 0, 1, 2], interlaced: true },
+    [1, 1, 0, 2, 2],
+  ],
+  ['a frame within its screen', { screen: [3, 2], frame: [1, 1, 1, 1], indices: [2] }, [0, 0, 0, 0, 2, 0]],
+  [
+    'a frame within a screen that is transparent',
+    { screen: [2, 1], frame: [1, 0, 1, 1], indices: [2], transparent: 1 },
+    [1, 2],
+  ],
+  ['a frame larger than its screen', { screen: [1, 1], frame: [0, 0, 2, 1], indices: [2, 1] }, [2, 1]],
+])('GIF: %s', async (_, parts, indices) => {
+  const bytes = gif({ ...parts, palette: GIF_COLORS });
+  const { pixels, shape } = await decodeImage(bytes, MAX);
+  expect([...interleave(pixels, shape)]).toEqual(indices.flatMap((index) => GIF_COLORS[index]!));
+  expect(await shapeInHeader(bytes)).toEqual(shape);
+  // what marks ends may be missing
+  for (let length = 0; length < bytes.length - 4; length++) {
+    await expect(decodeImage(bytes.subarray(0, length), MAX)).rejects.toThrow(SampleError);
+  }
+});
+
+test('a GIF of many colors, whose codes grow, clear and take themselves in', async () => {
+  const [width, height] = [130, 97];
+  // noise, then rows of one color
+  const pixels = Buffer.from(
+    Array.from({ length: width * height }, (_, i) =>
+      i < 6000 ? (Math.imul(i, 2654435761) >>> 24) & 0xf0 : 0x40,
+    ),
+  );
+  const raw = { width, height, channels: 1 } as const;
+  for (const interlaced of [false, true]) {
+    const bytes = await sharp(pixels, { raw }).gif({ dither: 0, progressive: interlaced }).toBuffer();
+    const image = await decodeImage(bytes, width * height);
+    const second = await sharp(bytes).removeAlpha().toColourspace('srgb').raw().toBuffer();
+    expect(gray(image)).toEqual([...second].filter((_, i) => i % 3 === 0));
+  }
+});
+
+/** One value a pixel of an image that is gray, whatever its channels. */
+function gray({ pixels, shape: [, height, width] }: { pixels: Uint8Array; shape: ImageShape }): number[] {
+  return [...pixels.subarray(0, height * width)];
+}
+
+test('a GIF whose palette is gray has one channel; what its codes do not tell is refused', async () => {
+  const palette = [0, 80, 160, 240].map((value) => [value, value, value]);
+  const parts: Gif = { screen: [2, 1], frame: [0, 0, 2, 1], indices: [1, 3], palette };
+  const bytes = gif(parts);
+  expect(await decodeImage(bytes, MAX)).toEqual({ shape: [1, 1, 2], pixels: Uint8Array.of(80, 240) });
+  expect(await shapeInHeader(bytes)).toEqual([1, 1, 2]);
+  await expect(decodeImage(gif({ ...parts, frame: [0, 0, 2, 9] }), MAX)).rejects.toThrow(
+    /expected a GIF with a whole frame, found 2 of 18 pixels/,
+  );
+  await expect(decodeImage(gif({ ...parts, frame: [0, 0, 2, 0] }), MAX)).rejects.toThrow(
+    /expected a GIF with a whole frame, found one of 2×0/,
+  );
+  // no code could stand for so many
+  await expect(decodeImage(gif({ ...parts, frame: [0, 0, 65_535, 2048] }), 2 ** 27)).rejects.toThrow(
+    /found 0 of/,
+  );
+});
+
+test.each([
+  // PageNumber, of which there should be two; Software, whose text has no end; NewSubfileType, which belongs before the others
+  ['one number of two', 297, 3],
+  ['text without an end', 305, 2],
+  ['tags that are not sorted', 254, 4],
+])('TIFF of %s', async (_, number, type) => {
+  const bytes = tiff(8, 1, 1, Buffer.from([1, 2, 3, 4]));
+  const directory = bytes.readUInt32LE(4);
+  const count = bytes.readUInt16LE(directory);
+  const tag = Buffer.alloc(12, 1);
+  tag.writeUInt16LE(number, 0);
+  tag.writeUInt16LE(type, 2);
+  tag.writeUInt32LE(type === 2 ? 4 : 1, 4);
+  if (number === 254) tag.writeUInt32LE(0, 8);
+  bytes.writeUInt16LE(count + 1, directory);
+  const end = directory + 2 + 12 * count;
+  const extended = Buffer.concat([bytes.subarray(0, end), tag, Buffer.alloc(4)]);
+  await expect(sharp(extended, { failOn: 'warning' }).raw().toBuffer()).rejects.toThrow(/Warning/);
+  expect((await decodeImage(extended, MAX)).pixels).toEqual(Uint8Array.of(1, 2, 3, 4));
+});
+
+test('what a TIFF is refused for is told, and not where', async () => {
+  const bytes = tiff(8, 1, 1, Buffer.from([1, 2, 3, 4]));
+  // compression 34925, which is LZMA
+  bytes.writeUInt16LE(34_925, bytes.readUInt32LE(4) + 2 + 12 * 3 + 8);
+  await expect(decodeImage(bytes, MAX)).rejects.toThrow(
+    /expected a TIFF that decodes, found: .*LZMA.*; fetch it again or convert it to PNG/,
+  );
+});
+
 test.each([8, 10] as const)('AVIF of %i bits', async (bitdepth) => {
   const pixels = pixelsOf(1, RGB).map((_, i) => 40 + (i % 14) * 9);
   const bytes = await rawOf(RGB, pixels).avif({ lossless: true, bitdepth }).toBuffer();
@@ -247,10 +396,47 @@ test('a BMP whose palette is gray has one channel', async () => {
   expect(await shapeInHeader(bytes)).toEqual([1, 1, 2]);
 });
 
-test('a compressed BMP is refused', async () => {
+test.each([
+  // two of color 1; a row of colors 2, 1, 0 as they are, filled up to a word; a jump by one and one; color 2; the end
+  ['8 bits', 8, 1, [2, 1, 0, 0, 0, 3, 2, 1, 0, 0, 0, 0, 0, 2, 1, 1, 1, 2, 0, 1]],
+  // values of four bits take turns
+  ['4 bits', 4, 2, [2, 0x11, 0, 0, 0, 3, 0x21, 0x00, 0, 0, 0, 2, 1, 1, 1, 0x20, 0, 1]],
+])(
+  'a BMP of run lengths of %s; what is left out has the first color',
+  async (_, depth, compression, data) => {
+    const palette = [RED, BLUE, DARK];
+    const bytes = bmp({ depth, width: 4, height: 4, palette, rows: [] });
+    bytes.writeUInt32LE(compression, 30);
+    const whole = Buffer.concat([bytes, Buffer.from(data)]);
+    const { pixels, shape } = await decodeImage(whole, MAX);
+    const rows = [
+      [RED, DARK, RED, RED],
+      [RED, RED, RED, RED],
+      [DARK, BLUE, RED, RED],
+      [BLUE, BLUE, RED, RED],
+    ];
+    expect(shape).toEqual([3, 4, 4]);
+    expect([...interleave(pixels, shape)]).toEqual(rows.flat(2));
+    for (let length = bytes.length; length < whole.length; length++) {
+      await expect(decodeImage(whole.subarray(0, length), MAX)).rejects.toThrow(SampleError);
+    }
+  },
+);
+
+test('a BMP of another compression is refused, and one whose run lengths are too few for its pixels', async () => {
   const bytes = bmp({ depth: 8, width: 2, height: 1, palette: [RED], rows: [[0, 0]] });
-  bytes.writeUInt32LE(1, 30);
-  await expect(decodeImage(bytes, MAX)).rejects.toThrow(/found compression 1 of 8 bits; convert it to PNG/);
+  bytes.writeUInt32LE(4, 30);
+  await expect(decodeImage(bytes, MAX)).rejects.toThrow(/found compression 4 of 8 bits; convert it to PNG/);
+  const bomb = bmp({ depth: 8, width: 10_000, height: 10_000, palette: [RED], rows: [[0, 1]] });
+  bomb.writeUInt32LE(1, 30);
+  await expect(decodeImage(bomb, 1e8)).rejects.toThrow(/expected a whole BMP/);
+});
+
+test('pixels of a BMP come after its palette, also where the header says otherwise', async () => {
+  const bytes = bmp({ depth: 8, width: 2, height: 1, palette: [RED, BLUE], rows: [[1, 0]] });
+  bytes.writeUInt32LE(54, 10);
+  const { pixels, shape } = await decodeImage(bytes, MAX);
+  expect([...interleave(pixels, shape)]).toEqual([...BLUE, ...RED]);
 });
 
 test('every kind is refused for its pixels by the header alone, and where it is cut off', async () => {
