@@ -24,7 +24,7 @@ import { packageRoot, STANDARD, trainingStatePath } from './paths.ts';
 import { checkReplaceable } from './replaceable.ts';
 
 /** Where they lie in the package. */
-const BUNDLED = join('fixtures', 'denoiser');
+const BUNDLED = 'models';
 
 /**
  * Path of the configured denoiser, checked before any work begins. Where there is none, the source is looked at first: whoever

@@ -20,7 +20,7 @@ function findRoot(folder: string): string {
 
 /**
  * Path of a file as a user names it: relative to the working folder, or, where there is none, among the files of
- * the package (`config/demo.yaml`, `fixtures/…`). A file that is in neither place keeps its path in the working folder.
+ * the package (`config/demo.yaml`, `models/…`). A file that is in neither place keeps its path in the working folder.
  */
 export function locate(path: string, workingFolder: string): string {
   const here = resolve(workingFolder, path);

@@ -76,7 +76,7 @@ describe('wrong usage ends with 2, one line on stderr and nothing on stdout', ()
     expect(ended.stderr).toContain('expected a denoiser for images of 3×32×32, found none');
     const named = [...ended.stderr.matchAll(/(\S+\.safetensors) \((\d+×\d+×\d+)\)/g)];
     expect(named.map(([, path]) => path)).toEqual(
-      ['cifar10', 'fashion-mnist', 'shapes'].map((name) => `fixtures/denoiser/${name}.safetensors`),
+      ['cifar10', 'fashion-mnist', 'shapes'].map((name) => `models/${name}.safetensors`),
     );
     expect(named.map(([, , shape]) => shape)).toEqual(['3×32×32', '1×28×28', '3×32×32']);
     const nowhere = await dataelixir(['purify', 'nowhere', '--denoiser-path', 'missing.safetensors']);

@@ -33,7 +33,7 @@ describe.each(experiments)('config/%s', (path) => {
   it('keeps the denoiser away from the dataset', () => {
     expect(settings.dataset.name).toBe(dataset);
     const images = dataset === 'gtsrb' ? 'cifar10' : dataset;
-    expect(settings.denoiser.path).toBe(`fixtures/denoiser/${images}.safetensors`);
+    expect(settings.denoiser.path).toBe(`models/${images}.safetensors`);
     const { train, offset, limit } = settings.dataset;
     if (!settings.denoiser.sources.some((source) => train.includes(source))) return;
     expect(settings.denoiser.offset).toBeGreaterThanOrEqual(offset + limit!);

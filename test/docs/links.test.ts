@@ -76,7 +76,10 @@ function unknownOptions(page: string): string[] {
 /** Paths of the project between backticks that are not there. */
 function missingPaths(page: string): string[] {
   const paths = codeOf(page).flatMap(
-    (text) => /(?<![\w/.-])(?:src|streams|config|test|docs|fixtures)\/[\w/.-]+/.exec(text) ?? [],
+    (text) =>
+      /(?<![\w/.-])(?:src|streams|config|test|docs|fixtures|models(?=\/[\w-]+\.safetensors))\/[\w/.-]+/.exec(
+        text,
+      ) ?? [],
   );
   return paths.filter((path) => !existsSync(join(root, path)));
 }

@@ -62,7 +62,7 @@ export function worldsPage(entries: readonly WorldEntry[]): string {
     '# Worlds',
     '',
     'Datasets drawn from everything at hand, clean and attacked, each to its verdict. Written by `npm run worlds` from',
-    '[worlds.json](worlds.json); do not edit. [experiments.md](experiments.md) says how worlds are drawn and what was learnt.',
+    '`worlds.json`; do not edit. [experiments.md](experiments.md) says how worlds are drawn and what was learnt.',
     '',
     ...halves.flatMap(({ title, of }) => [
       `## ${title}`,

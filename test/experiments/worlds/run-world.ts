@@ -53,7 +53,7 @@ export async function judgeWorld(
       const networks = new FileNetworks(join(folder, 'networks'));
       const found = await trainObserver(pool, settings, store, info, { networks });
       const denoiser = await loadDenoiser(
-        join(packageRoot, `fixtures/denoiser/${world.denoiser}.safetensors`),
+        join(packageRoot, `models/${world.denoiser}.safetensors`),
         settings,
         WORLD_SHAPE,
       );
