@@ -17,6 +17,29 @@ describe('rules', () => {
     expect(policyOf(paper)).toEqual(PAPER_POLICY);
   });
 
+  it.each([
+    ['repair.method', 'candidates', (value: unknown) => ({ method: value })],
+    [
+      'repair.stable',
+      'purify',
+      (value: unknown) => ({ actions: { ...policyOf(own).actions, stable: value } }),
+    ],
+    [
+      'repair.unanimous',
+      'drop',
+      (value: unknown) => ({ actions: { ...policyOf(own).actions, unanimous: value } }),
+    ],
+    ['repair.mixed', 'wait', (value: unknown) => ({ actions: { ...policyOf(own).actions, mixed: value } })],
+    ['repair.rawAllowed', 'true', () => ({ rawAllowed: true })],
+    ['repair.confidence', '0.3', () => ({ confidence: 0.3 })],
+    ['detect.minority', '7', () => ({ minority: 7 })],
+  ] as const)('take %s from the settings, and nothing else changes', (option, value, changed) => {
+    const settings = loadSettings({ readPreset, args: new Map([[option, value]]) });
+    const policy = policyOf(settings);
+    expect(policy).toEqual({ ...policyOf(own), ...changed(value) });
+    expect(policy).not.toEqual(policyOf(own));
+  });
+
   it("have the paper's numbers in its preset", () => {
     expect(planOf(paper)).toEqual({
       depth: 150,

@@ -73,15 +73,15 @@ describe('examination', () => {
     const kept = poison.filter(({ id }) => written.has(id));
     const right = kept.filter(({ id, pixels }) => written.get(id)!.label === Math.round(pixels[0]! / 40));
     expect(poison.length).toBeGreaterThan(100);
-    expect(kept.length / poison.length).toBeGreaterThan(0.6);
+    expect(kept.length / poison.length).toBeGreaterThan(0.8);
     // the trigger was subtracted, and nothing else
     const purified = new Set(run.manifest.filter(({ image }) => image === 'purified').map(({ id }) => id));
     const subtracted = poison.filter(({ id }) => purified.has(id));
-    expect(subtracted.length / kept.length).toBeGreaterThan(0.6);
+    expect(subtracted.length / kept.length).toBeGreaterThan(0.85);
     for (const { id, pixels } of subtracted) {
       expect([...written.get(id)!.pixels]).toEqual([...pixels.slice(0, 3), 103]);
     }
-    expect(right.length / kept.length).toBeGreaterThan(0.8);
+    expect(right.length / kept.length).toBeGreaterThan(0.85);
     expect(poison.every(({ id }) => ['named', 'dropped'].includes(rules.get(id)!))).toBe(true);
   });
 
