@@ -18,7 +18,7 @@ describe('rules', () => {
   });
 
   it.each([
-    ['repair.method', 'candidates', (value: unknown) => ({ method: value })],
+    ['repair.method', 'drop', (value: unknown) => ({ method: value })],
     [
       'repair.stable',
       'purify',

@@ -10,6 +10,10 @@ const KNOWN: Readonly<Record<CommandName, { readonly has: string[]; readonly lac
     has: ['attack', 'dataset-test', 'output-path', 'seed'],
     lacks: ['state', 'follow', 'output-changes'],
   },
+  scan: {
+    has: ['fail-on', 'windows', 'observer-path', 'save-folder-name', 'overwrite'],
+    lacks: ['state', 'repair-method', 'output-path', 'benign-fine-tune-epochs', 'dataset-test'],
+  },
   purify: {
     has: ['state', 'follow', 'output-changes', 'save-folder-name'],
     lacks: ['attack', 'dataset-test'],
