@@ -9,7 +9,7 @@ import type { CandidateKind } from '../../streams/runner.ts';
 import { StateError } from '../errors.ts';
 import { keepMode } from '../files/successor.ts';
 import { syncFolder } from '../files/sync.ts';
-import { makeFolderBeside, removeWorkFolder } from '../files/work-folder.ts';
+import { makeFolderBeside, removeDeadBeside, removeWorkFolder } from '../files/work-folder.ts';
 import { CandidateStore } from './candidates.ts';
 import { checkFree, holdsDatabase, JSON_VALUE, onDatabase, rangeOf, refusal } from './database.ts';
 import type { Released } from './ledger.ts';
@@ -58,7 +58,10 @@ export async function mergeStates(
   version: string,
 ): Promise<Merged> {
   const before = await mergedBefore(folders, target, version);
-  if (before) return before;
+  if (before) {
+    await removeDeadBeside(dirname(target), basename(target));
+    return before;
+  }
   checkFree(target);
   const refuse = (error: Error): never => {
     throw refusal(target, error);
