@@ -38,16 +38,25 @@ interface Found {
  * @param prefix of the name, the same for all of a kind
  */
 export async function makeWorkFolder(parent: string, prefix: string): Promise<string> {
+  await removeDead(parent, prefix);
+  return ownFolder(parent, prefix);
+}
+
+async function removeDead(parent: string, prefix: string): Promise<void> {
   for (const found of await workFolders(parent, prefix)) {
     if (isDead(found) && (await isMine(found.folder)))
       await removeWorkFolder(found.folder).catch(() => undefined);
   }
-  return ownFolder(parent, prefix);
 }
 
 /** The same beside a file or folder, for what is to take its place. */
 export function makeFolderBeside(parent: string, name: string): Promise<string> {
   return makeWorkFolder(parent, `.${name}${INFIX}${NEW}`);
+}
+
+/** Takes away what dead processes left of such folders, where nothing new is to take the place any more. */
+export function removeDeadBeside(parent: string, name: string): Promise<void> {
+  return removeDead(parent, `.${name}${INFIX}${NEW}`);
 }
 
 /** Takes away a folder with all that is in it, the owner last, so that one who is killed meanwhile leaves it known. */

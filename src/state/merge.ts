@@ -8,7 +8,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { StateError } from '../errors.ts';
 import { keepMode } from '../files/successor.ts';
 import { syncFolder } from '../files/sync.ts';
-import { makeFolderBeside, removeWorkFolder } from '../files/work-folder.ts';
+import { makeFolderBeside, removeDeadBeside, removeWorkFolder } from '../files/work-folder.ts';
 import type { CandidateKind } from '../ports/runner.ts';
 import { CandidateStore } from './candidates.ts';
 import { checkFree, holdsDatabase, JSON_VALUE, onDatabase, rangeOf, refusal } from './database.ts';
@@ -58,7 +58,10 @@ export async function mergeStates(
   version: string,
 ): Promise<Merged> {
   const before = await mergedBefore(folders, target, version);
-  if (before) return before;
+  if (before) {
+    await removeDeadBeside(dirname(target), basename(target));
+    return before;
+  }
   checkFree(target);
   const refuse = (error: Error): never => {
     throw refusal(target, error);

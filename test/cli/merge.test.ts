@@ -15,7 +15,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { makeFolderBeside } from '../../src/files/work-folder.ts';
 import { State } from '../../src/state/state.ts';
+import { bury } from '../support/dead-owner.ts';
 import { dataelixir } from './program.ts';
 
 const CONFIG = `
@@ -78,8 +80,10 @@ it('makes of two halves what one machine over both would have', async () => {
   expect(windows).toEqual([0, 1, 2, 3].map((index) => `run/window/00000000${index}`));
   // as by somebody who was killed before he could say so
   const made = await contents('both');
+  const left = await makeFolderBeside(folder, 'both');
+  bury(left);
   expect(await merge('both', 'a', 'b')).toMatchObject({ code: 0, stdout: merged.stdout });
-  expect(await contents('both')).toEqual(made);
+  expect([await contents('both'), existsSync(left)]).toEqual([made, false]);
   // another order gives windows in another order
   expect(await merge('both', 'b', 'a')).toMatchObject({ code: 6, stdout: '' });
   expect(await purify('both', '--dataset-limit', '40')).toMatchObject({ code: 0 });

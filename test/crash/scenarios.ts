@@ -74,7 +74,36 @@ const CHANGES = purify(
   ...['--state', 'S', '--output-path', '-', '--output-changes', '--save-folder-name', 'log'],
 );
 
+const TRAINING = [
+  'purify',
+  '--config',
+  'shapes.yaml',
+  '--log-level',
+  'info',
+  '--state',
+  'S',
+  '--dataset-limit',
+];
+const SHAPES = `
+seed: 5
+workers: 1
+dataset: { name: shapes, train: ['shapes:train'], classes: 10 }
+classifier: { widths: [4, 8], epochs: 12, batch: 20, learningRate: 0.05 }
+denoiser: { path: trained.safetensors, sources: ['shapes:denoiser'], limit: 20, channels: 8, multipliers: [1, 2], groups: 4, steps: 2, batch: 4 }
+diffusion: { rounds: 2, steps: 2, keep: 2, batch: 8 }
+detect: { rule: divergence, threshold: 0, sides: two-sided, minority: 2, window: 15 }
+`;
+
 export const SCENARIOS: readonly Scenario[] = [
+  {
+    name: 'training',
+    prepare: async (lab) => {
+      writeFileSync(lab.at('shapes.yaml'), SHAPES);
+      await lab.run([...TRAINING, '20']);
+    },
+    args: [...TRAINING, '40'],
+    states: ['S'],
+  },
   {
     name: 'class-folders',
     prepare: async (lab) => {
