@@ -193,7 +193,8 @@ function settingsFileBeside(path: string): string | undefined {
 async function readSettings(file: string): Promise<Settings> {
   let settings: unknown;
   try {
-    settings = parseYaml(await readText(file, MOST_SETTINGS_BYTES));
+    // warnings of the library would quote the file on the terminal, as it is
+    settings = parseYaml(await readText(file, MOST_SETTINGS_BYTES), { logLevel: 'error' });
   } catch (cause) {
     if (cause instanceof UnreadableError) throw cause;
     throw new WeightsError(

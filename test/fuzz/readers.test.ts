@@ -94,6 +94,8 @@ test('damaged files: samples or weights, quarantine entries or a refusal', {
     failures.push(failure);
   };
   process.on('unhandledRejection', fail);
+  // they quote what they warn of on the terminal
+  process.on('warning', fail);
   try {
     for (; index < FIRST + INPUTS; index++) {
       if (index === FIRST + Math.min(WARM, INPUTS >> 1)) held = heldMemory();
@@ -127,6 +129,7 @@ test('damaged files: samples or weights, quarantine entries or a refusal', {
     expect(growth).toBeLessThan(MOST_GROWTH);
   } finally {
     process.off('unhandledRejection', fail);
+    process.off('warning', fail);
     await watch.end();
   }
   if (INPUTS < WARM) return;

@@ -72,6 +72,17 @@ diffusion: {beta_schedule: linear, beta_start: 0.0001, beta_end: 0.02, num_diffu
     expect(loaded.meaning.schedule).toEqual(SCHEDULE);
   });
 
+  it('lets nobody write to the terminal by way of settings', async () => {
+    const warnings: Error[] = [];
+    const note = (warning: Error) => warnings.push(warning);
+    process.on('warning', note);
+    const hostile = '%\u001b[2J x\n---\n!\u001b[2J {}\n';
+    await expect(loadDenoiserWeights(await bareCheckpoint(hostile))).rejects.toThrow(WeightsError);
+    await new Promise(setImmediate);
+    process.off('warning', note);
+    expect(warnings).toEqual([]);
+  });
+
   it('reads schedules and predictions by the names of several libraries', async () => {
     const meaningOf = async (said: object) =>
       graphOf(
