@@ -12,10 +12,12 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { basename, join, relative } from 'node:path';
+import { isWorkName } from '../../src/files/work-folder.ts';
 import { State } from '../../src/state/state.ts';
 import { writeTinyNetworks } from '../cli/tiny-networks.ts';
 import { type ChildOptions, type End, runChild } from './child.ts';
@@ -102,6 +104,7 @@ export class Lab {
     const found = new Map<string, string>();
     for (const entry of readdirSync(this.root, { recursive: true, withFileTypes: true })) {
       const path = relative(this.root, join(entry.parentPath, entry.name));
+      if (path.split('/').some((_, n, parts) => isUnsigned(this.at(...parts.slice(0, n + 1))))) continue;
       if ([...states, TOLD].some((folder) => `${path}/`.startsWith(`${folder}/`))) continue;
       if (!entry.isFile()) found.set(path, 'folder');
       else if (CORRECTIONS.test(path)) found.set(path, distinct(readFileSync(this.at(path), 'utf8')));
@@ -129,6 +132,21 @@ export class Lab {
     }
     return taken;
   }
+}
+
+/**
+ * Whether a folder for what is temporary has no owner: who made it was killed before he could sign it. It is empty but for
+ * half a name, and nobody takes it away, because it might be anybody's.
+ */
+function isUnsigned(path: string): boolean {
+  if (!isWorkName(basename(path)) || !statSync(path).isDirectory()) return false;
+  const names = readdirSync(path);
+  if (names.length === 0) return true;
+  return (
+    names.length === 1 &&
+    names[0] === 'owner.json' &&
+    !readFileSync(join(path, 'owner.json'), 'utf8').endsWith('\n')
+  );
 }
 
 /** Lines, each once: applying one twice does no harm. */

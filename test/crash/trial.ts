@@ -131,9 +131,12 @@ class Player {
     if (event === 'verdict') this.#seen = samples;
     const stage = this.#scenario.stages?.[this.#stage];
     if (event !== 'pass' || this.#seen !== stage?.samples) return;
-    if (stage.next) stage.next(this.#lab);
-    else stop();
-    this.#stage += 1;
+    // who was killed while he ended is called again, and told again
+    if (!stage.next) stop();
+    else {
+      stage.next(this.#lab);
+      this.#stage += 1;
+    }
   }
 }
 
