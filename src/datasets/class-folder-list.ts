@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { DatasetError, ForbiddenError, UnreadableError } from '../errors.ts';
 import { entriesUpTo, listFolder, realPathOf, statIfThere } from '../files/folder.ts';
 import { withRegular } from '../files/regular-file.ts';
-import { isImageName, isImageStart } from './image.ts';
+import { isImageName } from './image.ts';
+import { imageKind } from './image-kind.ts';
 
 /** The extra level of Tiny-ImageNet: `n01443537/images/n01443537_0.JPEG`. */
 export const IMAGES_FOLDER = 'images';
@@ -105,7 +106,7 @@ async function holdsImages(path: string, growing: boolean, depth = DEPTH): Promi
 async function beginsLikeImage(path: string): Promise<boolean> {
   const read = withRegular(path, (file) => file.read(Buffer.alloc(START_BYTES), 0, START_BYTES, 0));
   return read.then(
-    ({ buffer, bytesRead }) => isImageStart(buffer.subarray(0, bytesRead)),
+    ({ buffer, bytesRead }) => imageKind(buffer.subarray(0, bytesRead)) !== undefined,
     (error: Error) => {
       if (error instanceof UnreadableError) throw error;
       // whoever reads the class is told

@@ -1,10 +1,8 @@
 // The image of a sample as a file: the one that it came as, wherever that stands, or one that is made of its pixels.
 
 import { parseLooseJson } from '../bounded-json.ts';
-import { hasBmpSignature } from './bmp.ts';
 import type { Image } from './entry.ts';
-import { hasGifSignature } from './gif.ts';
-import { libvipsKind } from './libvips-image.ts';
+import { imageKind } from './image-kind.ts';
 import type { Origin } from './origin.ts';
 import { encodePng } from './png.ts';
 
@@ -39,10 +37,8 @@ export function imageExtension(origin: Origin | undefined): string {
 }
 
 function extensionOf(bytes: Uint8Array): string {
-  const [first, second] = bytes;
-  if (first === 0xff) return 'jpg';
-  if (first === 0x50) return second === 0x35 ? 'pgm' : 'ppm';
-  if (hasBmpSignature(bytes)) return 'bmp';
-  if (hasGifSignature(bytes)) return 'gif';
-  return libvipsKind(bytes)?.toLowerCase() ?? 'png';
+  const kind = imageKind(bytes) ?? 'PNG';
+  if (kind === 'JPEG') return 'jpg';
+  if (kind === 'PNM') return bytes[1] === 0x35 ? 'pgm' : 'ppm';
+  return kind.toLowerCase();
 }

@@ -2,31 +2,38 @@
 // would fill the memory, costs nothing but the look at its header. A header may lie: decoders compare again. The kinds
 // that libvips alone decodes have headers that libvips reads.
 
-import { hasPngSignature } from 'fast-png';
-import { bmpHeader, hasBmpSignature } from './bmp.ts';
-import { gifHeader, hasGifSignature } from './gif.ts';
-import { hasJpegSignature } from './jpeg.ts';
-import { libvipsKind, shapeThroughLibvips } from './libvips-image.ts';
-import { hasPnmSignature, pnmHeader } from './pnm.ts';
+import { bmpHeader } from './bmp.ts';
+import { gifHeader } from './gif.ts';
+import { type ImageKind, imageKind } from './image-kind.ts';
+import { shapeThroughLibvips } from './libvips-image.ts';
+import { pnmHeader } from './pnm.ts';
 import type { ImageShape } from './sample.ts';
 
 /** Color types of PNG by the channels that are left of them. */
 const PNG_CHANNELS: Readonly<Record<number, 1 | 3>> = { 0: 1, 2: 3, 3: 3, 4: 1, 6: 3 };
-/** Kinds whose headers say channels, width and height. */
-const HEADERS = [
-  [hasPnmSignature, pnmHeader],
-  [hasBmpSignature, bmpHeader],
-  [hasGifSignature, gifHeader],
-] as const;
+interface Header {
+  readonly channels: 1 | 3;
+  readonly height: number;
+  readonly width: number;
+}
+
+/** Of kinds whose headers say channels, width and height. */
+const HEADERS: Readonly<Partial<Record<ImageKind, (bytes: Uint8Array) => Header | undefined>>> = {
+  PNM: pnmHeader,
+  BMP: bmpHeader,
+  GIF: gifHeader,
+};
 /** Segments of a JPEG before the one that says its size; thousands are somebody's joke. */
 const MOST_SEGMENTS = 4096;
 
 /** The shape that decoding will give; undefined where the header does not say it. A promise only where that needs libvips. */
 export function shapeInHeader(bytes: Uint8Array): ImageShape | undefined | Promise<ImageShape | undefined> {
-  if (hasPngSignature(bytes)) return pngShape(bytes);
-  if (hasJpegSignature(bytes)) return jpegShape(bytes);
-  const read = HEADERS.find(([begins]) => begins(bytes))?.[1];
-  if (!read) return libvipsKind(bytes) && shapeThroughLibvips(bytes);
+  const kind = imageKind(bytes);
+  if (kind === undefined) return undefined;
+  if (kind === 'PNG') return pngShape(bytes);
+  if (kind === 'JPEG') return jpegShape(bytes);
+  const read = HEADERS[kind];
+  if (!read) return shapeThroughLibvips(bytes);
   const { channels, height, width } = read(bytes) ?? { channels: 1, height: 0, width: 0 };
   return width > 0 ? [channels, height, width] : undefined;
 }

@@ -1,18 +1,18 @@
 // The image files that samples come in, told apart by their first bytes whatever their names say: PNG, JPEG, PPM,
 // PGM, BMP, WebP, AVIF, GIF (its first frame) and TIFF (its first page). Transparency is dropped from all. Written images are always PNG.
 
-import { hasPngSignature } from 'fast-png';
 import { DataElixirError, SampleError } from '../errors.ts';
 import { readRegular } from '../files/regular-file.ts';
-import { decodeBmp, hasBmpSignature } from './bmp.ts';
-import type { DecodeImage } from './entry.ts';
-import { decodeGif, hasGifSignature } from './gif.ts';
-import { decodeJpeg, hasJpegSignature } from './jpeg.ts';
-import { decodeThroughLibvips, libvipsKind } from './libvips-image.ts';
+import { decodeBmp } from './bmp.ts';
+import type { DecodeImage, Image } from './entry.ts';
+import { decodeGif } from './gif.ts';
+import { type ImageKind, imageKind } from './image-kind.ts';
+import { decodeJpeg } from './jpeg.ts';
+import { decodeThroughLibvips } from './libvips-image.ts';
 import { decodePng } from './png.ts';
 import { pngHeader } from './png-chunks.ts';
 import { decodeLargePng } from './png-large.ts';
-import { decodePnm, hasPnmSignature } from './pnm.ts';
+import { decodePnm } from './pnm.ts';
 
 export const IMAGE_EXTENSIONS: readonly string[] = [
   ...['png', 'jpg', 'jpeg', 'ppm', 'pgm'],
@@ -23,29 +23,31 @@ const LARGE_PNG = 2 ** 24;
 const MOST_FILE_BYTES = 2 ** 27;
 const EXTENSION = new RegExp(`\\.(?:${IMAGE_EXTENSIONS.join('|')})$`, 'i');
 
-/** Decodes an image of any of these kinds, in this thread. */
-export const decodeImage: DecodeImage = async (bytes, maxPixels) => {
-  if (hasPngSignature(bytes)) {
+type Decode = (bytes: Uint8Array, maxPixels: number) => Image | Promise<Image>;
+
+const DECODERS: Readonly<Record<ImageKind, Decode>> = {
+  PNG: (bytes, maxPixels) => {
     const header = pngHeader(bytes, maxPixels);
     return header.dataBytes > LARGE_PNG ? decodeLargePng(bytes, header) : decodePng(bytes, maxPixels);
-  }
-  if (hasJpegSignature(bytes)) return decodeJpeg(bytes, maxPixels);
-  if (hasPnmSignature(bytes)) return decodePnm(bytes, maxPixels);
-  if (hasBmpSignature(bytes)) return decodeBmp(bytes, maxPixels);
-  if (hasGifSignature(bytes)) return decodeGif(bytes, maxPixels);
-  const kind = libvipsKind(bytes);
-  if (kind) return decodeThroughLibvips(bytes, kind, maxPixels);
+  },
+  JPEG: decodeJpeg,
+  PNM: decodePnm,
+  BMP: decodeBmp,
+  GIF: decodeGif,
+  WebP: (bytes, maxPixels) => decodeThroughLibvips(bytes, 'WebP', maxPixels),
+  AVIF: (bytes, maxPixels) => decodeThroughLibvips(bytes, 'AVIF', maxPixels),
+  TIFF: (bytes, maxPixels) => decodeThroughLibvips(bytes, 'TIFF', maxPixels),
+};
+
+/** Decodes an image of any of these kinds, in this thread. */
+export const decodeImage: DecodeImage = async (bytes, maxPixels) => {
+  const kind = imageKind(bytes);
+  if (kind) return DECODERS[kind](bytes, maxPixels);
   const start = Buffer.from(bytes.subarray(0, 8)).toString('hex');
   throw new SampleError(
     `expected a PNG, JPEG, PPM, BMP, WebP, AVIF, GIF or TIFF image, found bytes ${start || '(none)'}; convert it to PNG`,
   );
 };
-
-/** Whether a file that begins so, with 18 bytes at least, is one of these. */
-export function isImageStart(bytes: Uint8Array): boolean {
-  const ours = [hasPngSignature, hasPnmSignature, hasBmpSignature, hasGifSignature, hasJpegSignature];
-  return ours.some((begins) => begins(bytes)) || libvipsKind(bytes) !== undefined;
-}
 
 /**
  * The bytes of an image file.

@@ -5,16 +5,11 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { extname, join, relative } from 'node:path';
-import { hasPngSignature } from 'fast-png';
 import sharp from 'sharp';
-import { hasBmpSignature } from '../../src/datasets/bmp.ts';
-import { hasGifSignature } from '../../src/datasets/gif.ts';
 import { decodeImage, isImageName } from '../../src/datasets/image.ts';
 import { shapeInHeader } from '../../src/datasets/image-header.ts';
-import { hasJpegSignature } from '../../src/datasets/jpeg.ts';
-import { libvipsKind } from '../../src/datasets/libvips-image.ts';
+import { imageKind } from '../../src/datasets/image-kind.ts';
 import { DEFAULT_MAX_PIXELS } from '../../src/datasets/open.ts';
-import { hasPnmSignature } from '../../src/datasets/pnm.ts';
 import { interleave } from '../../src/datasets/sample.ts';
 import { SampleError } from '../../src/errors.ts';
 import { type Decoded, Pillow, pillowVersion } from './pillow.ts';
@@ -63,12 +58,7 @@ interface Compared {
 }
 
 function kindOf(bytes: Uint8Array, name: string): string {
-  if (hasPngSignature(bytes)) return 'PNG';
-  if (hasJpegSignature(bytes)) return 'JPEG';
-  if (hasPnmSignature(bytes)) return 'PNM';
-  if (hasBmpSignature(bytes)) return 'BMP';
-  if (hasGifSignature(bytes)) return 'GIF';
-  return libvipsKind(bytes) ?? `no ${extname(name).slice(1).toUpperCase()}`;
+  return imageKind(bytes) ?? `no ${extname(name).slice(1).toUpperCase()}`;
 }
 
 /** RGB, pixel by pixel, as a dataset gets it; or why it is refused. */
