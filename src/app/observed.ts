@@ -10,10 +10,23 @@ import type { Refuse } from '../ports/records.ts';
 import type { Pool } from '../workers/pool.ts';
 import type { ClassifierRef } from '../workers/protocol.ts';
 import type { Context } from './context.ts';
-import { fillStore, withClasses } from './datasets.ts';
+import { fillStore, type Growing, openTraining, withClasses } from './datasets.ts';
+import { sizeFor } from './denoiser.ts';
 import type { RunMemory } from './memory.ts';
-import { classesOf, loadObserver, type Observer, progressOf, trainObserver } from './models.ts';
+import {
+  classesOf,
+  loadObserver,
+  type Observer,
+  observerClassNames,
+  progressOf,
+  trainObserver,
+} from './models.ts';
 import type { TailedStore } from './tailed-store.ts';
+
+/** The dataset to judge, as it fits the denoiser at a path and the observer, if one is brought. */
+export async function openObserved(context: Context, path: string, growing?: Growing): Promise<Source> {
+  return openTraining(context, await sizeFor(context, path), growing, await observerClassNames(context));
+}
 
 /** What it needs to know. */
 export interface Beginning {

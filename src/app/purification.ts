@@ -10,19 +10,18 @@ import type { DatasetInfo } from '../datasets/dataset.ts';
 import type { ReadResult } from '../datasets/sample.ts';
 import { SampleStore } from '../datasets/sample-store.ts';
 import type { DatasetWriter } from '../datasets/writer.ts';
-import type { Knowledge } from '../defense/repair/knowledge.ts';
 import type { Successor } from '../files/successor.ts';
 import type { SettledSample } from '../ports/records.ts';
 import type { Pool } from '../workers/pool.ts';
 import type { ClassifierRef } from '../workers/protocol.ts';
 import type { Context } from './context.ts';
-import { writeEvidence } from './evidence.ts';
+import { keepFindings, tellVerdict } from './findings.ts';
 import type { RunMemory } from './memory.ts';
 import { methodOf } from './method.ts';
 import { type Denoiser, type Observer, progressOf, writeOnnx } from './models.ts';
 import { openOutput } from './output.ts';
 import type { OpenRecord } from './record.ts';
-import { estimateTo, reportTo, verdictTo } from './report.ts';
+import { estimateTo, reportTo } from './report.ts';
 import type { StageClock } from './stage-clock.ts';
 
 export interface Purification extends Observer {
@@ -84,7 +83,8 @@ export async function purifyInto(context: Context, pool: Pool, parts: Purificati
     );
     await memory?.conclude(summary);
     const manifest = await output.close();
-    await recordFindings(parts, told.judgement?.knowledge, trainer.model);
+    await keepFindings(parts, told.judgement?.knowledge);
+    if (trainer.model) await writeOnnx(record.path('models', 'benign.onnx'), trainer.model, info);
     return { ...summary, benign: trainer.model, manifest, denoiserCalls: runner.denoiserCalls };
   } catch (error) {
     await runner.idle();
@@ -126,29 +126,9 @@ class Told {
   }
 
   verdict(judgement: Judgement): void {
-    const { settings, log, tally } = this.#context;
-    const { verdict } = judgement;
     this.#judgement = judgement;
-    this.#parts.open.record.writeJson('verdict.json', verdict);
-    tally?.judge(verdict);
-    const brought = {
-      observer: settings.observer.path !== null,
-      denoiser: this.#parts.denoiser.model.kind === 'onnx',
-    };
-    verdictTo(log, brought)(verdict);
+    tellVerdict(this.#context, this.#parts, judgement.verdict);
   }
-}
-
-/** Puts the pictures that show why, and both networks, into the record. */
-async function recordFindings(
-  { open: { record }, store, observer, info }: Purification,
-  knowledge: Knowledge | undefined,
-  benign: ClassifierRef | undefined,
-): Promise<void> {
-  await record.remove('evidence');
-  if (knowledge) await writeEvidence((name) => record.path('evidence', name), knowledge, store);
-  await writeOnnx(record.path('models', 'observer.onnx'), observer, info);
-  if (benign) await writeOnnx(record.path('models', 'benign.onnx'), benign, info);
 }
 
 /** Stages end one after the other, so the time between two ends belongs to the later one. */

@@ -2,13 +2,12 @@
 
 import { CORRECTIONS, openNowhere, releaseLines, Teller, writesChanges } from '../../app/changes.ts';
 import type { Context } from '../../app/context.ts';
-import { noted, openTraining, trainingPaths } from '../../app/datasets.ts';
-import { denoiserPath, prepareDenoiser, sizeFor } from '../../app/denoiser.ts';
+import { noted, trainingPaths } from '../../app/datasets.ts';
+import { denoiserPath, prepareDenoiser } from '../../app/denoiser.ts';
 import { followSources, type Pass } from '../../app/follow.ts';
 import { checkObserver } from '../../app/meanings.ts';
 import { identityOf, RunMemory, withState } from '../../app/memory.ts';
-import { observerClassNames } from '../../app/models.ts';
-import { begin, observerOf } from '../../app/observed.ts';
+import { begin, observerOf, openObserved } from '../../app/observed.ts';
 import { withOutput } from '../../app/output.ts';
 import { toStandardOutput } from '../../app/paths.ts';
 import { type Purification, type Purified, purifyInto } from '../../app/purification.ts';
@@ -71,12 +70,8 @@ async function purifyWith(
 ): Promise<Outcome> {
   const { settings } = context;
   const path = await denoiserPath(context, true);
-  const opened = await openTraining(
-    context,
-    await sizeFor(context, path),
-    pass ?? (state && { known: (ids) => state.knows(ids) }),
-    await observerClassNames(context),
-  );
+  const growing = pass ?? (state && { known: (ids) => state.knows(ids) });
+  const opened = await openObserved(context, path, growing);
   const positions = state && (pass?.tail?.positions ?? new Positions(await trainingPaths(context)));
   const dataset = positions ? noted(opened, positions) : opened;
   const folder = recordFolder(context);

@@ -7,20 +7,20 @@ import { dirname, join } from 'node:path';
 import type { Settings } from '../../../config/schema.ts';
 import { labelsOf, poisoned, prepareAttack } from '../../app/attack.ts';
 import type { Context } from '../../app/context.ts';
-import { fillStore, openTest, openTraining, withClasses } from '../../app/datasets.ts';
-import { denoiserPath, prepareDenoiser, sizeFor } from '../../app/denoiser.ts';
+import { fillStore, openTest, withClasses } from '../../app/datasets.ts';
+import { denoiserPath, prepareDenoiser } from '../../app/denoiser.ts';
 import { fillTestStores, ratesOf, type TestStores } from '../../app/evaluation.ts';
 import { checkObserver } from '../../app/meanings.ts';
 import {
   loadClassifier,
   loadObserver,
   type Observer,
-  observerClassNames,
   progressOf,
   trainObserver,
   trainOn,
   writeOnnx,
 } from '../../app/models.ts';
+import { openObserved } from '../../app/observed.ts';
 import { withOutput } from '../../app/output.ts';
 import { toStandardOutput } from '../../app/paths.ts';
 import { type Purification, type Purified, purifyInto } from '../../app/purification.ts';
@@ -53,9 +53,7 @@ export async function run(context: Context): Promise<void> {
 async function runWith(context: Context, into: Pick<Purification, 'onWindow' | 'place'>): Promise<void> {
   const { settings, log, stdout, tally } = context;
   const path = await denoiserPath(context, true);
-  const dataset = withClasses(
-    await openTraining(context, await sizeFor(context, path), undefined, await observerClassNames(context)),
-  );
+  const dataset = withClasses(await openObserved(context, path));
   const { info } = dataset;
   const makeAttack = await prepareAttack(context, info);
   const test = await openTest(context, info);

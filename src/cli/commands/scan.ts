@@ -2,17 +2,16 @@
 // Nothing is repaired, no benign model is learned, no dataset is written.
 
 import { judge } from '../../../streams/judge.ts';
-import type { Judgement, OnEstimate } from '../../../streams/stages/detect.ts';
+import type { OnEstimate } from '../../../streams/stages/detect.ts';
 import type { Context } from '../../app/context.ts';
-import { openTraining } from '../../app/datasets.ts';
-import { denoiserPath, prepareDenoiser, sizeFor } from '../../app/denoiser.ts';
-import { writeEvidence } from '../../app/evidence.ts';
+import { denoiserPath, prepareDenoiser } from '../../app/denoiser.ts';
+import { keepFindings, tellVerdict } from '../../app/findings.ts';
 import { checkObserver } from '../../app/meanings.ts';
 import { judgingOf } from '../../app/method.ts';
-import { observerClassNames, progressOf, writeOnnx } from '../../app/models.ts';
-import { begin, observerOf } from '../../app/observed.ts';
+import { progressOf } from '../../app/models.ts';
+import { begin, observerOf, openObserved } from '../../app/observed.ts';
 import { costOf, createRecord, type OpenRecord } from '../../app/record.ts';
-import { estimateTo, reportTo, verdictTo } from '../../app/report.ts';
+import { estimateTo, reportTo } from '../../app/report.ts';
 import { StageClock } from '../../app/stage-clock.ts';
 import { withWindows } from '../../app/windows.ts';
 import { inWords } from '../../app/words.ts';
@@ -31,8 +30,7 @@ export async function scan(context: Context): Promise<void> {
 
 async function scanned(context: Context, onWindow: OnEstimate): Promise<Verdict> {
   const path = await denoiserPath(context, true);
-  const names = await observerClassNames(context);
-  const dataset = await openTraining(context, await sizeFor(context, path), undefined, names);
+  const dataset = await openObserved(context, path);
   const open = await createRecord(context);
   try {
     return await withScratch(
@@ -90,11 +88,9 @@ function judged(
         ),
       );
       const { verdict } = judgement;
-      tally?.judge(verdict);
-      const brought = { observer: settings.observer.path !== null, denoiser: denoiser.model.kind === 'onnx' };
-      verdictTo(log, brought)(verdict);
-      await keep(record, judgement, store);
-      await writeOnnx(record.path('models', 'observer.onnx'), found.observer, info);
+      const looked = { open, info, store, denoiser, observer: found.observer };
+      tellVerdict(context, looked, verdict);
+      await keepFindings(looked, judgement.knowledge);
       record.finish({
         dataset: { name: info.name, train: store.count, classes: info.classes },
         detection: { targetLabels: verdict.targetLabels },
@@ -114,14 +110,4 @@ function judged(
       begun.dispose();
     }
   });
-}
-
-async function keep(
-  record: OpenRecord['record'],
-  { verdict, knowledge }: Judgement,
-  store: Parameters<typeof writeEvidence>[2],
-): Promise<void> {
-  record.writeJson('verdict.json', verdict);
-  await record.remove('evidence');
-  if (knowledge) await writeEvidence((name) => record.path('evidence', name), knowledge, store);
 }

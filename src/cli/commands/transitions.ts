@@ -4,9 +4,10 @@ import { once } from 'node:events';
 import { Credit } from '../../../streams/operators/credited.ts';
 import { runTransitions } from '../../../streams/transitions.ts';
 import type { Context } from '../../app/context.ts';
-import { openTraining, refuseToLog, withClasses } from '../../app/datasets.ts';
-import { denoiserPath, sizeFor } from '../../app/denoiser.ts';
-import { classesOf, loadDenoiser, loadObserver, observerClassNames } from '../../app/models.ts';
+import { refuseToLog, withClasses } from '../../app/datasets.ts';
+import { denoiserPath } from '../../app/denoiser.ts';
+import { classesOf, loadDenoiser, loadObserver } from '../../app/models.ts';
+import { openObserved } from '../../app/observed.ts';
 import { reportTo } from '../../app/report.ts';
 import { planOf } from '../../app/rules.ts';
 import { withPool } from '../../app/workspace.ts';
@@ -23,12 +24,7 @@ export async function transitions(context: Context): Promise<void> {
     );
   }
   const file = await denoiserPath(context, false);
-  const opened = await openTraining(
-    context,
-    await sizeFor(context, file),
-    undefined,
-    await observerClassNames(context),
-  );
+  const opened = await openObserved(context, file);
   const observer = await loadObserver(context.locate(path), settings, opened.info);
   const dataset = withClasses(opened, classesOf(observer));
   const { model: denoiser, schedule } = await loadDenoiser(file, settings, dataset.info.shape);
