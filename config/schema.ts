@@ -38,6 +38,8 @@ const input = (...readBy: NonNullable<Place['readBy']>) => ({ place: { readBy } 
 /** A file or folder that is only written. */
 const output = (...writtenBy: NonNullable<Place['writtenBy']>) => ({ place: { writtenBy } });
 const NO_PLACE = { place: null };
+/** Commands that judge a dataset with its images. */
+const JUDGE = ['run', 'scan', 'purify'] as const;
 
 const SHARDS = integer(
   'Parts of a training step that are computed at the same time; more help only with as many workers.',
@@ -55,7 +57,7 @@ export const schema = {
     pattern: /^[A-Za-z0-9_][\w.-]*$/,
     ...NO_PLACE,
   }),
-  recordRoot: text('Folder that holds the record folders.', 'record', output('run', 'scan', 'purify')),
+  recordRoot: text('Folder that holds the record folders.', 'record', output(...JUDGE)),
   overwrite: flag(
     'Replace the record folder of an earlier run, its windows (detect.windows), or the file that train or train-denoiser writes.',
     false,
@@ -102,13 +104,13 @@ export const schema = {
     train: texts(
       'Sources to purify or to train on: files, folders, patterns such as shard-*.tar, shapes:train, or - for stdin.',
       [],
-      sources('run', 'scan', 'purify', 'poison', 'train', 'transitions', 'evaluate'),
+      sources(...JUDGE, 'poison', 'train', 'transitions', 'evaluate'),
     ),
     test: texts('Sources to evaluate on.', [], sources('run', 'poison', 'train', 'evaluate')),
     clean: texts(
       'Sources of the clean training set that a folder of BackdoorBench belongs to, in its order: CIFAR, IDX or other files; without them only the images that the attack made are read.',
       [],
-      sources('run', 'scan', 'purify', 'poison', 'train', 'train-denoiser', 'transitions', 'evaluate'),
+      sources(...JUDGE, 'poison', 'train', 'train-denoiser', 'transitions', 'evaluate'),
     ),
     format: choice('Format of the sources; auto recognises it.', ['auto', ...INPUT_FORMATS], 'auto'),
     paths: optionalText(
@@ -290,7 +292,7 @@ export const schema = {
   observer: {
     path: optionalText(
       'ONNX file of a classifier to use as observer; one is trained where not set.',
-      input('run', 'scan', 'purify', 'transitions', 'evaluate'),
+      input(...JUDGE, 'transitions', 'evaluate'),
     ),
     range: reals(
       'What black and white are to the classifier of observer.path: -1,1 or 0,1 or 0,255; where not set, 0,1 with observer.mean or observer.deviation, as torchvision has it, else -1,1.',
@@ -350,11 +352,11 @@ export const schema = {
 
   denoiser: {
     path: optionalText(
-      'Denoiser weights: safetensors, PyTorch checkpoint, diffusers folder or ONNX file; where there is no such file, run and purify train one on denoiser.sources and write it there as safetensors.',
+      'Denoiser weights: safetensors, PyTorch checkpoint, diffusers folder or ONNX file; where there is no such file, run, scan and purify train one on denoiser.sources and write it there as safetensors.',
       {
         place: {
-          readBy: ['run', 'scan', 'purify', 'transitions'],
-          writtenBy: ['run', 'scan', 'purify', 'train-denoiser'],
+          readBy: [...JUDGE, 'transitions'],
+          writtenBy: [...JUDGE, 'train-denoiser'],
         },
       },
     ),
@@ -386,7 +388,7 @@ export const schema = {
     sources: texts(
       'Sources to train a denoiser on; they must not hold the dataset to purify.',
       [],
-      sources('run', 'scan', 'purify', 'train-denoiser'),
+      sources(...JUDGE, 'train-denoiser'),
     ),
     offset: integer('Denoiser training samples to skip at the start.', 0, { ...ANY_COUNT, unit: 'samples' }),
     limit: optionalInteger('Denoiser training samples to use; all where not set.', {
@@ -522,7 +524,7 @@ export const schema = {
     ),
     windows: optionalText(
       'File, or open descriptor as fd:N, that gets a line of JSON as each window closes: its table, its estimate and the running one; docs/growing.md.',
-      { arg: 'windows', ...output('run', 'scan', 'purify', 'detect') },
+      { arg: 'windows', ...output(...JUDGE, 'detect') },
     ),
   },
 
