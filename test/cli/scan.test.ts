@@ -47,7 +47,10 @@ it('says what purify says, keeps the evidence, and makes no dataset', async () =
   expect(readdirSync(record('models'))).toEqual(['observer.onnx']);
   expect(existsSync(record('purified'))).toBe(false);
   expect(readFileSync(record('quarantine.ndjson'), 'utf8').trim().split('\n')).toHaveLength(1);
-  expect(JSON.parse(readFileSync(record('metrics.json'), 'utf8'))).toMatchObject({ dataset: { train: 40 } });
+  const metrics = JSON.parse(readFileSync(record('metrics.json'), 'utf8'));
+  expect(metrics).toMatchObject({ dataset: { train: 40 } });
+  expect(metrics.totals.denoiserCalls).toBe(40 * metrics.cost.denoiserCallsPerSample);
+  expect(metrics.totals.denoiserCalls).toBeGreaterThan(0);
   expect(scanned.stderr).toMatch(/\[scan\] (No poison was found|Poison was found) in/);
 });
 

@@ -2,6 +2,7 @@
 // Nothing is repaired, no benign model is learned, no dataset is written.
 
 import { judge } from '../../../streams/judge.ts';
+import { Credit } from '../../../streams/operators/credited.ts';
 import type { OnEstimate } from '../../../streams/stages/detect.ts';
 import type { Context } from '../../app/context.ts';
 import { denoiserPath, prepareDenoiser } from '../../app/denoiser.ts';
@@ -70,12 +71,15 @@ function judged(
       const found = await clock.time('observer', () => observerOf(context, pool, begun));
       const onCarriers = progressOf(context, 'carriers');
       const method = judgingOf(settings, pool, { ...found, info, denoiser, onCarriers });
+      const credit = new Credit(method.inFlight);
+      tally?.watch({ runner: method.runner, credit, clock });
       const tellEstimate = estimateTo(log);
       const judgement = await clock.time('judge', () =>
         judge(
           {
             ...method,
             ...begun,
+            credit,
             transitions: record.path('transitions.ndjson'),
             refuse,
             report: reportTo(log, tally),
