@@ -9,9 +9,10 @@ import { controlsOf, FEWEST_SORTED, type Ranked, ranked } from './placebo.ts';
 import { flowPower, withPower } from './power.ts';
 import type { Canaries, LabelsWith, Questions } from './questions.ts';
 import { type Refit, type Renamed, renamed, type Split, splitAtRandom, splitByStamp } from './refit.ts';
-import type { Stamp } from './stamp.ts';
+import { type Stamp, stampsOf } from './stamp.ts';
 import { fewestLearned, leastOf, StampPower } from './stamp-power.ts';
-import { type StampFinding, type StampTrial, stampsOf, stampTest, suspicious } from './stamp-test.ts';
+import { type StampFinding, stampTest, suspicious } from './stamp-test.ts';
+import type { StampTrial } from './stamp-trial.ts';
 import type { Power } from './verdict.ts';
 import { levelOfTest, type Verdict, withCanaries } from './verdict.ts';
 
@@ -125,19 +126,29 @@ async function refit(looks: Map<number, Look>, classes: number, questions: Quest
   if (splits.size === 0) return;
   const left = [...splits].map(([label, split]) => [label, split.left.map(({ of }) => of)] as const);
   const labelsWith = await questions.refitted(new Map(left));
-  const named = new Map<number, Renamed>();
-  for (const [label, { suspects }] of splits) {
-    named.set(label, renamed(label, suspects, await labelsWith(suspects.map(({ of }) => of))));
+  const named = new Map<number, { suspects: Renamed; leaving: Renamed }>();
+  for (const [label, split] of splits) {
+    const learned = new Set(split.left.map(({ of }) => of.id));
+    const others = questions.samplesOf(label, MOST_COMPARED).filter(({ of }) => !learned.has(of.id));
+    const raw = await labelsWith(others.map(({ of }) => of));
+    const seen = others.map(({ of, name }, n) => ({ id: of.id, name, raw: raw[n]! }));
+    const suspects = new Set(split.suspects.map(({ of }) => of.id));
+    named.set(label, {
+      suspects: renamed(
+        label,
+        seen.filter(({ id }) => suspects.has(id)),
+      ),
+      leaving: renamed(
+        label,
+        seen.filter(({ name }) => name !== label),
+      ),
+    });
   }
-  for (const [label, own] of named) {
-    const look = looks.get(label);
-    if (!look) continue;
-    const others = [...named.values()].filter((one) => one !== own);
-    const known = new Set(splits.get(label)!.left.map(({ of }) => of.id));
-    const samples = questions.samplesOf(label, MOST_COMPARED);
-    const leaving = samples.filter(({ of, name }) => name !== label && !known.has(of.id));
-    const raw = await labelsWith(leaving.map(({ of }) => of));
-    look.refit = { labelsWith, renamed: own, others, leaving: renamed(label, leaving, raw) };
+  for (const [label, look] of looks) {
+    const own = named.get(label);
+    if (!own) continue;
+    const others = [...named.values()].filter((one) => one !== own).map(({ suspects }) => suspects);
+    look.refit = { labelsWith, renamed: own.suspects, others, leaving: own.leaving };
   }
 }
 

@@ -55,9 +55,15 @@ export interface Renamed {
   readonly chance: number;
 }
 
-/** @param raw the other observer's labels of the suspects as they are */
-export function renamed(label: number, suspects: readonly Named[], raw: readonly number[]): Renamed {
-  const away = suspects.map(({ name }, n) => ({ raw: raw[n]!, name })).filter((one) => one.raw !== label);
+/** A sample's labels: by the first observer when it is purified, and by the other one as it is. */
+export interface Seen {
+  readonly name: number;
+  readonly raw: number;
+}
+
+/** @param suspects of the class with this label */
+export function renamed(label: number, suspects: readonly Seen[]): Renamed {
+  const away = suspects.filter(({ raw }) => raw !== label);
   const share = (of: 'raw' | 'name', name: number) =>
     away.filter((one) => one[of] === name).length / away.length;
   const names = [...new Set(away.map((one) => one.raw))];

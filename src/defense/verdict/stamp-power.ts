@@ -5,10 +5,11 @@
 
 import { wilsonInterval } from '../../math/binomial.ts';
 import { contrastOf, type ResidualSums } from '../evidence/residuals.ts';
+import { logPBeyond } from './own-look.ts';
 import { asStrongAs } from './placebo.ts';
 import { leastShown, SHARES } from './power.ts';
-import type { Stamp } from './stamp.ts';
-import { honestRate, logPBeyond, type Removed, type StampTrial, stampsOf } from './stamp-test.ts';
+import { type Removed, type Stamp, stampsOf } from './stamp.ts';
+import { honestRate, type StampTrial } from './stamp-trial.ts';
 
 /** Poison may be learned where it is as frequent as canaries were planted; nobody knows of less. */
 export function fewestLearned(samples: number, planted: number): number {
@@ -90,9 +91,9 @@ export class StampPower {
   async #accuses(stamp: Stamp, canary: number): Promise<boolean> {
     const { trials, level } = this.#parts;
     const [low] = await this.#obeying(stamp, canary);
-    const hits = Math.round(low * this.#images);
-    const shows = (placebo: number) =>
-      logPBeyond(placebo, hits, this.#images, this.#rate, trials.length) <= Math.log(level);
+    const [images, stamps] = [this.#images, trials.length];
+    const worked = { hits: Math.round(low * images), images, rate: this.#rate, stamps };
+    const shows = (placebo: number) => logPBeyond(placebo, worked) <= Math.log(level);
     if (!shows(0)) return false;
     if (this.#own.all.count === 0) return true;
     const look = contrastOf(this.#own.all, this.#usual.all);

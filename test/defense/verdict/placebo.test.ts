@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { Residuals } from '../../../src/defense/evidence/residuals.ts';
 import { controlsOf, type Purified, ranked } from '../../../src/defense/verdict/placebo.ts';
-import { stampsOf } from '../../../src/defense/verdict/stamp-test.ts';
+import { stampsOf } from '../../../src/defense/verdict/stamp.ts';
 import { RandomStream, randomKey } from '../../../src/math/random.ts';
 
 const SIZE = 8;

@@ -7,6 +7,7 @@ import {
   logPOfAgreement,
   type Renamed,
   renamed,
+  type Seen,
   splitAtRandom,
 } from '../../../src/defense/verdict/refit.ts';
 
@@ -15,17 +16,21 @@ const LABEL = 0;
 const called = (names: readonly number[]): readonly Named[] =>
   names.map((name, n) => ({ of: { id: `${n}`, label: LABEL, raw: LABEL, scores: [] }, name }));
 
+/** What their purified images show, and what the other observer calls them. */
+const seen = (names: readonly number[], raw: readonly number[]): readonly Seen[] =>
+  names.map((name, n) => ({ name, raw: raw[n]! }));
+
 describe('renamed', () => {
   it('counts who is called something else, and the same by both observers', () => {
-    const found = renamed(LABEL, called([1, 2, 3, 0, 1]), [1, 2, 1, 0, 0]);
+    const found = renamed(LABEL, seen([1, 2, 3, 0, 1], [1, 2, 1, 0, 0]));
     expect(found).toMatchObject({ suspects: 5, away: 3, agreed: 2 });
     // called 1, 2, 1 raw and 1, 2, 3 purified: 2/3 × 1/3 + 1/3 × 1/3
     expect(found.chance).toBeCloseTo(1 / 3);
   });
 
   it('has nothing to say of nobody', () => {
-    expect(renamed(LABEL, [], [])).toEqual({ suspects: 0, away: 0, agreed: 0, chance: 0 });
-    expect(areStrangers([renamed(LABEL, called([1, 1]), [0, 0])])).toBe(false);
+    expect(renamed(LABEL, [])).toEqual({ suspects: 0, away: 0, agreed: 0, chance: 0 });
+    expect(areStrangers([renamed(LABEL, seen([1, 1], [0, 0]))])).toBe(false);
   });
 });
 

@@ -3,8 +3,8 @@
 import { describe, expect, it } from 'vitest';
 import { Residuals } from '../../../src/defense/evidence/residuals.ts';
 import type { Stamp } from '../../../src/defense/verdict/stamp.ts';
+import { stampsOf } from '../../../src/defense/verdict/stamp.ts';
 import { fewestLearned, leastOf, StampPower } from '../../../src/defense/verdict/stamp-power.ts';
-import { stampsOf } from '../../../src/defense/verdict/stamp-test.ts';
 import { RandomStream, randomKey } from '../../../src/math/random.ts';
 
 const SIZE = 8;

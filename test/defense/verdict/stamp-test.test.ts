@@ -3,8 +3,9 @@
 import { describe, expect, it } from 'vitest';
 import { Residuals } from '../../../src/defense/evidence/residuals.ts';
 import type { Refit, Renamed } from '../../../src/defense/verdict/refit.ts';
-import { stamped } from '../../../src/defense/verdict/stamp.ts';
-import { type StampTrial, stampsOf, stampTest, suspicious } from '../../../src/defense/verdict/stamp-test.ts';
+import { stamped, stampsOf } from '../../../src/defense/verdict/stamp.ts';
+import { stampTest, suspicious } from '../../../src/defense/verdict/stamp-test.ts';
+import type { StampTrial } from '../../../src/defense/verdict/stamp-trial.ts';
 import { RandomStream, randomKey } from '../../../src/math/random.ts';
 
 const SIZE = 4;
