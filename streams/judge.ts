@@ -3,7 +3,7 @@
 
 import { defer, firstValueFrom, type Observable } from 'rxjs';
 import type { ReadResult } from '../src/datasets/sample.ts';
-import type { SampleStore } from '../src/datasets/sample-store.ts';
+import type { SampleStore } from '../src/datasets/store/sample-store.ts';
 import type { Residuals } from '../src/defense/evidence/residuals.ts';
 import type { JudgedRecord, Refuse } from '../src/ports/records.ts';
 import type { Runner } from '../src/ports/runner.ts';

@@ -3,7 +3,7 @@
 
 import { join } from 'node:path';
 import { type Attack, triggered } from '../attacks/poison.ts';
-import { SampleStore } from '../datasets/sample-store.ts';
+import { SampleStore } from '../datasets/store/sample-store.ts';
 import type { Source } from '../datasets/stream.ts';
 import { Rate } from '../defense/repair/evaluation.ts';
 import type { Rates } from '../state/record.ts';

@@ -2,9 +2,9 @@
 // removed, and the samples that weigh most against the class. Pictures are PNGs, so that any viewer shows them.
 
 import { writeFile } from 'node:fs/promises';
-import { encodePng } from '../datasets/png.ts';
+import { encodePng } from '../datasets/images/png.ts';
 import type { ImageShape } from '../datasets/sample.ts';
-import type { SampleStore } from '../datasets/sample-store.ts';
+import type { SampleStore } from '../datasets/store/sample-store.ts';
 import type { Trigger } from '../defense/carriers/trigger.ts';
 import type { Knowledge, Weighty } from '../defense/repair/knowledge.ts';
 import { unwritten } from '../errors.ts';

@@ -1,7 +1,7 @@
 // What was found in a dataset, told and kept: the verdict, the pictures that show why, and the network that saw it.
 
 import type { DatasetInfo } from '../datasets/dataset.ts';
-import type { SampleStore } from '../datasets/sample-store.ts';
+import type { SampleStore } from '../datasets/store/sample-store.ts';
 import type { Knowledge } from '../defense/repair/knowledge.ts';
 import type { Verdict } from '../defense/verdict/verdict.ts';
 import type { Context } from './context.ts';

@@ -3,7 +3,7 @@
 
 import type { Settings } from '../../config/schema.ts';
 import type { PurifyParts } from '../../streams/purify.ts';
-import type { SampleStore } from '../datasets/sample-store.ts';
+import type { SampleStore } from '../datasets/store/sample-store.ts';
 import { Residuals } from '../defense/evidence/residuals.ts';
 import type { CandidateCache } from '../ports/candidates.ts';
 import type { TrainingMemory, WarmMemory } from '../ports/training-memory.ts';

@@ -4,9 +4,9 @@
 import type { Settings } from '../../config/schema.ts';
 import { checkSameNames } from '../datasets/class-names.ts';
 import type { DatasetInfo } from '../datasets/dataset.ts';
-import type { ImageSize } from '../datasets/resize.ts';
+import type { ImageSize } from '../datasets/images/resize.ts';
 import type { ImageShape } from '../datasets/sample.ts';
-import type { SampleStore } from '../datasets/sample-store.ts';
+import type { SampleStore } from '../datasets/store/sample-store.ts';
 import type { SourceInfo } from '../datasets/stream.ts';
 import { diffusionProcess } from '../diffusion/process.ts';
 import { WeightsError } from '../errors.ts';

@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 import type { DatasetInfo } from '../datasets/dataset.ts';
 import type { ReadResult } from '../datasets/sample.ts';
-import { SampleStore } from '../datasets/sample-store.ts';
+import { SampleStore } from '../datasets/store/sample-store.ts';
 import type { Source } from '../datasets/stream.ts';
 import type { Refuse } from '../ports/records.ts';
 import type { Pool } from '../workers/pool.ts';

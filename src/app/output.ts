@@ -6,10 +6,10 @@ import { join, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
 import type { Output } from '../../streams/stages/write.ts';
 import type { DatasetInfo } from '../datasets/dataset.ts';
-import { idsAmong } from '../datasets/id-set.ts';
-import { encodedAsBefore } from '../datasets/origin-kind.ts';
+import { encodedAsBefore } from '../datasets/images/origin-kind.ts';
 import type { ImageShape } from '../datasets/sample.ts';
-import type { SampleStore } from '../datasets/sample-store.ts';
+import { idsAmong } from '../datasets/store/id-set.ts';
+import type { SampleStore } from '../datasets/store/sample-store.ts';
 import {
   type DatasetWriter,
   holdsImageFiles,

@@ -8,7 +8,7 @@ import { type PurifySummary, runPurification } from '../../streams/purify.ts';
 import type { Estimate, Judgement, OnEstimate } from '../../streams/stages/detect.ts';
 import type { DatasetInfo } from '../datasets/dataset.ts';
 import type { ReadResult } from '../datasets/sample.ts';
-import { SampleStore } from '../datasets/sample-store.ts';
+import { SampleStore } from '../datasets/store/sample-store.ts';
 import type { DatasetWriter } from '../datasets/writer.ts';
 import type { Successor } from '../files/successor.ts';
 import type { SettledSample } from '../ports/records.ts';

@@ -3,7 +3,7 @@
 import type { LabelMap } from '../attacks/label-map.ts';
 import type { Attack } from '../attacks/poison.ts';
 import type { DatasetInfo } from '../datasets/dataset.ts';
-import type { SampleStore } from '../datasets/sample-store.ts';
+import type { SampleStore } from '../datasets/store/sample-store.ts';
 import type { Pool } from '../workers/pool.ts';
 import type { Context } from './context.ts';
 

@@ -8,7 +8,7 @@ import type { Settings } from '../../config/schema.ts';
 import type { Entry } from '../datasets/entry.ts';
 import { LabelCensus, MAX_CLASSES } from '../datasets/label-census.ts';
 import { settleRange } from '../datasets/open.ts';
-import { SampleStore } from '../datasets/sample-store.ts';
+import { SampleStore } from '../datasets/store/sample-store.ts';
 import type { SourceInfo } from '../datasets/stream.ts';
 import { Tail } from '../datasets/tail.ts';
 import { DatasetError } from '../errors.ts';

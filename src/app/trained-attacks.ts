@@ -13,7 +13,7 @@ import { sampleSpecific } from '../attacks/trained/sample-specific.ts';
 import { trojanTrigger } from '../attacks/trained/trojan.ts';
 import type { Surrogate, Workshop } from '../attacks/trained/workshop.ts';
 import type { DatasetInfo } from '../datasets/dataset.ts';
-import type { SampleStore } from '../datasets/sample-store.ts';
+import type { SampleStore } from '../datasets/store/sample-store.ts';
 import { ConfigError } from '../errors.ts';
 import { randomKey } from '../math/random.ts';
 import { parametersOf } from '../networks/network.ts';

@@ -2,7 +2,7 @@
 // resized to.
 
 import type { DatasetInfo, DatasetOptions } from './dataset.ts';
-import { sizeOfShape } from './resize.ts';
+import { sizeOfShape } from './images/resize.ts';
 import type { ImageShape } from './sample.ts';
 
 const CIFAR_SHAPE: ImageShape = [3, 32, 32];

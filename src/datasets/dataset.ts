@@ -1,11 +1,11 @@
 // What a dataset is to those who read it, and what they may say of it when they open it.
 
 import type { DecodeImage } from './entry.ts';
+import type { KnownIds } from './formats/class-folders/same-stems.ts';
 import type { CIFAR_LABELS } from './formats.ts';
+import type { ImageSize } from './images/resize.ts';
 import type { Quiet } from './quiet.ts';
 import type { DatasetFormat } from './recognised.ts';
-import type { ImageSize } from './resize.ts';
-import type { KnownIds } from './same-stems.ts';
 import type { ImageShape, ReadResult } from './sample.ts';
 import type { Split } from './splits.ts';
 

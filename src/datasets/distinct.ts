@@ -2,7 +2,7 @@
 // when a sample is read, and not by a writer after all the work is done.
 
 import { damagedEntry, type Entry } from './entry.ts';
-import type { IdSet } from './id-set.ts';
+import type { IdSet } from './store/id-set.ts';
 
 /** Longer ones than paths may be are no names. */
 export const MAX_ID_CHARACTERS = 4096;

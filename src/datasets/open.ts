@@ -5,36 +5,40 @@
 import { dirname } from 'node:path';
 import { DatasetError, SampleError } from '../errors.ts';
 import { ahead } from './ahead.ts';
-import { overlaid, readAttackResult, readBackdoorBench } from './backdoorbench.ts';
-import { cifarClasses, labelAt, withLayout } from './cifar.ts';
-import { readCifarBinary } from './cifar-binary.ts';
-import { readClassFolderTar } from './class-folder-tar.ts';
-import { readClassFolders } from './class-folders.ts';
 import { checkSameNames, folderLabels, madeWhenNeeded, nameClasses } from './class-names.ts';
 import type { Dataset, DatasetInfo, DatasetOptions } from './dataset.ts';
 import { cameAs, recordShape, shapeOf } from './dataset-shape.ts';
 import { unescapeId } from './description.ts';
 import { distinctEntry } from './distinct.ts';
 import type { Entry, Image } from './entry.ts';
-import { idOfFile, pathId } from './file-ids.ts';
 import { filePrefixes } from './file-prefixes.ts';
 import { readable } from './finished.ts';
-import { IdSet } from './id-set.ts';
-import { countIdxLabels, labelsBeside, readIdx } from './idx.ts';
+import {
+  overlaid,
+  readAttackResult,
+  readBackdoorBench,
+} from './formats/backdoorbench/backdoorbench-reader.ts';
+import { cifarClasses, labelAt, withLayout } from './formats/cifar-binary/cifar.ts';
+import { readCifarBinary } from './formats/cifar-binary/cifar-binary-reader.ts';
+import { readClassFolderTar } from './formats/class-folders/class-folder-tar.ts';
+import { readClassFolders } from './formats/class-folders/class-folders-reader.ts';
+import { idOfFile, pathId } from './formats/class-folders/file-ids.ts';
+import { countIdxLabels, labelsBeside, readIdx } from './formats/idx/idx-reader.ts';
+import { countNdjsonLabels, ndjsonLabels, readNdjson } from './formats/ndjson/ndjson-reader.ts';
+import { namesIn } from './formats/ndjson/text-labels.ts';
+import { countNpzLabels, readNpz } from './formats/npz/npz-reader.ts';
+import { countParquetLabels, readParquet } from './formats/parquet/parquet-reader.ts';
+import { readShapes } from './formats/shapes/shapes-reader.ts';
+import { readWebDataset } from './formats/webdataset/webdataset-reader.ts';
 import { LabelCensus, MAX_CLASSES } from './label-census.ts';
-import { countNdjsonLabels, ndjsonLabels, readNdjson } from './ndjson.ts';
-import { countNpzLabels, readNpz } from './npz.ts';
-import { countParquetLabels, readParquet } from './parquet.ts';
 import { chooseReading, namesOfFiles } from './readings.ts';
 import { recognise, stemOf } from './recognise.ts';
 import type { DatasetFormat, Reading, Recognised } from './recognised.ts';
 import type { ImageShape, ReadResult } from './sample.ts';
 import { decodeEntry, type Expected, settleEntry } from './settle.ts';
-import { readShapes } from './shapes.ts';
 import { areSplits } from './splits.ts';
+import { IdSet } from './store/id-set.ts';
 import { evenly, firstOf, LOOKS, lookAt, Survey, spreadOver } from './survey.ts';
-import { namesIn } from './text-labels.ts';
-import { readWebDataset } from './webdataset.ts';
 
 /** What phones take: 108 and 134 megapixels are the largest in one file that is no raw one. */
 export const DEFAULT_MAX_PIXELS = 2 ** 27;

@@ -2,10 +2,10 @@
 // or with what was repaired carried back.
 
 import type { Image } from './entry.ts';
-import { decodeImage } from './image.ts';
-import { originalImage } from './image-file.ts';
+import { decodeImage } from './images/image.ts';
+import { originalImage } from './images/image-file.ts';
+import { carryBack } from './images/resize.ts';
 import type { Origin } from './origin.ts';
-import { carryBack } from './resize.ts';
 import type { Sample } from './sample.ts';
 import { fitChannels } from './settle.ts';
 

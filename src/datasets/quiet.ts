@@ -4,7 +4,7 @@
 // was finished stays so for as long as it is the same, whatever becomes of the time of day.
 
 import type { Stats } from 'node:fs';
-import { IdSet } from './id-set.ts';
+import { IdSet } from './store/id-set.ts';
 
 /** What is known of files. */
 interface Memory {

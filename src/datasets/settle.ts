@@ -3,12 +3,12 @@
 
 import { SampleError } from '../errors.ts';
 import type { DecodeImage, Entry, Image, LabelledImage } from './entry.ts';
-import { decodeImage } from './image.ts';
-import { originalImage } from './image-file.ts';
-import { pixelsInHeader, shapeInHeader } from './image-header.ts';
+import { decodeImage } from './images/image.ts';
+import { originalImage } from './images/image-file.ts';
+import { pixelsInHeader, shapeInHeader } from './images/image-header.ts';
+import { encodePng } from './images/png.ts';
+import { resizeImage, sizeOfShape } from './images/resize.ts';
 import { labelBeyond } from './label-census.ts';
-import { encodePng } from './png.ts';
-import { resizeImage, sizeOfShape } from './resize.ts';
 import type { ImageShape, ReadResult, Sample } from './sample.ts';
 
 /** What every sample of a dataset has to fit. */

@@ -3,25 +3,25 @@
 // number of classes, is known at the end, unless it was given; whoever needs samples twice keeps them in a store.
 
 import { DatasetError, SampleError } from '../errors.ts';
-import { readBytes } from './byte-reader.ts';
-import { type ByteStream, buffersOf, peek } from './byte-stream.ts';
-import { cifarClasses, labelAt } from './cifar.ts';
-import { readCifarBinary } from './cifar-binary.ts';
-import { bytesLookedAt, labelBytesOf } from './cifar-layout.ts';
+import { readBytes } from './bytes/byte-reader.ts';
+import { type ByteStream, buffersOf, peek } from './bytes/byte-stream.ts';
 import type { DatasetInfo, DatasetOptions } from './dataset.ts';
 import { cameAs, recordShape, shapeOf } from './dataset-shape.ts';
 import { distinctEntry } from './distinct.ts';
 import { damagedEntry, type Entry } from './entry.ts';
-import { IdSet } from './id-set.ts';
+import { cifarClasses, labelAt } from './formats/cifar-binary/cifar.ts';
+import { readCifarBinary } from './formats/cifar-binary/cifar-binary-reader.ts';
+import { bytesLookedAt, labelBytesOf } from './formats/cifar-binary/cifar-layout.ts';
+import { readNdjson } from './formats/ndjson/ndjson-reader.ts';
+import { readWebDataset } from './formats/webdataset/webdataset-reader.ts';
 import { LabelCensus, MAX_CLASSES } from './label-census.ts';
-import { readNdjson } from './ndjson.ts';
 import { DEFAULT_MAX_PIXELS, settleRange } from './open.ts';
 import { formatOf, START_BYTES } from './recognise.ts';
 import type { DatasetFormat } from './recognised.ts';
 import type { ImageShape, ReadResult } from './sample.ts';
 import { decodeEntry } from './settle.ts';
+import { IdSet } from './store/id-set.ts';
 import { LOOKS, lookAt, Survey } from './survey.ts';
-import { readWebDataset } from './webdataset.ts';
 
 /** Formats that can be read from their beginning to their end. */
 const STREAM_FORMATS = ['ndjson', 'webdataset', 'cifar-binary'] as const;

@@ -2,9 +2,9 @@
 // others. Headers tell it, so that nothing large is decoded for a look. A gray image is a color image as well, with equal channels, so gray ones join the others where most are in color.
 
 import type { Entry } from './entry.ts';
-import { decodeImage } from './image.ts';
-import { shapeInHeader } from './image-header.ts';
-import type { ImageSize } from './resize.ts';
+import { decodeImage } from './images/image.ts';
+import { shapeInHeader } from './images/image-header.ts';
+import type { ImageSize } from './images/resize.ts';
 import type { ImageShape } from './sample.ts';
 import { decodeEntry } from './settle.ts';
 

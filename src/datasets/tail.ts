@@ -6,14 +6,14 @@ import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { patience } from '../files/patience.ts';
-import { chunksOf, openSource } from './byte-reader.ts';
-import type { ByteStream } from './byte-stream.ts';
+import { chunksOf, openSource } from './bytes/byte-reader.ts';
+import type { ByteStream } from './bytes/byte-stream.ts';
 import { distinctEntry } from './distinct.ts';
 import type { Entry } from './entry.ts';
-import { IdSet } from './id-set.ts';
-import { readNdjson } from './ndjson.ts';
+import { readNdjson } from './formats/ndjson/ndjson-reader.ts';
+import { readWebDataset } from './formats/webdataset/webdataset-reader.ts';
 import { DEFAULT_MAX_PIXELS } from './open.ts';
-import { readWebDataset } from './webdataset.ts';
+import { IdSet } from './store/id-set.ts';
 
 /** Bytes that are held against those of before, at either place. */
 const PRINT_BYTES = 4096;

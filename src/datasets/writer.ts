@@ -6,23 +6,26 @@ import { dirname, join, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
 import { ConfigError, DatasetError, OutputError, unwritten } from '../errors.ts';
 import { type Lasting, Successor } from '../files/successor.ts';
-import { openBackdoorBenchWriter } from './backdoorbench-writer.ts';
-import { type ByteSink, fileSink, streamSink } from './byte-sink.ts';
-import { openCifarBinaryWriter } from './cifar-binary-writer.ts';
-import { IMAGES_FOLDER } from './class-folder-list.ts';
-import { type ClassFolderWriter, openClassFolderWriter } from './class-folder-writer.ts';
-import { COMPRESSIONS, compressFile } from './compress-file.ts';
+import { type ByteSink, fileSink, streamSink } from './bytes/byte-sink.ts';
+import { COMPRESSIONS, compressFile } from './bytes/compress-file.ts';
 import { DESCRIPTION_FILE, formatDescription } from './description.ts';
+import { openBackdoorBenchWriter } from './formats/backdoorbench/backdoorbench-writer.ts';
+import { openCifarBinaryWriter } from './formats/cifar-binary/cifar-binary-writer.ts';
+import { IMAGES_FOLDER } from './formats/class-folders/class-folder-list.ts';
+import {
+  type ClassFolderWriter,
+  openClassFolderWriter,
+} from './formats/class-folders/class-folder-writer.ts';
+import { openIdxWriter } from './formats/idx/idx-writer.ts';
+import { openNdjsonWriter } from './formats/ndjson/ndjson-writer.ts';
+import { openNpzWriter } from './formats/npz/npz-writer.ts';
+import { openParquetWriter } from './formats/parquet/parquet-writer.ts';
+import { openShardWriter, type PartWriter } from './formats/part-writer.ts';
+import { openTarWriter } from './formats/webdataset/webdataset-writer.ts';
 import type { OutputFormat } from './formats.ts';
-import { openIdxWriter } from './idx-writer.ts';
-import { openNdjsonWriter } from './ndjson-writer.ts';
-import { openNpzWriter } from './npz-writer.ts';
 import type { Origin } from './origin.ts';
-import { openParquetWriter } from './parquet-writer.ts';
-import { openShardWriter, type PartWriter } from './part-writer.ts';
 import { stemOf } from './recognise.ts';
 import type { ImageShape, Sample } from './sample.ts';
-import { openTarWriter } from './webdataset-writer.ts';
 
 /** What can be written from its beginning to its end. */
 export const STREAM_OUTPUTS = ['ndjson', 'webdataset'] as const satisfies readonly OutputFormat[];

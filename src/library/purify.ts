@@ -12,7 +12,7 @@ import { methodOf } from '../app/method.ts';
 import { loadDenoiser, loadObserver, type Observer, onnxOf, trainObserver } from '../app/models.ts';
 import { withPool, withScratch } from '../app/workspace.ts';
 import type { ImageShape, Quarantined, Sample } from '../datasets/sample.ts';
-import { SampleStore } from '../datasets/sample-store.ts';
+import { SampleStore } from '../datasets/store/sample-store.ts';
 import type { Trigger } from '../defense/carriers/trigger.ts';
 import type { Knowledge } from '../defense/repair/knowledge.ts';
 import type { Verdict } from '../defense/verdict/verdict.ts';

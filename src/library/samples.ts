@@ -2,8 +2,8 @@
 // place in the source and the reason, and the others go on. The first good sample says how large all images are.
 
 import { idFault, MAX_ID_CHARACTERS } from '../datasets/distinct.ts';
-import { IdSet } from '../datasets/id-set.ts';
 import type { ImageShape, ReadResult, Sample } from '../datasets/sample.ts';
+import { IdSet } from '../datasets/store/id-set.ts';
 import { DatasetError } from '../errors.ts';
 
 /** Samples of one shape. */

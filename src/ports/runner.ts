@@ -3,7 +3,7 @@
 // outcomes; a rejected promise means that the machinery itself failed (a disk is full) and ends the run.
 
 import type { Sample } from '../datasets/sample.ts';
-import type { SampleStore } from '../datasets/sample-store.ts';
+import type { SampleStore } from '../datasets/store/sample-store.ts';
 import type { Prediction } from '../defense/repair/repair.ts';
 import type { Outcome } from '../errors.ts';
 

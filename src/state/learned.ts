@@ -1,8 +1,8 @@
 // What a benign model has learned in earlier runs and would not learn now: samples that were released and are gone,
 // left out, or have another image or label. A model that has seen them must not be trained further as if it had not.
 
-import { IdSet } from '../datasets/id-set.ts';
 import type { Sample } from '../datasets/sample.ts';
+import { IdSet } from '../datasets/store/id-set.ts';
 import { digestOf } from './candidates.ts';
 import { JSON_VALUE, rangeOf } from './database.ts';
 import type { Released } from './ledger.ts';

@@ -1,7 +1,7 @@
 // What was given away, sample by sample, and what has to be corrected when a later run sees it otherwise. Samples
 // come in the order of the source; each is held against what the last run said of it and written down for the next.
 
-import { encodePng } from '../datasets/png.ts';
+import { encodePng } from '../datasets/images/png.ts';
 import type { SettledSample } from '../ports/records.ts';
 import { digestOf } from './candidates.ts';
 import { JSON_VALUE, paired } from './database.ts';

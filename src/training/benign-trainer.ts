@@ -2,7 +2,7 @@
 // them, and later fine-tunes with those that were settled with its help.
 
 import type { Sample } from '../datasets/sample.ts';
-import type { SampleStore } from '../datasets/sample-store.ts';
+import type { SampleStore } from '../datasets/store/sample-store.ts';
 import type { Prediction } from '../defense/repair/repair.ts';
 import type { Outcome } from '../errors.ts';
 import type { ClassifierSpec } from '../networks/network.ts';

@@ -3,7 +3,7 @@
 // the image (cross-fitting, as in Northcutt et al. 2021, "Confident learning").
 
 import type { Sample } from '../datasets/sample.ts';
-import type { SampleStore } from '../datasets/sample-store.ts';
+import type { SampleStore } from '../datasets/store/sample-store.ts';
 import { hashOf } from '../math/random.ts';
 import type { ClassifierSpec } from '../networks/network.ts';
 import type { CarrierLearner, Placed } from '../ports/runner.ts';

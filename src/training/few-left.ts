@@ -1,6 +1,6 @@
 // A store as a trainer reads it, with few samples left of some classes: what a network learns without the others.
 
-import type { SampleStore } from '../datasets/sample-store.ts';
+import type { SampleStore } from '../datasets/store/sample-store.ts';
 import type { TrainingSet } from './train-classifier.ts';
 
 /** Labels read at a time. */

@@ -3,7 +3,7 @@
 // are given a class of their own behind the dataset's, one class a kind. No class of the dataset learns anything from
 // them, and the observer that judges the dataset is the same network without these outputs.
 
-import type { SampleStore } from '../datasets/sample-store.ts';
+import type { SampleStore } from '../datasets/store/sample-store.ts';
 import { type CanaryStamp, canaryStamps, LEARNED } from '../defense/verdict/canary.ts';
 import type { ClassifierSpec } from '../networks/network.ts';
 import { parametersOf } from '../networks/network.ts';

@@ -1,7 +1,7 @@
 // Trains a classifier on a store of labelled images: SGD with momentum, weight decay and a cosine learning rate,
 // as the backdoor literature does. The observer, the benign model and the clean baseline are all trained here.
 
-import type { SampleStore } from '../datasets/sample-store.ts';
+import type { SampleStore } from '../datasets/store/sample-store.ts';
 import { DatasetError } from '../errors.ts';
 import { RandomStream, randomKey } from '../math/random.ts';
 import type { ClassifierSpec } from '../networks/network.ts';

@@ -2,7 +2,7 @@
 // learning rate, and an exponential moving average of the weights, which is the result. Only the steps of the
 // schedule that the purifier visits are trained. A run can be cut off and continued from its checkpoint.
 
-import type { SampleStore } from '../datasets/sample-store.ts';
+import type { SampleStore } from '../datasets/store/sample-store.ts';
 import { DatasetError } from '../errors.ts';
 import { RandomStream, randomKey } from '../math/random.ts';
 import type { DenoiserSpec } from '../networks/network.ts';

@@ -2,7 +2,7 @@
 // spread over the pool.
 
 import type { ImageShape } from '../datasets/sample.ts';
-import type { SampleStore } from '../datasets/sample-store.ts';
+import type { SampleStore } from '../datasets/store/sample-store.ts';
 import type { Prediction } from '../defense/repair/repair.ts';
 import type { Pool } from './pool.ts';
 import type { ClassifierRef } from './protocol.ts';

@@ -1,6 +1,6 @@
 // The worker thread that decodes PNG files for a reader, many small ones at a time.
 
-import { decodePngs } from '../datasets/png.ts';
+import { decodePngs } from '../datasets/images/png.ts';
 import { SampleError, toFailure } from '../errors.ts';
 import { moved } from './moved.ts';
 import type { DecodedFiles, FilesToDecode } from './thread-decoder.ts';

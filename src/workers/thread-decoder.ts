@@ -6,7 +6,7 @@ import { hasPngSignature } from 'fast-png';
 import { Piscina } from 'piscina';
 import type { Decoder } from '../datasets/dataset.ts';
 import type { Image } from '../datasets/entry.ts';
-import { decodeImage } from '../datasets/image.ts';
+import { decodeImage } from '../datasets/images/image.ts';
 import type { ImageShape } from '../datasets/sample.ts';
 import { type Failure, fromFailure } from '../errors.ts';
 import { moduleOf, threadOptions } from './threads.ts';

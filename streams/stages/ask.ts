@@ -2,7 +2,7 @@
 
 import { bufferCount, from, lastValueFrom, mergeMap, toArray } from 'rxjs';
 import type { Sample } from '../../src/datasets/sample.ts';
-import type { SampleStore } from '../../src/datasets/sample-store.ts';
+import type { SampleStore } from '../../src/datasets/store/sample-store.ts';
 import type { Scored } from '../../src/defense/evidence/score-sample.ts';
 import type { Outcome } from '../../src/errors.ts';
 import type { Placed, Runner } from '../../src/ports/runner.ts';

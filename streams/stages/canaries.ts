@@ -2,7 +2,7 @@
 // observer was taught the triggers, the very copies that taught it are looked at: they are poison in all but name.
 
 import type { Sample } from '../../src/datasets/sample.ts';
-import type { SampleStore } from '../../src/datasets/sample-store.ts';
+import type { SampleStore } from '../../src/datasets/store/sample-store.ts';
 import { Residuals } from '../../src/defense/evidence/residuals.ts';
 import type { Scored, ScoreSample } from '../../src/defense/evidence/score-sample.ts';
 import { majorityOf } from '../../src/defense/evidence/transitions.ts';

@@ -5,7 +5,7 @@
 // Each is believed only if it finds known poison and clears honest images.
 
 import type { Sample } from '../../src/datasets/sample.ts';
-import type { SampleStore } from '../../src/datasets/sample-store.ts';
+import type { SampleStore } from '../../src/datasets/store/sample-store.ts';
 import { carrierThreshold, MatchedFilter } from '../../src/defense/carriers/matched-filter.ts';
 import {
   honestWeights,

@@ -1,7 +1,7 @@
 // Step 7, the question: the benign model labels the raw images of records that wait.
 
 import { bufferCount, concatMap, mergeMap, type OperatorFunction, pipe } from 'rxjs';
-import type { SampleStore } from '../../src/datasets/sample-store.ts';
+import type { SampleStore } from '../../src/datasets/store/sample-store.ts';
 import type { Prediction } from '../../src/defense/repair/repair.ts';
 import type { PlacedRecord, Refuse } from '../../src/ports/records.ts';
 import type { BenignTrainer } from '../../src/ports/runner.ts';

@@ -2,7 +2,7 @@
 // where there is one. All other records pass as they are.
 
 import { bufferCount, mergeMap, type OperatorFunction, pipe } from 'rxjs';
-import type { SampleStore } from '../../src/datasets/sample-store.ts';
+import type { SampleStore } from '../../src/datasets/store/sample-store.ts';
 import type { CarrierTest } from '../../src/defense/repair/knowledge.ts';
 import type { Outcome } from '../../src/errors.ts';
 import type { JudgedRecord, Refuse, Refused } from '../../src/ports/records.ts';

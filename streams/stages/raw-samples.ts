@@ -1,7 +1,7 @@
 // Finds the raw images of records again: a record carries an index, the store holds the pixels.
 
 import type { Sample } from '../../src/datasets/sample.ts';
-import type { SampleStore } from '../../src/datasets/sample-store.ts';
+import type { SampleStore } from '../../src/datasets/store/sample-store.ts';
 
 /** The samples as they came, in the order of `records`. */
 export function rawSamples(

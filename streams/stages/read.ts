@@ -3,7 +3,7 @@
 
 import { map, type Observable, type OperatorFunction } from 'rxjs';
 import type { ReadResult } from '../../src/datasets/sample.ts';
-import type { SampleStore } from '../../src/datasets/sample-store.ts';
+import type { SampleStore } from '../../src/datasets/store/sample-store.ts';
 import type { PlacedSample, Refuse } from '../../src/ports/records.ts';
 import { type Credit, credited } from '../operators/credited.ts';
 import { quarantine } from '../operators/quarantine.ts';

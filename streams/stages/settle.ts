@@ -3,7 +3,7 @@
 
 import { bufferCount, mergeMap, type OperatorFunction, pipe } from 'rxjs';
 import type { Sample } from '../../src/datasets/sample.ts';
-import type { SampleStore } from '../../src/datasets/sample-store.ts';
+import type { SampleStore } from '../../src/datasets/store/sample-store.ts';
 import { withoutOverlay } from '../../src/defense/carriers/overlaid.ts';
 import {
   type Action,

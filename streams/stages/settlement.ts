@@ -2,7 +2,7 @@
 // wait. Raw images are not copied, the store has them; purified ones stand in their line.
 
 import { join } from 'node:path';
-import type { SampleStore } from '../../src/datasets/sample-store.ts';
+import type { SampleStore } from '../../src/datasets/store/sample-store.ts';
 import { Journal, type Sink } from '../../src/files/journal.ts';
 import type { ManifestEntry, PlacedRecord, SettledSample, WaitingSample } from '../../src/ports/records.ts';
 import { rawSamples } from './raw-samples.ts';

@@ -7,7 +7,7 @@ import { concatMap, defer, finalize, type OperatorFunction, tap } from 'rxjs';
 import { type Origin, withoutImage } from '../../src/datasets/origin.ts';
 import { inOwnSize } from '../../src/datasets/own-size.ts';
 import type { Sample } from '../../src/datasets/sample.ts';
-import type { SampleStore } from '../../src/datasets/sample-store.ts';
+import type { SampleStore } from '../../src/datasets/store/sample-store.ts';
 import type { DatasetWriter } from '../../src/datasets/writer.ts';
 import { Journal } from '../../src/files/journal.ts';
 import type { ManifestEntry, SettledSample } from '../../src/ports/records.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { decode } from 'fast-png';
 import { expect, it, onTestFinished } from 'vitest';
 import { writeEvidence } from '../../src/app/evidence.ts';
-import { SampleStore } from '../../src/datasets/sample-store.ts';
+import { SampleStore } from '../../src/datasets/store/sample-store.ts';
 import { locateTrigger } from '../../src/defense/carriers/trigger.ts';
 import { Residuals } from '../../src/defense/evidence/residuals.ts';
 

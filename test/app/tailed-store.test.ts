@@ -7,7 +7,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { loadSettings } from '../../config/load.ts';
 import type { Context } from '../../src/app/context.ts';
 import { TailedStore } from '../../src/app/tailed-store.ts';
-import { encodePng } from '../../src/datasets/png.ts';
+import { encodePng } from '../../src/datasets/images/png.ts';
 import type { ImageShape } from '../../src/datasets/sample.ts';
 
 const SHAPE: ImageShape = [3, 8, 8];

@@ -7,8 +7,8 @@ import { spawn } from 'node:child_process';
 import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { drawShape, SHAPES_SHAPE } from '../../src/datasets/drawn-shapes.ts';
-import { encodePng } from '../../src/datasets/png.ts';
+import { drawShape, SHAPES_SHAPE } from '../../src/datasets/formats/shapes/drawn-shapes.ts';
+import { encodePng } from '../../src/datasets/images/png.ts';
 import { lines } from '../../src/files/lines.ts';
 import { SOURCE } from '../cli/program.ts';
 

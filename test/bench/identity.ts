@@ -4,8 +4,8 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { drawShape } from '../../src/datasets/drawn-shapes.ts';
-import { encodePng } from '../../src/datasets/png.ts';
+import { drawShape } from '../../src/datasets/formats/shapes/drawn-shapes.ts';
+import { encodePng } from '../../src/datasets/images/png.ts';
 import type { ImageShape, Sample } from '../../src/datasets/sample.ts';
 import { encodeModel, model, node, tensor, valueInfo } from '../../src/weights/onnx-proto.ts';
 import type { OnnxNode, OnnxTensor, OnnxValueInfo } from '../../src/weights/onnx-schema.ts';

@@ -7,7 +7,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { drawShape, SHAPES_SHAPE } from '../../src/datasets/drawn-shapes.ts';
+import { drawShape, SHAPES_SHAPE } from '../../src/datasets/formats/shapes/drawn-shapes.ts';
 import type { Sample } from '../../src/datasets/sample.ts';
 import { CandidateStore } from '../../src/state/candidates.ts';
 import { JSON_VALUE } from '../../src/state/database.ts';

@@ -4,8 +4,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { drawShape, SHAPES_SHAPE } from '../../src/datasets/drawn-shapes.ts';
-import { SampleStore } from '../../src/datasets/sample-store.ts';
+import { drawShape, SHAPES_SHAPE } from '../../src/datasets/formats/shapes/drawn-shapes.ts';
+import { SampleStore } from '../../src/datasets/store/sample-store.ts';
 import { openWriter } from '../../src/datasets/writer.ts';
 import { Residuals } from '../../src/defense/evidence/residuals.ts';
 import { divergenceDetector } from '../../src/defense/paper/divergence.ts';

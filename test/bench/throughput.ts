@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { type Method, methodOf } from '../../src/app/method.ts';
 import { loadClassifier, loadDenoiser } from '../../src/app/models.ts';
 import type { Sample } from '../../src/datasets/sample.ts';
-import { SampleStore } from '../../src/datasets/sample-store.ts';
+import { SampleStore } from '../../src/datasets/store/sample-store.ts';
 import { openStream } from '../../src/datasets/stream.ts';
 import { openWriter } from '../../src/datasets/writer.ts';
 import type { Outcome } from '../../src/errors.ts';

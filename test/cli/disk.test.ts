@@ -17,8 +17,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { AppendFile } from '../../src/datasets/append-file.ts';
-import { fileSink } from '../../src/datasets/byte-sink.ts';
+import { AppendFile } from '../../src/datasets/bytes/append-file.ts';
+import { fileSink } from '../../src/datasets/bytes/byte-sink.ts';
 import { openWriter } from '../../src/datasets/writer.ts';
 import { OutputError, StateError } from '../../src/errors.ts';
 import { Journal } from '../../src/files/journal.ts';

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { drawShape, SHAPE_CLASSES } from '../../src/datasets/drawn-shapes.ts';
+import { drawShape, SHAPE_CLASSES } from '../../src/datasets/formats/shapes/drawn-shapes.ts';
 import { interleave } from '../../src/datasets/sample.ts';
 import { dataelixir } from './program.ts';
 

@@ -4,11 +4,11 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { folderNames } from '../../src/datasets/class-folder-writer.ts';
+import { readTar } from '../../src/datasets/bytes/tar.ts';
 import { escapeId } from '../../src/datasets/description.ts';
+import { folderNames } from '../../src/datasets/formats/class-folders/class-folder-writer.ts';
 import { openDataset } from '../../src/datasets/open.ts';
 import type { Sample } from '../../src/datasets/sample.ts';
-import { readTar } from '../../src/datasets/tar.ts';
 import { openWriter, type WriterOptions } from '../../src/datasets/writer.ts';
 import { pixelsOf, pngOf, readAll, tar, temporaryFolder } from './make.ts';
 

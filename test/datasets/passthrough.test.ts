@@ -2,12 +2,12 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { extract } from 'tar-stream';
 import { beforeEach, expect, test } from 'vitest';
-import { idsAmong } from '../../src/datasets/id-set.ts';
-import { spliceFields } from '../../src/datasets/json-splice.ts';
+import { spliceFields } from '../../src/datasets/bytes/json-splice.ts';
 import { openDataset } from '../../src/datasets/open.ts';
 import { withoutImage } from '../../src/datasets/origin.ts';
 import type { Sample } from '../../src/datasets/sample.ts';
-import { SampleStore } from '../../src/datasets/sample-store.ts';
+import { idsAmong } from '../../src/datasets/store/id-set.ts';
+import { SampleStore } from '../../src/datasets/store/sample-store.ts';
 import { openWriter, type WriterOptions } from '../../src/datasets/writer.ts';
 import { jpegOf, pixelsOf, pngOf, ppmOf, readAll, tar, temporaryFolder } from './make.ts';
 

@@ -5,7 +5,7 @@ import { appendFileSync, readFileSync, renameSync, truncateSync, writeFileSync }
 import { join } from 'node:path';
 import { pack } from 'tar-stream';
 import { expect, it } from 'vitest';
-import { decodeImage } from '../../src/datasets/image.ts';
+import { decodeImage } from '../../src/datasets/images/image.ts';
 import { openDataset } from '../../src/datasets/open.ts';
 import { Tail, type TailFormat } from '../../src/datasets/tail.ts';
 import { RandomStream, randomKey } from '../../src/math/random.ts';

@@ -6,9 +6,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { extname, join, relative } from 'node:path';
 import sharp from 'sharp';
-import { decodeImage, isImageName } from '../../src/datasets/image.ts';
-import { shapeInHeader } from '../../src/datasets/image-header.ts';
-import { imageKind } from '../../src/datasets/image-kind.ts';
+import { decodeImage, isImageName } from '../../src/datasets/images/image.ts';
+import { shapeInHeader } from '../../src/datasets/images/image-header.ts';
+import { imageKind } from '../../src/datasets/images/image-kind.ts';
 import { DEFAULT_MAX_PIXELS } from '../../src/datasets/open.ts';
 import { interleave } from '../../src/datasets/sample.ts';
 import { SampleError } from '../../src/errors.ts';

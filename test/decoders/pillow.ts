@@ -4,8 +4,8 @@
 import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { ByteReader } from '../../src/datasets/byte-reader.ts';
-import { buffersOf } from '../../src/datasets/byte-stream.ts';
+import { ByteReader } from '../../src/datasets/bytes/byte-reader.ts';
+import { buffersOf } from '../../src/datasets/bytes/byte-stream.ts';
 
 const PROGRAM = fileURLToPath(new URL('pillow.py', import.meta.url));
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { concat, from, NEVER, Observable, of } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { drawShape } from '../../src/datasets/drawn-shapes.ts';
+import { drawShape } from '../../src/datasets/formats/shapes/drawn-shapes.ts';
 import {
   ConfigError,
   DatasetError,

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { drawShape } from '../../src/datasets/drawn-shapes.ts';
+import { drawShape } from '../../src/datasets/formats/shapes/drawn-shapes.ts';
 import type { Sample } from '../../src/index.ts';
 import { type Options, settingsOf } from '../../src/library/options.ts';
 import { type PurifyEvent, purifyOn } from '../../src/library/purify.ts';

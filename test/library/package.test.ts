@@ -15,7 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { drawShape } from '../../src/datasets/drawn-shapes.ts';
+import { drawShape } from '../../src/datasets/formats/shapes/drawn-shapes.ts';
 import { openWriter } from '../../src/index.ts';
 import { projectPath } from '../support/paths.ts';
 import { writeTinyModels } from '../support/tiny-models.ts';

@@ -10,10 +10,10 @@ import { loadSettings } from '../../config/load.ts';
 import { schema } from '../../config/schema.ts';
 import { prepareAttack } from '../../src/app/attack.ts';
 import type { Context } from '../../src/app/context.ts';
-import { drawShape, SHAPES_SHAPE } from '../../src/datasets/drawn-shapes.ts';
-import { encodePng } from '../../src/datasets/png.ts';
+import { drawShape, SHAPES_SHAPE } from '../../src/datasets/formats/shapes/drawn-shapes.ts';
+import { encodePng } from '../../src/datasets/images/png.ts';
 import type { Sample } from '../../src/datasets/sample.ts';
-import { SampleStore } from '../../src/datasets/sample-store.ts';
+import { SampleStore } from '../../src/datasets/store/sample-store.ts';
 import { Pool } from '../../src/workers/pool.ts';
 import { projectPath } from './paths.ts';
 

@@ -2,7 +2,7 @@
 // with a low limit: `node few-files.ts FOLDER FREE`.
 
 import { closeSync, openSync } from 'node:fs';
-import { decodeImage } from '../../src/datasets/image.ts';
+import { decodeImage } from '../../src/datasets/images/image.ts';
 import { openDataset } from '../../src/datasets/open.ts';
 import { patience } from '../../src/files/patience.ts';
 

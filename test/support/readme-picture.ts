@@ -4,7 +4,7 @@
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { decodePng, encodePng } from '../../src/datasets/png.ts';
+import { decodePng, encodePng } from '../../src/datasets/images/png.ts';
 import { projectPath } from './paths.ts';
 
 /** Screen pixels for one of an image, and between images. */

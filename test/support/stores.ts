@@ -4,8 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { drawShape, SHAPES_SHAPE, type ShapeSplit } from '../../src/datasets/drawn-shapes.ts';
-import { SampleStore } from '../../src/datasets/sample-store.ts';
+import { drawShape, SHAPES_SHAPE, type ShapeSplit } from '../../src/datasets/formats/shapes/drawn-shapes.ts';
+import { SampleStore } from '../../src/datasets/store/sample-store.ts';
 
 /** The first `count` images of a split of the procedural dataset; removed when the test ends. */
 export function shapesStore(count: number, split: ShapeSplit = 'train'): SampleStore {

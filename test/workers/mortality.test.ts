@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { drawShape } from '../../src/datasets/drawn-shapes.ts';
+import { drawShape } from '../../src/datasets/formats/shapes/drawn-shapes.ts';
 import type { NetworkSpec } from '../../src/networks/network.ts';
 import { initialWeights } from '../../src/training/steps/initial-weights.ts';
 import { trainClassifier } from '../../src/training/train-classifier.ts';

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { drawShape } from '../../src/datasets/drawn-shapes.ts';
+import { drawShape } from '../../src/datasets/formats/shapes/drawn-shapes.ts';
 import { membraneFill } from '../../src/math/membrane.ts';
 import type { DenoiserSpec, NetworkSpec } from '../../src/networks/network.ts';
 import type { CandidateCache } from '../../src/ports/candidates.ts';

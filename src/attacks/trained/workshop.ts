@@ -3,7 +3,7 @@
 // output of a network.
 
 import type { ImageShape, Sample } from '../../datasets/sample.ts';
-import type { SampleStore, StoredBatch } from '../../datasets/sample-store.ts';
+import type { SampleStore, StoredBatch } from '../../datasets/store/sample-store.ts';
 import type { GraphBuilder, Tensor } from '../../graph/graph.ts';
 import * as op from '../../graph/operators.ts';
 import { toBytes, toUnit } from '../../math/pixels.ts';

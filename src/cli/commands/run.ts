@@ -32,7 +32,7 @@ import { withPool, withScratch } from '../../app/workspace.ts';
 import type { Attack } from '../../attacks/poison.ts';
 import type { Truth } from '../../attacks/truth.ts';
 import type { DatasetInfo } from '../../datasets/dataset.ts';
-import { SampleStore } from '../../datasets/sample-store.ts';
+import { SampleStore } from '../../datasets/store/sample-store.ts';
 import { unwritten } from '../../errors.ts';
 import { Journal } from '../../files/journal.ts';
 import type { Metrics } from '../../state/record.ts';

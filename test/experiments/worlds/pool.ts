@@ -2,8 +2,8 @@
 // and garments, as 32×32 RGB. CIFAR-10 without the shards that the shipped denoiser was trained on.
 
 import { join } from 'node:path';
+import { resizeImage } from '../../../src/datasets/images/resize.ts';
 import { openDataset } from '../../../src/datasets/open.ts';
-import { resizeImage } from '../../../src/datasets/resize.ts';
 import type { ImageShape } from '../../../src/datasets/sample.ts';
 
 export const WORLD_SHAPE: ImageShape = [3, 32, 32];

@@ -10,7 +10,7 @@ import { loadDenoiser, trainObserver } from '../../../src/app/models.ts';
 import { packageRoot } from '../../../src/app/paths.ts';
 import { withScratch } from '../../../src/app/workspace.ts';
 import type { Sample } from '../../../src/datasets/sample.ts';
-import { SampleStore } from '../../../src/datasets/sample-store.ts';
+import { SampleStore } from '../../../src/datasets/store/sample-store.ts';
 import type { Verdict } from '../../../src/defense/verdict/verdict.ts';
 import { settingsOf } from '../../../src/library/options.ts';
 import type { CandidateCache } from '../../../src/ports/candidates.ts';

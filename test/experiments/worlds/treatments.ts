@@ -1,7 +1,7 @@
 // What honest people do to whole classes of images: stamps, borders and captions, blur, hard compression, colours.
 // Each treatment is drawn once for a class and then applied to every image of it.
 
-import { loadSharp } from '../../../src/datasets/load-sharp.ts';
+import { loadSharp } from '../../../src/datasets/images/load-sharp.ts';
 import { interleave, planar } from '../../../src/datasets/sample.ts';
 import type { RandomStream } from '../../../src/math/random.ts';
 import { WORLD_SHAPE } from './pool.ts';

@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Sample } from '../../../src/datasets/sample.ts';
-import { SampleStore } from '../../../src/datasets/sample-store.ts';
+import { SampleStore } from '../../../src/datasets/store/sample-store.ts';
 import { Residuals } from '../../../src/defense/evidence/residuals.ts';
 import { ScoreSample } from '../../../src/defense/evidence/score-sample.ts';
 import { Naming } from '../../../src/defense/repair/naming.ts';

@@ -4,7 +4,7 @@
 // of a method fail in it as data, `crash-` as machinery; what is slow and what is quick depends on the id too.
 
 import type { Sample } from '../../../src/datasets/sample.ts';
-import type { SampleStore } from '../../../src/datasets/sample-store.ts';
+import type { SampleStore } from '../../../src/datasets/store/sample-store.ts';
 import type { Prediction } from '../../../src/defense/repair/repair.ts';
 import type { Outcome } from '../../../src/errors.ts';
 import { hashOf } from '../../../src/math/random.ts';

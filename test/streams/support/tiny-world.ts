@@ -5,7 +5,7 @@ import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ReadResult, Sample } from '../../../src/datasets/sample.ts';
-import { SampleStore } from '../../../src/datasets/sample-store.ts';
+import { SampleStore } from '../../../src/datasets/store/sample-store.ts';
 import { type Detector, verdictOf } from '../../../src/defense/verdict/verdict.ts';
 import type { Detection } from '../../../streams/stages/detect.ts';
 import { CLASSES, numberOf, sampleOf, TARGET } from './tiny-runner.ts';
